@@ -1,0 +1,2 @@
+//! sampan
+fn main() {}

@@ -1,0 +1,1 @@
+//! Certificates: authorities, leaves, and their renewal before they expire.
