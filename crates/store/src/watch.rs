@@ -1,0 +1,196 @@
+//! Watches: a bounded queue per watcher, filled by the one that commits, which never waits.
+
+use crate::{Change, Error, Revision, limits};
+use parking_lot::Mutex;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+use tokio::sync::Notify;
+
+/// What a watch delivers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// Changes in revision order, never empty. A transaction's changes may end one event and begin
+    /// the next only while history is being replayed.
+    Changes(Vec<Change>),
+    /// All changes up to this revision have been delivered. Sent when asked for.
+    Progress(Revision),
+}
+
+/// A stream of changes. Dropping it ends it.
+pub struct Watch {
+    replay: Option<Replay>,
+    queue: Arc<Queue>,
+}
+
+/// Changes still to be read from history.
+pub(crate) type Replay = Box<dyn Iterator<Item = Result<Change, Error>> + Send>;
+
+/// Asks a watch for its progress; usable from any task.
+#[derive(Clone)]
+pub struct ProgressRequest(Arc<Queue>);
+
+struct Queue {
+    prefix: String,
+    waiting: Mutex<Waiting>,
+    ready: Notify,
+    published: Arc<AtomicU64>,
+}
+
+#[derive(Default)]
+struct Waiting {
+    changes: Vec<Change>,
+    progress: bool,
+    /// The watcher stopped: fell behind, or the store closed.
+    end: Option<Error>,
+    dropped: bool,
+}
+
+impl Watch {
+    /// The next event. Safe to cancel: nothing is lost.
+    ///
+    /// # Errors
+    /// [`Error::SlowWatcher`] when this watcher fell too far behind, [`Error::Closed`] when the store
+    /// was closed, or a failure to read history. The watch is over then.
+    pub async fn next(&mut self) -> Result<Event, Error> {
+        if let Some(event) = self.replay_step() {
+            return event;
+        }
+        loop {
+            let ready = self.queue.ready.notified();
+            if let Some(event) = self.queue.take() {
+                return event;
+            }
+            ready.await;
+        }
+    }
+
+    /// A handle to ask for [`Event::Progress`].
+    #[must_use]
+    pub fn progress(&self) -> ProgressRequest {
+        ProgressRequest(Arc::clone(&self.queue))
+    }
+
+    fn replay_step(&mut self) -> Option<Result<Event, Error>> {
+        let replay = self.replay.as_mut()?;
+        let step: Result<Vec<Change>, Error> = replay.take(limits::REPLAY_STEP).collect();
+        match step {
+            Ok(changes) if changes.is_empty() => {
+                self.replay = None;
+                None
+            }
+            Ok(changes) => Some(Ok(Event::Changes(changes))),
+            Err(error) => Some(Err(error)),
+        }
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        let mut waiting = self.queue.waiting.lock();
+        waiting.dropped = true;
+        waiting.changes = Vec::new();
+    }
+}
+
+impl ProgressRequest {
+    /// Makes the watch deliver an [`Event::Progress`] once it has delivered all changes so far.
+    pub fn request(&self) {
+        self.0.waiting.lock().progress = true;
+        self.0.ready.notify_one();
+    }
+}
+
+impl Queue {
+    fn take(&self) -> Option<Result<Event, Error>> {
+        // Read before the lock: what was published up to here is in the queue by now.
+        let published = self.published.load(Ordering::Acquire);
+        let mut waiting = self.waiting.lock();
+        if let Some(error) = &waiting.end {
+            return Some(Err(error.clone()));
+        }
+        if !waiting.changes.is_empty() {
+            return Some(Ok(Event::Changes(std::mem::take(&mut waiting.changes))));
+        }
+        std::mem::take(&mut waiting.progress).then_some(Ok(Event::Progress(published)))
+    }
+
+    /// Adds what concerns this watcher; false when it needs no more.
+    fn offer(&self, changes: &[Change]) -> bool {
+        let mut wanted = changes
+            .iter()
+            .filter(|change| change.key.starts_with(&self.prefix))
+            .peekable();
+        let mut waiting = self.waiting.lock();
+        if waiting.dropped {
+            return false;
+        }
+        if wanted.peek().is_none() {
+            return true;
+        }
+        waiting.changes.extend(wanted.cloned());
+        let kept = waiting.changes.len() <= limits::WATCH_QUEUE;
+        if !kept {
+            waiting.changes = Vec::new();
+            waiting.end = Some(Error::SlowWatcher {
+                prefix: self.prefix.clone(),
+                limit: limits::WATCH_QUEUE,
+            });
+        }
+        drop(waiting);
+        self.ready.notify_one();
+        kept
+    }
+
+    fn end(&self, error: Error) {
+        self.waiting.lock().end.get_or_insert(error);
+        self.ready.notify_one();
+    }
+}
+
+/// All watchers of a store, and the revision they have been told of.
+#[derive(Default)]
+pub(crate) struct Hub {
+    watchers: Mutex<Vec<Arc<Queue>>>,
+    published: Arc<AtomicU64>,
+}
+
+impl Hub {
+    pub(crate) fn new(revision: Revision) -> Self {
+        Self {
+            watchers: Mutex::default(),
+            published: Arc::new(AtomicU64::new(revision)),
+        }
+    }
+
+    pub(crate) fn revision(&self) -> Revision {
+        self.published.load(Ordering::Acquire)
+    }
+
+    /// Adds a watcher that is told of everything published from now on, after `replay`.
+    pub(crate) fn register(&self, prefix: &str, replay: Option<Replay>) -> Watch {
+        let queue = Arc::new(Queue {
+            prefix: prefix.to_owned(),
+            waiting: Mutex::default(),
+            ready: Notify::new(),
+            published: Arc::clone(&self.published),
+        });
+        self.watchers.lock().push(Arc::clone(&queue));
+        Watch { replay, queue }
+    }
+
+    /// Tells every watcher; those that are gone or too slow are forgotten.
+    pub(crate) fn publish(&self, changes: &[Change], revision: Revision) {
+        self.watchers.lock().retain(|queue| queue.offer(changes));
+        self.published.store(revision, Ordering::Release);
+    }
+}
+
+impl Drop for Hub {
+    fn drop(&mut self) {
+        for queue in self.watchers.lock().drain(..) {
+            queue.end(Error::Closed);
+        }
+    }
+}
