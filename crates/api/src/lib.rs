@@ -1,1 +1,10 @@
-//! api
+//! The wire: Kubernetes' types as k8s-openapi publishes them, one non-generic encode and decode per
+//! kind, the schema tables made from published definitions, and protobuf.
+//!
+//! Every instantiation of serde for a Kubernetes type lives here and nowhere else, because each one
+//! costs build time; the rest of the house works on `Object` and `AnyObject`.
+
+mod list;
+mod object;
+
+pub use object::{AnyObject, DecodeError, Object};
