@@ -1,7 +1,7 @@
 //! A strategy with its type erased: what the door calls. Boxed here, at the crate's seam, so that
 //! the door is compiled once for all kinds.
 
-use crate::{Action, Cell, Column, Context, Destination, Names, Strategy, Subresource};
+use crate::{Action, Cell, Column, Context, Destination, Hub, Names, Strategy, Subresource};
 use api::{AnyObject, DecodeError, Object};
 use jiff::Timestamp;
 use k8s_openapi::{api::autoscaling::v1::Scale, apimachinery::pkg::apis::meta::v1::ObjectMeta};
@@ -18,6 +18,8 @@ pub trait Law: Send + Sync {
     fn kind(&self) -> &'static str;
     /// Names and scope.
     fn names(&self) -> Names;
+    /// See [`Strategy::hub`].
+    fn hub(&self) -> Option<&'static Hub>;
     /// Reads an object of this kind.
     ///
     /// # Errors
@@ -144,6 +146,9 @@ impl<S: Strategy> Law for S {
     }
     fn names(&self) -> Names {
         Strategy::names(self)
+    }
+    fn hub(&self) -> Option<&'static Hub> {
+        Strategy::hub(self)
     }
     fn decode(&self, json: &[u8]) -> Result<Box<dyn AnyObject>, DecodeError> {
         Ok(Box::new(S::Object::decode(json)?))

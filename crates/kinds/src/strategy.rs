@@ -1,7 +1,7 @@
 //! What a kind's file says. Every method but `names` has a default, so that a file holds only what
 //! is special about its kind. Upstream: the `strategy.go` and `printers` of each registry folder.
 
-use api::Object;
+use api::{AnyObject, Object};
 use jiff::Timestamp;
 use k8s_openapi::api::autoscaling::v1::Scale;
 use machinery::{field::ErrorList, status::Status};
@@ -45,6 +45,62 @@ impl Names {
         "update",
         "watch",
     ];
+
+    /// A stored kind whose objects live in namespaces.
+    #[must_use]
+    pub const fn namespaced(plural: &'static str, singular: &'static str) -> Self {
+        Self {
+            plural,
+            singular,
+            short: &[],
+            categories: &[],
+            scope: Scope::Namespaced,
+            verbs: Self::STORED,
+        }
+    }
+
+    /// A stored kind whose objects live in no namespace.
+    #[must_use]
+    pub const fn cluster(plural: &'static str, singular: &'static str) -> Self {
+        Self {
+            scope: Scope::Cluster,
+            ..Self::namespaced(plural, singular)
+        }
+    }
+
+    /// With these short names.
+    #[must_use]
+    pub const fn short(self, short: &'static [&'static str]) -> Self {
+        Self { short, ..self }
+    }
+
+    /// In these categories.
+    #[must_use]
+    pub const fn categories(self, categories: &'static [&'static str]) -> Self {
+        Self { categories, ..self }
+    }
+
+    /// With these verbs only.
+    #[must_use]
+    pub const fn verbs(self, verbs: &'static [&'static str]) -> Self {
+        Self { verbs, ..self }
+    }
+}
+
+/// The stored form of a kind that is served in several forms (events in two groups, autoscalers in
+/// two versions). The door decodes, defaults and validates a view by the view's own law, then
+/// converts it; preparation, storage and everything after it are the hub's. Pure and without loss
+/// for what both forms can say.
+#[derive(Clone, Copy, Debug)]
+pub struct Hub {
+    /// Group of the stored form.
+    pub group: &'static str,
+    /// Version of the stored form.
+    pub version: &'static str,
+    /// From the view to the stored form; `None` when given an object of another kind.
+    pub to_hub: fn(&dyn AnyObject) -> Option<Box<dyn AnyObject>>,
+    /// From the stored form to the view; `None` when given an object of another kind.
+    pub from_hub: fn(&dyn AnyObject) -> Option<Box<dyn AnyObject>>,
 }
 
 /// Who asks, and when: all that the law may know besides the object.
@@ -93,7 +149,7 @@ pub struct Subresource {
     pub name: &'static str,
     /// Group of the kind it exchanges, when not the parent's (`autoscaling` for `scale`).
     pub group: &'static str,
-    /// Version of the kind it exchanges.
+    /// Version of the kind it exchanges, when not the parent's.
     pub version: &'static str,
     /// Kind it exchanges: `Scale`, `Eviction`, `PodExecOptions` …
     pub kind: &'static str,
@@ -121,6 +177,71 @@ pub enum SubresourceKind {
     Token,
     /// A stream or request passed on to where [`Strategy::connect`] says.
     Connect,
+}
+
+impl Subresource {
+    /// Verbs of a part.
+    pub const PART_VERBS: &'static [&'static str] = &["get", "patch", "update"];
+    /// Verbs of a proxy.
+    pub const PROXY_VERBS: &'static [&'static str] =
+        &["create", "delete", "get", "patch", "update"];
+    /// `scale`.
+    pub const SCALE: Self = Self {
+        name: "scale",
+        group: "autoscaling",
+        version: "v1",
+        kind: "Scale",
+        verbs: Self::PART_VERBS,
+        serves: SubresourceKind::Scale,
+    };
+
+    const fn of(
+        name: &'static str,
+        kind: &'static str,
+        verbs: &'static [&'static str],
+        serves: SubresourceKind,
+    ) -> Self {
+        Self {
+            name,
+            group: "",
+            version: "",
+            kind,
+            verbs,
+            serves,
+        }
+    }
+
+    /// `status` of a kind.
+    #[must_use]
+    pub const fn status(kind: &'static str) -> Self {
+        Self::of("status", kind, Self::PART_VERBS, SubresourceKind::Status)
+    }
+
+    /// A part of the object.
+    #[must_use]
+    pub const fn part(
+        name: &'static str,
+        kind: &'static str,
+        verbs: &'static [&'static str],
+    ) -> Self {
+        Self::of(name, kind, verbs, SubresourceKind::Part)
+    }
+
+    /// An action posted as an object of `kind`.
+    #[must_use]
+    pub const fn action(name: &'static str, kind: &'static str) -> Self {
+        Self::of(name, kind, &["create"], SubresourceKind::Action)
+    }
+
+    /// A connection.
+    #[must_use]
+    pub const fn connect(
+        name: &'static str,
+        kind: &'static str,
+        verbs: &'static [&'static str],
+    ) -> Self {
+        Self::of(name, kind, verbs, SubresourceKind::Connect)
+    }
 }
 
 /// What a posted action does.
@@ -176,6 +297,11 @@ pub trait Strategy: Send + Sync + 'static {
 
     /// Names and scope.
     fn names(&self) -> Names;
+
+    /// The stored form, when this kind is but a view of it.
+    fn hub(&self) -> Option<&'static Hub> {
+        None
+    }
 
     /// Fills defaults; idempotent.
     fn default(&self, object: &mut Self::Object) {

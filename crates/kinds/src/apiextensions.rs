@@ -1,0 +1,3 @@
+//! Custom resources.
+
+pub(crate) mod custom_resource_definition;

@@ -1,0 +1,3 @@
+//! Aggregated API servers.
+
+pub(crate) mod api_service;

@@ -1,0 +1,15 @@
+//! Who am I; answered by the door, never stored.
+
+use crate::{Names, Strategy};
+use k8s_openapi::api::authentication::v1 as upstream;
+
+/// The law of SelfSubjectReview.
+pub(crate) struct SelfSubjectReview;
+
+impl Strategy for SelfSubjectReview {
+    type Object = upstream::SelfSubjectReview;
+
+    fn names(&self) -> Names {
+        Names::cluster("selfsubjectreviews", "selfsubjectreview").verbs(&["create"])
+    }
+}

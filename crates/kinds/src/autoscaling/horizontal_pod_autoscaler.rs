@@ -1,0 +1,21 @@
+//! Scales a workload by metrics (autoscaling/v2, the stored form).
+
+use crate::{Names, Strategy, Subresource};
+use k8s_openapi::api::autoscaling::v2 as upstream;
+
+/// The law of HorizontalPodAutoscaler.
+pub(crate) struct HorizontalPodAutoscaler;
+
+impl Strategy for HorizontalPodAutoscaler {
+    type Object = upstream::HorizontalPodAutoscaler;
+
+    fn names(&self) -> Names {
+        Names::namespaced("horizontalpodautoscalers", "horizontalpodautoscaler")
+            .short(&["hpa"])
+            .categories(&["all"])
+    }
+
+    fn subresources(&self) -> &'static [Subresource] {
+        const { &[Subresource::status("HorizontalPodAutoscaler")] }
+    }
+}

@@ -1,0 +1,3 @@
+//! Certificate requests.
+
+pub(crate) mod certificate_signing_request;

@@ -1,0 +1,3 @@
+//! Coordination.
+
+pub(crate) mod lease;

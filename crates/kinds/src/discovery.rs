@@ -1,0 +1,3 @@
+//! Service endpoints.
+
+pub(crate) mod endpoint_slice;

@@ -1,0 +1,3 @@
+//! The newer form of events.
+
+pub(crate) mod event;

@@ -1,0 +1,3 @@
+//! Node-level configuration.
+
+pub(crate) mod runtime_class;

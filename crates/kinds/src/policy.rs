@@ -1,0 +1,3 @@
+//! Disruption policy.
+
+pub(crate) mod pod_disruption_budget;

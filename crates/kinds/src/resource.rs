@@ -1,0 +1,6 @@
+//! Dynamic resource allocation.
+
+pub(crate) mod device_class;
+pub(crate) mod resource_claim;
+pub(crate) mod resource_claim_template;
+pub(crate) mod resource_slice;

@@ -1,0 +1,3 @@
+//! Scheduling.
+
+pub(crate) mod priority_class;
