@@ -1,0 +1,67 @@
+//! Why a request failed.
+
+use machinery::status::Status;
+
+/// A request that did not get its answer.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The server answered with a failure.
+    #[error("{0}")]
+    Status(#[from] Box<Status>),
+    /// The request never got a whole answer.
+    #[error("cannot reach the API server for {request}: {source}")]
+    Transport {
+        /// Method and path.
+        request: String,
+        /// What failed below.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The answer is not what was asked for.
+    #[error("the API server's answer to {request} cannot be read: {detail}")]
+    Answer {
+        /// Method and path.
+        request: String,
+        /// What is wrong with it.
+        detail: String,
+    },
+}
+
+impl Error {
+    /// The server's Status, when it answered with one.
+    #[must_use]
+    pub fn status(&self) -> Option<&Status> {
+        match self {
+            Self::Status(status) => Some(status),
+            _ => None,
+        }
+    }
+
+    fn reason_is(&self, reason: &str) -> bool {
+        self.status().is_some_and(|status| status.is(reason))
+    }
+
+    /// The object does not exist.
+    #[must_use]
+    pub fn is_not_found(&self) -> bool {
+        self.reason_is("NotFound")
+    }
+
+    /// The object was changed meanwhile.
+    #[must_use]
+    pub fn is_conflict(&self) -> bool {
+        self.reason_is("Conflict")
+    }
+
+    /// An object of that name exists.
+    #[must_use]
+    pub fn is_already_exists(&self) -> bool {
+        self.reason_is("AlreadyExists")
+    }
+
+    /// The revision asked for is no longer kept.
+    #[must_use]
+    pub fn is_expired(&self) -> bool {
+        self.status().is_some_and(|status| status.code == 410)
+    }
+}
