@@ -28,7 +28,7 @@ pub enum Change {
         /// Its name.
         name: String,
     },
-    /// Links whose name starts so were made, one a pod.
+    /// Links named so and with twelve hexadecimal digits were made, one a pod.
     PodLinks {
         /// The prefix.
         prefix: String,
@@ -84,6 +84,9 @@ impl Journal {
         let failed = |source| JournalError::File { path: path.to_owned(), source };
         let changes = read(path)?;
         let file = OpenOptions::new().create(true).append(true).mode(0o600).open(path).map_err(failed)?;
+        let text = std::fs::read(path).map_err(failed)?;
+        let whole = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+        file.set_len(whole as u64).map_err(failed)?;
         Ok(Self { path: path.to_owned(), state: Mutex::new((file, changes)) })
     }
 

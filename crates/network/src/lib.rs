@@ -10,6 +10,7 @@ mod fake;
 mod firewall;
 mod journal;
 mod link;
+mod netlink;
 mod nft;
 mod pod_network;
 mod pool;
@@ -24,5 +25,5 @@ pub use nft::Nftables;
 pub use pod_network::{AttachedPod, NetworkError, PodAddresses, PodAttachment, PodNetwork};
 pub use pool::{AddressPool, PoolError};
 pub use ruleset::{
-    Affinity, Backend, ClusterRanges, External, HostPort, Protocol, Ruleset, ServicePort, ServicePorts, WithoutBackend,
+    Affinity, Backend, ClusterRanges, External, HostPort, Protocol, Ruleset, ServicePort, ServicePorts,
 };

@@ -79,25 +79,18 @@ pub struct Affinity {
     pub timeout_seconds: u32,
 }
 
-/// What happens to a connection when there is nobody to take it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum WithoutBackend {
-    /// Refused at once.
-    Reject,
-    /// Dropped, so that a load balancer tries another node.
-    Drop,
-}
-
 /// How a service port is reached from outside the cluster.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct External {
     /// A port on every address of the node.
     pub node_port: Option<u16>,
-    /// External and load-balancer addresses of the service.
+    /// `spec.externalIPs`.
     pub addresses: Vec<IpAddr>,
+    /// `status.loadBalancer.ingress` with `ipMode: VIP`.
+    pub load_balancer: Vec<IpAddr>,
     /// `externalTrafficPolicy: Local`: only backends of this node, the client's address kept.
     pub local_only: bool,
-    /// `loadBalancerSourceRanges` and the addresses they protect; empty ranges allow everybody.
+    /// `loadBalancerSourceRanges`: who may use the load-balancer addresses; empty allows everybody.
     pub source_ranges: Vec<IpNet>,
 }
 
