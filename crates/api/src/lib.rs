@@ -6,5 +6,6 @@
 
 mod list;
 mod object;
+pub mod schema;
 
 pub use object::{AnyObject, DecodeError, Object};
