@@ -1,0 +1,264 @@
+//! Pods that wait for a node: ready ones by priority and then age; refused ones parked until an
+//! event that one of the refusing plugins waits for, and then no sooner than their back-off.
+//! Upstream: the scheduling queue.
+
+use crate::plugins::{Event, FILTERS};
+use parking_lot::Mutex;
+use reconcile::Key;
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+use stdx::backoff::Backoff;
+use tokio::{sync::Notify, time::Instant};
+
+/// Waits of a refused pod before it is tried again, as upstream's defaults.
+const RETRY: Backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(10));
+
+/// A parked pod is tried again after this long even without an event, as upstream does, in case an
+/// event was not foreseen.
+const PARKED_LIMIT: Duration = Duration::from_secs(300);
+
+/// The order of ready pods: higher priority first, then the one that came first.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Rank(Reverse<i32>, u64, Key);
+
+#[derive(Debug)]
+struct Waiting {
+    rank: Rank,
+    refusals: u32,
+    /// When the last refusal was; the back-off counts from there.
+    refused_at: Option<Instant>,
+    place: Place,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Place {
+    Ready,
+    /// In `timed`, until this instant.
+    Backoff(Instant),
+    /// In `timed` until this instant, and woken by events of these plugins.
+    Parked(Instant, Vec<&'static str>),
+    /// Handed out.
+    Out,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    arrivals: u64,
+    pods: BTreeMap<Key, Waiting>,
+    ready: BTreeSet<Rank>,
+    timed: BTreeSet<(Instant, Key)>,
+}
+
+/// The pods without a node. Bounded by the number of pods, each is in it once.
+#[derive(Debug, Default)]
+pub(crate) struct Queue {
+    state: Mutex<State>,
+    wake: Notify,
+}
+
+impl Queue {
+    /// Adds a pod, or takes its new priority; a parked one is ready again since it changed.
+    pub(crate) fn add(&self, key: Key, priority: i32) {
+        let mut state = self.state.lock();
+        if !state.pods.contains_key(&key) {
+            state.arrivals += 1;
+            let rank = Rank(Reverse(priority), state.arrivals, key.clone());
+            state.pods.insert(
+                key.clone(),
+                Waiting {
+                    rank,
+                    refusals: 0,
+                    refused_at: None,
+                    place: Place::Out,
+                },
+            );
+        }
+        state.make_ready(&key);
+        drop(state);
+        self.wake.notify_one();
+    }
+
+    /// Forgets a pod that is gone or has a node.
+    pub(crate) fn remove(&self, key: &Key) {
+        let mut state = self.state.lock();
+        state.take_out(key);
+        state.pods.remove(key);
+    }
+
+    /// Parks a pod that was refused by `plugins`.
+    pub(crate) fn refuse(&self, key: &Key, plugins: Vec<&'static str>) {
+        let mut state = self.state.lock();
+        let now = Instant::now();
+        state.take_out(key);
+        if let Some(waiting) = state.pods.get_mut(key) {
+            waiting.refusals = waiting.refusals.saturating_add(1);
+            waiting.refused_at = Some(now);
+            let until = now + PARKED_LIMIT;
+            waiting.place = Place::Parked(until, plugins);
+            state.timed.insert((until, key.clone()));
+        }
+        drop(state);
+        self.wake.notify_one();
+    }
+
+    /// Tries a pod again after its back-off: something failed that was not its fault.
+    pub(crate) fn retry(&self, key: &Key) {
+        let mut state = self.state.lock();
+        if let Some(waiting) = state.pods.get_mut(key) {
+            waiting.refusals = waiting.refusals.saturating_add(1);
+            waiting.refused_at = Some(Instant::now());
+        }
+        state.back_off(key);
+        drop(state);
+        self.wake.notify_one();
+    }
+
+    /// Wakes the parked pods that `event` could help.
+    pub(crate) fn happened(&self, event: Event) {
+        let mut state = self.state.lock();
+        let helped: Vec<Key> = state
+            .pods
+            .iter()
+            .filter(|(_, waiting)| matches!(&waiting.place, Place::Parked(_, plugins) if helps(event, plugins)))
+            .map(|(key, _)| key.clone())
+            .collect();
+        for key in &helped {
+            state.take_out(key);
+            state.back_off(key);
+        }
+        drop(state);
+        if !helped.is_empty() {
+            self.wake.notify_one();
+        }
+    }
+
+    /// The next pod to try.
+    pub(crate) async fn next(&self) -> Key {
+        loop {
+            let due = {
+                let mut state = self.state.lock();
+                state.promote(Instant::now());
+                if let Some(Rank(_, _, key)) = state.ready.pop_first() {
+                    if let Some(waiting) = state.pods.get_mut(&key) {
+                        waiting.place = Place::Out;
+                    }
+                    return key;
+                }
+                state.timed.first().map(|(due, _)| *due)
+            };
+            match due {
+                Some(due) => {
+                    tokio::select! {
+                        () = tokio::time::sleep_until(due) => {}
+                        () = self.wake.notified() => {}
+                    }
+                }
+                None => self.wake.notified().await,
+            }
+        }
+    }
+}
+
+/// A pod refused because there was no node at all names no plugin: any node helps it.
+fn helps(event: Event, plugins: &[&'static str]) -> bool {
+    if plugins.is_empty() {
+        return event == Event::Node;
+    }
+    FILTERS
+        .iter()
+        .any(|filter| plugins.contains(&filter.name()) && filter.wakes_on().contains(&event))
+}
+
+impl State {
+    fn take_out(&mut self, key: &Key) {
+        let Some(waiting) = self.pods.get_mut(key) else { return };
+        match std::mem::replace(&mut waiting.place, Place::Out) {
+            Place::Ready => {
+                self.ready.remove(&waiting.rank);
+            }
+            Place::Backoff(until) | Place::Parked(until, _) => {
+                self.timed.remove(&(until, key.clone()));
+            }
+            Place::Out => {}
+        }
+    }
+
+    fn make_ready(&mut self, key: &Key) {
+        self.take_out(key);
+        if let Some(waiting) = self.pods.get_mut(key) {
+            waiting.place = Place::Ready;
+            self.ready.insert(waiting.rank.clone());
+        }
+    }
+
+    /// Ready at the end of the back-off, which may be now.
+    fn back_off(&mut self, key: &Key) {
+        let Some(waiting) = self.pods.get_mut(key) else { return };
+        let until = waiting
+            .refused_at
+            .map(|at| at + RETRY.delay(waiting.refusals.saturating_sub(1)));
+        match until {
+            Some(until) if until > Instant::now() => {
+                waiting.place = Place::Backoff(until);
+                self.timed.insert((until, key.clone()));
+            }
+            _ => self.make_ready(key),
+        }
+    }
+
+    fn promote(&mut self, now: Instant) {
+        while self.timed.first().is_some_and(|(due, _)| *due <= now) {
+            if let Some((_, key)) = self.timed.first().cloned() {
+                self.make_ready(&key);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(name: &str) -> Key {
+        Key::new("default", name)
+    }
+
+    #[tokio::test]
+    async fn priority_then_age() {
+        let queue = Queue::default();
+        queue.add(key("old"), 0);
+        queue.add(key("new"), 0);
+        queue.add(key("urgent"), 1000);
+        for expected in ["urgent", "old", "new"] {
+            assert_eq!(queue.next().await, key(expected));
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_refused_pod_waits_for_an_event_that_helps() {
+        let queue = Queue::default();
+        let start = Instant::now();
+        queue.add(key("a"), 0);
+        queue.next().await;
+        queue.refuse(&key("a"), vec!["NodeAffinity"]);
+        queue.happened(Event::PodRemoved);
+        assert!(matches!(queue.state.lock().pods[&key("a")].place, Place::Parked(..)));
+        queue.happened(Event::Node);
+        assert_eq!(queue.next().await, key("a"));
+        assert_eq!(start.elapsed(), Duration::from_secs(1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn without_events_it_is_tried_again_in_the_end() {
+        let queue = Queue::default();
+        queue.add(key("a"), 0);
+        queue.next().await;
+        queue.refuse(&key("a"), vec![]);
+        let start = Instant::now();
+        queue.next().await;
+        assert_eq!(start.elapsed(), PARKED_LIMIT);
+    }
+}

@@ -1,0 +1,229 @@
+//! The loop around the cycle: takes pods from the queue, places them in the snapshot at once, and
+//! binds them in the background.
+
+use crate::{
+    cycle,
+    diagnosis::Diagnosis,
+    plugins::Event,
+    pod::PodInfo,
+    queue::Queue,
+    snapshot::Snapshot,
+};
+use client::{Client, Patch};
+use k8s_openapi::api::core::v1::{Binding, Node, ObjectReference, Pod};
+use machinery::pods;
+use parking_lot::Mutex;
+use reconcile::{Cache, Caches, Change, Key, Recorder, reference};
+use std::sync::Arc;
+use stdx::{clock::Clock, random::Random, tasks::Tasks};
+use tokio::sync::Semaphore;
+
+/// The name pods ask for in `schedulerName`.
+const NAME: &str = "default-scheduler";
+
+/// Bindings under way at once.
+const BINDINGS_LIMIT: usize = 64;
+
+/// The scheduler's state.
+pub struct Scheduler {
+    client: Client,
+    recorder: Recorder,
+    clock: Clock,
+    random: Random,
+    pods: Arc<Cache<Pod>>,
+    snapshot: Mutex<Snapshot>,
+    queue: Queue,
+    bindings: Arc<Semaphore>,
+}
+
+/// Runs the scheduler on `tasks`.
+pub fn run(caches: &Caches, recorder: Recorder, clock: Clock, random: Random, tasks: &Tasks) {
+    let scheduler = Arc::new(Scheduler {
+        client: caches.client().named("kube-scheduler"),
+        recorder,
+        clock,
+        random,
+        pods: caches.of::<Pod>(),
+        snapshot: Mutex::default(),
+        queue: Queue::default(),
+        bindings: Arc::new(Semaphore::new(BINDINGS_LIMIT)),
+    });
+    let nodes = caches.of::<Node>();
+    let (on_node, on_pod) = (Arc::downgrade(&scheduler), Arc::downgrade(&scheduler));
+    nodes.on_change(move |change| {
+        if let Some(scheduler) = on_node.upgrade() {
+            scheduler.see_node(change);
+        }
+    });
+    scheduler.pods.on_change(move |change| {
+        if let Some(scheduler) = on_pod.upgrade() {
+            scheduler.see_pod(change);
+        }
+    });
+    let group = tasks.clone();
+    tasks.spawn("scheduler", async move {
+        nodes.synced().await;
+        scheduler.pods.synced().await;
+        loop {
+            let key = scheduler.queue.next().await;
+            scheduler.schedule(&key, &group).await;
+        }
+    });
+}
+
+impl Scheduler {
+    fn see_node(&self, change: &Change<Node>) {
+        self.snapshot.lock().see_node(change);
+        if change.new.is_some() && matters(change) {
+            self.queue.happened(Event::Node);
+        }
+    }
+
+    fn see_pod(&self, change: &Change<Pod>) {
+        self.snapshot.lock().see_pod(change);
+        let Some(latest) = change.latest() else { return };
+        let key = Key::of(&latest.metadata);
+        match &change.new {
+            Some(pod) if wants_a_node(pod) => {
+                let spec_changed = change.old.as_ref().is_none_or(|old| {
+                    old.spec != pod.spec || old.metadata.labels != pod.metadata.labels || !wants_a_node(old)
+                });
+                if spec_changed {
+                    self.queue.add(key, priority(pod));
+                }
+            }
+            Some(pod) => {
+                self.queue.remove(&key);
+                if pods::is_terminal(pod) {
+                    self.queue.happened(Event::PodRemoved);
+                } else if change.old.as_ref().is_none_or(|old| wants_a_node(old)) {
+                    self.queue.happened(Event::PodPlaced);
+                }
+            }
+            None => {
+                self.queue.remove(&key);
+                self.queue.happened(Event::PodRemoved);
+            }
+        }
+    }
+
+    async fn schedule(self: &Arc<Self>, key: &Key, tasks: &Tasks) {
+        let Some(pod) = self.pods.get_key(key).filter(|pod| wants_a_node(pod)) else {
+            self.queue.remove(key);
+            return;
+        };
+        let info = PodInfo::new(Arc::clone(&pod));
+        let found = {
+            let mut snapshot = self.snapshot.lock();
+            let found = cycle::find(&info, &snapshot, &self.random);
+            if let Ok(node) = &found {
+                snapshot.place(PodInfo::new(Arc::new(placed(&pod, node))));
+            }
+            found
+        };
+        match found {
+            Ok(node) => {
+                // Acquiring fails only when the semaphore is closed, which nothing does.
+                let Ok(permit) = Arc::clone(&self.bindings).acquire_owned().await else { return };
+                let (scheduler, key) = (Arc::clone(self), key.clone());
+                tasks.spawn("binding", async move {
+                    scheduler.bind(&key, &pod, &node).await;
+                    drop(permit);
+                });
+            }
+            Err(diagnosis) => self.refuse(key, &pod, diagnosis).await,
+        }
+    }
+
+    async fn bind(&self, key: &Key, pod: &Pod, node: &str) {
+        let mut binding = Binding::default();
+        binding.metadata.name.clone_from(&pod.metadata.name);
+        binding.metadata.namespace.clone_from(&pod.metadata.namespace);
+        binding.metadata.uid.clone_from(&pod.metadata.uid);
+        binding.target = ObjectReference {
+            kind: Some("Node".to_owned()),
+            name: Some(node.to_owned()),
+            ..ObjectReference::default()
+        };
+        let posted = self
+            .client
+            .post_to::<Pod, Binding>(&key.namespace, &key.name, "binding", &binding)
+            .await;
+        match posted {
+            Ok(_) => {
+                let message = format!("Successfully assigned {key} to {node}");
+                self.recorder.normal(&reference(pod), "Scheduled", &message);
+            }
+            Err(error) => {
+                self.snapshot.lock().displace(key);
+                if !error.is_not_found() {
+                    let message = format!("binding rejected: {error}");
+                    self.recorder.warning(&reference(pod), "FailedScheduling", &message);
+                    self.queue.retry(key);
+                }
+            }
+        }
+    }
+
+    async fn refuse(&self, key: &Key, pod: &Pod, diagnosis: Diagnosis) {
+        let message = diagnosis.message();
+        self.queue.refuse(key, diagnosis.plugins);
+        self.recorder.warning(&reference(pod), "FailedScheduling", &message);
+        let condition = serde_json::json!({
+            "type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": message,
+            "lastTransitionTime": stdx::clock::whole_seconds(self.clock.now()).to_string(),
+            "observedGeneration": pod.metadata.generation,
+        });
+        if already_says(pod, &message) {
+            return;
+        }
+        let patch = Patch::Strategic(serde_json::json!({ "status": { "conditions": [condition] } }));
+        let patched = self
+            .client
+            .patch::<Pod>(&key.namespace, &key.name, "status", &patch)
+            .await;
+        if let Err(error) = patched {
+            tracing::debug!(%key, %error, "the PodScheduled condition could not be written");
+        }
+    }
+}
+
+/// Whether a change of a node could matter to scheduling; heartbeats do not.
+fn matters(change: &Change<Node>) -> bool {
+    let (Some(old), Some(new)) = (&change.old, &change.new) else {
+        return true;
+    };
+    let allocatable = |node: &Node| node.status.as_ref().and_then(|status| status.allocatable.clone());
+    old.spec != new.spec || old.metadata.labels != new.metadata.labels || allocatable(old) != allocatable(new)
+}
+
+fn already_says(pod: &Pod, message: &str) -> bool {
+    pod.status
+        .as_ref()
+        .and_then(|status| status.conditions.as_ref())
+        .into_iter()
+        .flatten()
+        .any(|condition| condition.type_ == "PodScheduled" && condition.message.as_deref() == Some(message))
+}
+
+/// A pod of this scheduler that has no node, is not ending, and is not held by a scheduling gate.
+fn wants_a_node(pod: &Pod) -> bool {
+    let Some(spec) = &pod.spec else { return false };
+    let placed = spec.node_name.as_deref().is_some_and(|node| !node.is_empty());
+    let gated = spec.scheduling_gates.as_deref().is_some_and(|gates| !gates.is_empty());
+    !placed
+        && !gated
+        && spec.scheduler_name.as_deref().unwrap_or(NAME) == NAME
+        && pod.metadata.deletion_timestamp.is_none()
+        && !pods::is_terminal(pod)
+}
+
+fn priority(pod: &Pod) -> i32 {
+    pod.spec.as_ref().and_then(|spec| spec.priority).unwrap_or(0)
+}
+
+fn placed(pod: &Pod, node: &str) -> Pod {
+    let mut pod = pod.clone();
+    pod.spec.get_or_insert_default().node_name = Some(node.to_owned());
+    pod
+}
