@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use parking_lot::Mutex;
 
 use crate::{
-    AttachedPod, Firewall, FirewallError, HostPort, NetworkError, PodAddresses, PodAttachment, PodNetwork, PoolError,
-    Ruleset, ServicePorts,
+    AttachedPod, Firewall, FirewallError, HostPort, NetworkError, PodAddresses, PodAttachment,
+    PodNetwork, PoolError, Ruleset, ServicePorts,
 };
 
 /// Remembers attachments and hands out addresses of a /16 in turn; touches nothing.
@@ -27,11 +27,20 @@ struct FakePods {
 impl FakePodNetwork {
     /// A network whose pods live in the /16 of `second_octet` within 10.0.0.0/8; its gateway is the first address.
     pub fn new(second_octet: u8) -> Self {
-        Self { gateway: Ipv4Addr::new(10, second_octet, 0, 1), state: Mutex::new(FakePods { last: 1, ..Default::default() }) }
+        Self {
+            gateway: Ipv4Addr::new(10, second_octet, 0, 1),
+            state: Mutex::new(FakePods {
+                last: 1,
+                ..Default::default()
+            }),
+        }
     }
 
     fn addresses(&self, address: Ipv4Addr) -> PodAddresses {
-        PodAddresses { addresses: vec![IpAddr::V4(address)], gateway: IpAddr::V4(self.gateway) }
+        PodAddresses {
+            addresses: vec![IpAddr::V4(address)],
+            gateway: IpAddr::V4(self.gateway),
+        }
     }
 }
 
@@ -52,7 +61,11 @@ impl PodNetwork for FakePodNetwork {
                 return Ok(self.addresses(address));
             }
         }
-        Err(PoolError::Exhausted { range: format!("{}/16", self.gateway), used: state.pods.len() }.into())
+        Err(PoolError::Exhausted {
+            range: format!("{}/16", self.gateway),
+            used: state.pods.len(),
+        }
+        .into())
     }
 
     async fn remove(&self, sandbox_id: &str) -> Result<(), NetworkError> {
@@ -71,7 +84,10 @@ impl PodNetwork for FakePodNetwork {
 
     async fn check(&self, sandbox_id: &str) -> Result<PodAddresses, NetworkError> {
         let state = self.state.lock();
-        let address = state.pods.get(sandbox_id).ok_or_else(|| NetworkError::NotAttached(sandbox_id.to_owned()))?;
+        let address = state
+            .pods
+            .get(sandbox_id)
+            .ok_or_else(|| NetworkError::NotAttached(sandbox_id.to_owned()))?;
         Ok(self.addresses(*address))
     }
 
@@ -107,12 +123,20 @@ impl Firewall for FakeFirewall {
         Ok(())
     }
 
-    async fn set_host_ports(&self, sandbox_id: &str, pod: IpAddr, ports: Vec<HostPort>) -> Result<(), FirewallError> {
+    async fn set_host_ports(
+        &self,
+        sandbox_id: &str,
+        pod: IpAddr,
+        ports: Vec<HostPort>,
+    ) -> Result<(), FirewallError> {
         let mut state = self.state.lock();
         if ports.is_empty() {
             state.0.host_ports.remove(sandbox_id);
         } else {
-            state.0.host_ports.insert(sandbox_id.to_owned(), (pod, ports));
+            state
+                .0
+                .host_ports
+                .insert(sandbox_id.to_owned(), (pod, ports));
         }
         Ok(())
     }

@@ -15,7 +15,12 @@ pub trait Firewall: Send + Sync {
     /// stay in force during a restart.
     async fn set_services(&self, services: ServicePorts) -> Result<(), FirewallError>;
     /// Replaces the host ports of one sandbox; an empty list takes them away.
-    async fn set_host_ports(&self, sandbox_id: &str, pod: IpAddr, ports: Vec<HostPort>) -> Result<(), FirewallError>;
+    async fn set_host_ports(
+        &self,
+        sandbox_id: &str,
+        pod: IpAddr,
+        ports: Vec<HostPort>,
+    ) -> Result<(), FirewallError>;
     /// Removes every rule.
     async fn flush(&self) -> Result<(), FirewallError>;
 }

@@ -81,13 +81,27 @@ pub enum JournalError {
 impl Journal {
     /// Opens the journal, creating it (0600) if it is not there.
     pub fn open(path: &Path) -> Result<Self, JournalError> {
-        let failed = |source| JournalError::File { path: path.to_owned(), source };
+        let failed = |source| JournalError::File {
+            path: path.to_owned(),
+            source,
+        };
         let changes = read(path)?;
-        let file = OpenOptions::new().create(true).append(true).mode(0o600).open(path).map_err(failed)?;
+        let file = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .mode(0o600)
+            .open(path)
+            .map_err(failed)?;
         let text = std::fs::read(path).map_err(failed)?;
-        let whole = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+        let whole = text
+            .iter()
+            .rposition(|byte| *byte == b'\n')
+            .map_or(0, |end| end + 1);
         file.set_len(whole as u64).map_err(failed)?;
-        Ok(Self { path: path.to_owned(), state: Mutex::new((file, changes)) })
+        Ok(Self {
+            path: path.to_owned(),
+            state: Mutex::new((file, changes)),
+        })
     }
 
     /// Notes a change that is about to be made; returns once the note is on disk. A second note about the same
@@ -97,7 +111,10 @@ impl Journal {
         if state.1.iter().any(|known| known.is_about(&change)) {
             return Ok(());
         }
-        let failed = |source| JournalError::File { path: self.path.clone(), source };
+        let failed = |source| JournalError::File {
+            path: self.path.clone(),
+            source,
+        };
         let mut line = serde_json::to_vec(&change).map_err(|error| failed(error.into()))?;
         line.push(b'\n');
         state.0.write_all(&line).map_err(failed)?;
@@ -122,7 +139,9 @@ impl Change {
                 result => result.map_err(|error| error.to_string()),
             },
             Self::Link { name } => link::delete(name).map_err(|error| error.to_string()),
-            Self::PodLinks { prefix } => link::delete_all(prefix).map_err(|error| error.to_string()),
+            Self::PodLinks { prefix } => {
+                link::delete_all(prefix).map_err(|error| error.to_string())
+            }
             Self::Table { name } => nft::delete_table(name).map_err(|error| error.to_string()),
         }
     }
@@ -133,16 +152,20 @@ impl Change {
 pub fn undo_all(path: &Path) -> Result<(), Vec<JournalError>> {
     let changes = read(path).map_err(|error| vec![error])?;
     let undo = |change: &Change| {
-        change.undo().err().map(|reason| JournalError::Undo { change: change.clone(), reason })
+        change.undo().err().map(|reason| JournalError::Undo {
+            change: change.clone(),
+            reason,
+        })
     };
     let failures: Vec<_> = changes.iter().rev().filter_map(undo).collect();
     if !failures.is_empty() {
         return Err(failures);
     }
     match std::fs::remove_file(path) {
-        Err(source) if source.kind() != io::ErrorKind::NotFound => {
-            Err(vec![JournalError::File { path: path.to_owned(), source }])
-        }
+        Err(source) if source.kind() != io::ErrorKind::NotFound => Err(vec![JournalError::File {
+            path: path.to_owned(),
+            source,
+        }]),
         _ => Ok(()),
     }
 }
@@ -152,12 +175,20 @@ fn read(path: &Path) -> Result<Vec<Change>, JournalError> {
     let text = match std::fs::read_to_string(path) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(source) => return Err(JournalError::File { path: path.to_owned(), source }),
+        Err(source) => {
+            return Err(JournalError::File {
+                path: path.to_owned(),
+                source,
+            });
+        }
     };
     let whole = text.rfind('\n').map_or("", |end| &text[..end]);
     let parse = |(index, line): (usize, &str)| {
-        serde_json::from_str(line)
-            .map_err(|source| JournalError::Line { path: path.to_owned(), line: index + 1, source })
+        serde_json::from_str(line).map_err(|source| JournalError::Line {
+            path: path.to_owned(),
+            line: index + 1,
+            source,
+        })
     };
     whole.lines().enumerate().map(parse).collect()
 }

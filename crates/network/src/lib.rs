@@ -6,6 +6,7 @@
 //! the host is written to a [`Journal`] first, and [`undo_all`] puts it back.
 
 mod bridge;
+mod conntrack;
 mod fake;
 mod firewall;
 mod journal;
@@ -25,5 +26,6 @@ pub use nft::Nftables;
 pub use pod_network::{AttachedPod, NetworkError, PodAddresses, PodAttachment, PodNetwork};
 pub use pool::{AddressPool, PoolError};
 pub use ruleset::{
-    Affinity, Backend, ClusterRanges, External, HostPort, Protocol, Ruleset, ServicePort, ServicePorts,
+    Affinity, Backend, ClusterRanges, External, HostPort, Protocol, Ruleset, ServicePort,
+    ServicePorts,
 };

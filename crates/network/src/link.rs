@@ -65,14 +65,20 @@ pub(crate) struct Links {
 
 impl Links {
     pub(crate) fn open() -> io::Result<Self> {
-        Ok(Self { socket: Socket::open(None)? })
+        Ok(Self {
+            socket: Socket::open(None)?,
+        })
     }
 
     pub(crate) fn list(&self) -> io::Result<Vec<Link>> {
         let mut batch = Batch::default();
         batch.message(GET_LINK, netlink::DUMP, &link_header(0, 0, 0, 0));
         let messages = self.socket.dump(&mut batch)?;
-        Ok(messages.iter().filter(|(kind, _)| *kind == NEW_LINK).filter_map(|(_, payload)| parse_link(payload)).collect())
+        Ok(messages
+            .iter()
+            .filter(|(kind, _)| *kind == NEW_LINK)
+            .filter_map(|(_, payload)| parse_link(payload))
+            .collect())
     }
 
     pub(crate) fn find(&self, name: &str) -> io::Result<Option<Link>> {
@@ -86,7 +92,11 @@ impl Links {
 
     pub(crate) fn add_bridge(&self, name: &str, mtu: u32, mac: [u8; 6]) -> io::Result<()> {
         let mut batch = Batch::default();
-        batch.message(NEW_LINK, netlink::CREATE | netlink::EXCL, &link_header(0, 0, 0, 0));
+        batch.message(
+            NEW_LINK,
+            netlink::CREATE | netlink::EXCL,
+            &link_header(0, 0, 0, 0),
+        );
         batch.text(IFLA_IFNAME, name);
         batch.native(IFLA_MTU, mtu);
         batch.attr(IFLA_ADDRESS, &mac);
@@ -95,9 +105,20 @@ impl Links {
     }
 
     /// A pair of links: `name` here and up, `peer` in the namespace `peer_namespace`, down.
-    pub(crate) fn add_veth(&self, name: &str, alias: &str, peer: &str, peer_namespace: &File, mtu: u32) -> io::Result<()> {
+    pub(crate) fn add_veth(
+        &self,
+        name: &str,
+        alias: &str,
+        peer: &str,
+        peer_namespace: &File,
+        mtu: u32,
+    ) -> io::Result<()> {
         let mut batch = Batch::default();
-        batch.message(NEW_LINK, netlink::CREATE | netlink::EXCL, &link_header(0, 0, UP, UP));
+        batch.message(
+            NEW_LINK,
+            netlink::CREATE | netlink::EXCL,
+            &link_header(0, 0, UP, UP),
+        );
         batch.text(IFLA_IFNAME, name);
         batch.text(IFLA_IFALIAS, alias);
         batch.native(IFLA_MTU, mtu);
@@ -148,10 +169,32 @@ impl Links {
     }
 
     /// Routes the range to the link: directly, or through a gateway.
-    pub(crate) fn add_route(&self, name: &str, to: Ipv4Net, gateway: Option<Ipv4Addr>, source: Option<Ipv4Addr>) -> io::Result<()> {
-        let scope = if gateway.is_some() { SCOPE_UNIVERSE } else { SCOPE_LINK };
-        let header =
-            [AF_INET, to.prefix_len(), 0, 0, TABLE_MAIN, PROTOCOL_STATIC, scope, TYPE_UNICAST, 0, 0, 0, 0];
+    pub(crate) fn add_route(
+        &self,
+        name: &str,
+        to: Ipv4Net,
+        gateway: Option<Ipv4Addr>,
+        source: Option<Ipv4Addr>,
+    ) -> io::Result<()> {
+        let scope = if gateway.is_some() {
+            SCOPE_UNIVERSE
+        } else {
+            SCOPE_LINK
+        };
+        let header = [
+            AF_INET,
+            to.prefix_len(),
+            0,
+            0,
+            TABLE_MAIN,
+            PROTOCOL_STATIC,
+            scope,
+            TYPE_UNICAST,
+            0,
+            0,
+            0,
+            0,
+        ];
         let mut batch = Batch::default();
         batch.message(NEW_ROUTE, netlink::CREATE | netlink::REPLACE, &header);
         if to.prefix_len() > 0 {
@@ -169,12 +212,16 @@ impl Links {
 
     /// Deletes the link if it is there.
     pub(crate) fn delete(&self, name: &str) -> io::Result<()> {
-        let Some(link) = self.find(name)? else { return Ok(()) };
+        let Some(link) = self.find(name)? else {
+            return Ok(());
+        };
         let mut batch = Batch::default();
         batch.message(DELETE_LINK, 0, &link_header(0, link.index, 0, 0));
         match self.run(batch) {
             // The namespace at the other end may have ended just now and taken the pair with it.
-            Err(error) if error.raw_os_error() == Some(rustix::io::Errno::NODEV.raw_os_error()) => Ok(()),
+            Err(error) if error.raw_os_error() == Some(rustix::io::Errno::NODEV.raw_os_error()) => {
+                Ok(())
+            }
             result => result,
         }
     }
@@ -182,7 +229,9 @@ impl Links {
     fn run(&self, mut batch: Batch) -> io::Result<()> {
         batch.acknowledge();
         let last = batch.count();
-        self.socket.transact(&mut batch, last).map_err(|refusal| refusal.source)
+        self.socket
+            .transact(&mut batch, last)
+            .map_err(|refusal| refusal.source)
     }
 }
 
@@ -195,7 +244,8 @@ pub(crate) fn delete(name: &str) -> io::Result<()> {
 pub(crate) fn delete_all(prefix: &str) -> io::Result<()> {
     let links = Links::open()?;
     let ours = |name: &str| {
-        name.strip_prefix(prefix).is_some_and(|rest| rest.len() == 12 && rest.bytes().all(|b| b.is_ascii_hexdigit()))
+        name.strip_prefix(prefix)
+            .is_some_and(|rest| rest.len() == 12 && rest.bytes().all(|b| b.is_ascii_hexdigit()))
     };
     for link in links.list()?.iter().filter(|link| ours(&link.name)) {
         links.delete(&link.name)?;
@@ -205,13 +255,22 @@ pub(crate) fn delete_all(prefix: &str) -> io::Result<()> {
 
 /// Runs `work` inside the network namespace, on a thread of its own that ends with it: the namespace of a thread is
 /// not something to put back and hope.
-pub(crate) fn in_namespace<T: Send>(namespace: &File, work: impl FnOnce() -> io::Result<T> + Send) -> io::Result<T> {
+pub(crate) fn in_namespace<T: Send>(
+    namespace: &File,
+    work: impl FnOnce() -> io::Result<T> + Send,
+) -> io::Result<T> {
     std::thread::scope(|scope| {
-        let inside = std::thread::Builder::new().name("pod-netns".to_owned()).spawn_scoped(scope, || {
-            move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Network))?;
-            work()
-        })?;
-        inside.join().unwrap_or_else(|_| Err(io::Error::other("the thread in the network namespace panicked")))
+        let inside = std::thread::Builder::new()
+            .name("pod-netns".to_owned())
+            .spawn_scoped(scope, || {
+                move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Network))?;
+                work()
+            })?;
+        inside.join().unwrap_or_else(|_| {
+            Err(io::Error::other(
+                "the thread in the network namespace panicked",
+            ))
+        })
     })
 }
 
@@ -231,10 +290,18 @@ fn link_header(family: u8, index: u32, flags: u32, change: u32) -> [u8; 16] {
 }
 
 fn parse_link(payload: &[u8]) -> Option<Link> {
-    let word = |range: std::ops::Range<usize>| payload.get(range)?.try_into().ok().map(u32::from_ne_bytes);
-    let mut link = Link { index: word(4..8)?, name: String::new(), up: word(8..12)? & UP != 0, master: None, alias: None };
+    let word =
+        |range: std::ops::Range<usize>| payload.get(range)?.try_into().ok().map(u32::from_ne_bytes);
+    let mut link = Link {
+        index: word(4..8)?,
+        name: String::new(),
+        up: word(8..12)? & UP != 0,
+        master: None,
+        alias: None,
+    };
     for (kind, value) in netlink::attributes(payload.get(16..)?) {
-        let text = || String::from_utf8_lossy(value.strip_suffix(&[0]).unwrap_or(value)).into_owned();
+        let text =
+            || String::from_utf8_lossy(value.strip_suffix(&[0]).unwrap_or(value)).into_owned();
         match kind {
             IFLA_IFNAME => link.name = text(),
             IFLA_IFALIAS => link.alias = Some(text()),

@@ -42,7 +42,8 @@ impl Batch {
         self.count += 1;
         self.bytes.extend_from_slice(&[0; 4]);
         self.bytes.extend_from_slice(&kind.to_ne_bytes());
-        self.bytes.extend_from_slice(&(flags | REQUEST).to_ne_bytes());
+        self.bytes
+            .extend_from_slice(&(flags | REQUEST).to_ne_bytes());
         self.bytes.extend_from_slice(&self.count.to_ne_bytes());
         self.bytes.extend_from_slice(&[0; 4]);
         self.bytes.extend_from_slice(header);
@@ -63,7 +64,8 @@ impl Batch {
 
     pub(crate) fn attr(&mut self, kind: u16, value: &[u8]) {
         debug_assert!(value.len() + 4 <= usize::from(u16::MAX));
-        self.bytes.extend_from_slice(&(value.len() as u16 + 4).to_ne_bytes());
+        self.bytes
+            .extend_from_slice(&(value.len() as u16 + 4).to_ne_bytes());
         self.bytes.extend_from_slice(&kind.to_ne_bytes());
         self.bytes.extend_from_slice(value);
         self.pad();
@@ -130,7 +132,10 @@ impl From<io::Error> for Refusal {
 
 impl From<rustix::io::Errno> for Refusal {
     fn from(source: rustix::io::Errno) -> Self {
-        Self { message: 0, source: source.into() }
+        Self {
+            message: 0,
+            source: source.into(),
+        }
     }
 }
 
@@ -143,7 +148,12 @@ pub(crate) struct Socket {
 impl Socket {
     /// No protocol is rtnetlink, whose number is zero.
     pub(crate) fn open(protocol: Option<Protocol>) -> io::Result<Self> {
-        let fd = rustix::net::socket_with(AddressFamily::NETLINK, SocketType::RAW, SocketFlags::CLOEXEC, protocol)?;
+        let fd = rustix::net::socket_with(
+            AddressFamily::NETLINK,
+            SocketType::RAW,
+            SocketFlags::CLOEXEC,
+            protocol,
+        )?;
         rustix::net::bind(&fd, &SocketAddrNetlink::new(0, 0))?;
         sockopt::set_socket_timeout(&fd, Timeout::Recv, Some(ANSWER_TIMEOUT))?;
         Ok(Self { fd })
@@ -160,9 +170,14 @@ impl Socket {
                 if answer.kind != ERROR {
                     continue;
                 }
-                let code = answer.payload.get(..4).map_or(0, |code| i32::from_ne_bytes([code[0], code[1], code[2], code[3]]));
+                let code = answer.payload.get(..4).map_or(0, |code| {
+                    i32::from_ne_bytes([code[0], code[1], code[2], code[3]])
+                });
                 if code != 0 {
-                    return Err(Refusal { message: answer.sequence, source: io::Error::from_raw_os_error(-code) });
+                    return Err(Refusal {
+                        message: answer.sequence,
+                        source: io::Error::from_raw_os_error(-code),
+                    });
                 }
                 if answer.sequence == last {
                     return Ok(());
@@ -177,13 +192,22 @@ impl Socket {
         let mut buffer = vec![0; DATAGRAM_BYTES];
         let mut found = Vec::new();
         loop {
-            let length = self.receive(&mut buffer).map_err(|refusal| refusal.source)?;
+            let length = self
+                .receive(&mut buffer)
+                .map_err(|refusal| refusal.source)?;
             for answer in Answers(&buffer[..length]) {
                 match answer.kind {
                     DONE => return Ok(found),
                     ERROR => {
-                        let code = answer.payload.get(..4).map_or(0, |c| i32::from_ne_bytes([c[0], c[1], c[2], c[3]]));
-                        return if code == 0 { Ok(found) } else { Err(io::Error::from_raw_os_error(-code)) };
+                        let code = answer
+                            .payload
+                            .get(..4)
+                            .map_or(0, |c| i32::from_ne_bytes([c[0], c[1], c[2], c[3]]));
+                        return if code == 0 {
+                            Ok(found)
+                        } else {
+                            Err(io::Error::from_raw_os_error(-code))
+                        };
                     }
                     kind => found.push((kind, answer.payload.to_vec())),
                 }
@@ -200,9 +224,18 @@ impl Socket {
         {
             sockopt::set_socket_send_buffer_size(&self.fd, wanted)?;
         }
-        let sent = rustix::net::sendto(&self.fd, &batch.bytes, SendFlags::empty(), &SocketAddrNetlink::new(0, 0))?;
+        let sent = rustix::net::sendto(
+            &self.fd,
+            &batch.bytes,
+            SendFlags::empty(),
+            &SocketAddrNetlink::new(0, 0),
+        )?;
         if sent != batch.bytes.len() {
-            return Err(io::Error::new(io::ErrorKind::WriteZero, "netlink took only part of a batch").into());
+            return Err(io::Error::new(
+                io::ErrorKind::WriteZero,
+                "netlink took only part of a batch",
+            )
+            .into());
         }
         Ok(())
     }
@@ -236,7 +269,11 @@ impl<'a> Iterator for Answers<'a> {
         let kind = u16::from_ne_bytes([header[4], header[5]]);
         let sequence = u32::from_ne_bytes([header[8], header[9], header[10], header[11]]);
         self.0 = self.0.get(length.next_multiple_of(4)..).unwrap_or_default();
-        Some(Answer { kind, sequence, payload })
+        Some(Answer {
+            kind,
+            sequence,
+            payload,
+        })
     }
 }
 

@@ -18,8 +18,11 @@ use parking_lot::Mutex;
 
 use self::diff::{Claims, Op};
 use self::rule::Family;
+use crate::conntrack;
 use crate::netlink::Socket;
-use crate::{Change, ClusterRanges, Firewall, FirewallError, HostPort, Journal, Ruleset, ServicePorts};
+use crate::{
+    Change, ClusterRanges, Firewall, FirewallError, HostPort, Journal, Ruleset, ServicePorts,
+};
 
 const TABLE: &str = "sampan";
 
@@ -40,9 +43,20 @@ struct State {
 impl Nftables {
     /// A firewall with these ranges; touches nothing yet.
     pub fn new(ranges: ClusterRanges, journal: Arc<Journal>) -> Self {
-        let wanted = Ruleset { ranges, ..Ruleset::default() };
+        let wanted = Ruleset {
+            ranges,
+            ..Ruleset::default()
+        };
         let claims = Claims::default();
-        Self { state: Arc::new(Mutex::new(State { journal, wanted, claims, in_force: None, services_known: false })) }
+        Self {
+            state: Arc::new(Mutex::new(State {
+                journal,
+                wanted,
+                claims,
+                in_force: None,
+                services_known: false,
+            })),
+        }
     }
 
     async fn change(
@@ -51,7 +65,9 @@ impl Nftables {
     ) -> Result<(), FirewallError> {
         let state = Arc::clone(&self.state);
         // Thousands of rules take the kernel a second; the lock is held only on the blocking thread.
-        tokio::task::spawn_blocking(move || change(&mut state.lock())).await.map_err(|_| FirewallError::Worker)?
+        tokio::task::spawn_blocking(move || change(&mut state.lock()))
+            .await
+            .map_err(|_| FirewallError::Worker)?
     }
 }
 
@@ -66,7 +82,12 @@ impl Firewall for Nftables {
         .await
     }
 
-    async fn set_host_ports(&self, sandbox_id: &str, pod: IpAddr, ports: Vec<HostPort>) -> Result<(), FirewallError> {
+    async fn set_host_ports(
+        &self,
+        sandbox_id: &str,
+        pod: IpAddr,
+        ports: Vec<HostPort>,
+    ) -> Result<(), FirewallError> {
         let sandbox_id = sandbox_id.to_owned();
         self.change(move |state| {
             let unchanged = match state.wanted.host_ports.get(&sandbox_id) {
@@ -81,7 +102,11 @@ impl Firewall for Nftables {
             } else {
                 state.wanted.host_ports.insert(sandbox_id, (pod, ports));
             }
-            if state.services_known { state.enforce() } else { Ok(()) }
+            if state.services_known {
+                state.enforce()
+            } else {
+                Ok(())
+            }
         })
         .await
     }
@@ -102,16 +127,32 @@ impl State {
             let ops = diff::update(&mut self.claims, &old, &self.wanted);
             if transact(&ops).is_ok() {
                 self.in_force = Some(self.wanted.clone());
+                forget_flows(&old, &self.wanted);
                 return Ok(());
             }
             // Somebody changed our table. Set it anew; if that fails too, the reason is worth telling.
-            tracing::warn!("the packet rules in the kernel are not those last set; setting all of them anew");
+            tracing::warn!(
+                "the packet rules in the kernel are not those last set; setting all of them anew"
+            );
         }
-        let noted = self.journal.note(Change::Table { name: TABLE.to_owned() });
-        noted.map_err(|error| FirewallError::Socket { operation: "noting the table", source: io::Error::other(error) })?;
+        let noted = self.journal.note(Change::Table {
+            name: TABLE.to_owned(),
+        });
+        noted.map_err(|error| FirewallError::Socket {
+            operation: "noting the table",
+            source: io::Error::other(error),
+        })?;
         transact(&diff::replace(&mut self.claims, &self.wanted))?;
         self.in_force = Some(self.wanted.clone());
+        forget_flows(&Ruleset::default(), &self.wanted);
         Ok(())
+    }
+}
+
+/// A UDP client that never pauses would be sent to a backend that is gone for ever.
+fn forget_flows(old: &Ruleset, new: &Ruleset) {
+    if let Err(error) = conntrack::forget_stale(&old.services, &new.services) {
+        tracing::warn!(%error, "UDP clients of removed backends may be sent to them until they pause");
     }
 }
 
@@ -129,8 +170,14 @@ pub(crate) fn delete_table(name: &str) -> Result<(), FirewallError> {
 }
 
 fn is_unsupported(error: &io::Error) -> bool {
-    let codes = [rustix::io::Errno::AFNOSUPPORT, rustix::io::Errno::OPNOTSUPP, rustix::io::Errno::INVAL];
-    codes.iter().any(|code| error.raw_os_error() == Some(code.raw_os_error()))
+    let codes = [
+        rustix::io::Errno::AFNOSUPPORT,
+        rustix::io::Errno::OPNOTSUPP,
+        rustix::io::Errno::INVAL,
+    ];
+    codes
+        .iter()
+        .any(|code| error.raw_os_error() == Some(code.raw_os_error()))
 }
 
 fn transact(ops: &[(Family, Op)]) -> Result<(), FirewallError> {
@@ -142,13 +189,28 @@ fn transact_on(table: &str, ops: &[(Family, Op)]) -> Result<(), FirewallError> {
         return Ok(());
     }
     let failed = |operation| move |source| FirewallError::Socket { operation, source };
-    let socket = Socket::open(Some(rustix::net::netlink::NETFILTER)).map_err(failed("opening netlink"))?;
+    let socket =
+        Socket::open(Some(rustix::net::netlink::NETFILTER)).map_err(failed("opening netlink"))?;
     let mut encoded = encode::encode(table, ops);
     let last = encoded.last;
     let result = socket.transact(&mut encoded.batch, last);
-    result.map_err(|refusal| match encoded.origin(refusal.message).and_then(|index| ops.get(index)) {
-        Some((family, op)) => FirewallError::Refused { object: format!("{} {op:?}", family.name()), source: refusal.source },
-        None if refusal.message > 0 => FirewallError::Refused { object: "the whole change".to_owned(), source: refusal.source },
-        None => FirewallError::Socket { operation: "sending a change", source: refusal.source },
+    result.map_err(|refusal| {
+        match encoded
+            .origin(refusal.message)
+            .and_then(|index| ops.get(index))
+        {
+            Some((family, op)) => FirewallError::Refused {
+                object: format!("{} {op:?}", family.name()),
+                source: refusal.source,
+            },
+            None if refusal.message > 0 => FirewallError::Refused {
+                object: "the whole change".to_owned(),
+                source: refusal.source,
+            },
+            None => FirewallError::Socket {
+                operation: "sending a change",
+                source: refusal.source,
+            },
+        }
     })
 }

@@ -55,7 +55,10 @@ impl AddressPool {
     /// Opens the table at `path`, which need not exist. The range's first and last address and the `reserved` ones
     /// are never handed out; holders of addresses outside the range keep them until they are released.
     pub fn open(path: &Path, range: IpNet, reserved: &[IpAddr]) -> Result<Self, PoolError> {
-        let failed = |source| PoolError::Table { path: path.to_owned(), source };
+        let failed = |source| PoolError::Table {
+            path: path.to_owned(),
+            source,
+        };
         let table = match std::fs::read(path) {
             // A power cut can leave a replaced file empty; no link has survived it either.
             Ok(bytes) if bytes.is_empty() => Table::default(),
@@ -65,7 +68,12 @@ impl AddressPool {
         };
         let mut reserved: BTreeSet<IpAddr> = reserved.iter().copied().collect();
         reserved.extend([range.network(), range.broadcast()]);
-        Ok(Self { path: path.to_owned(), range, reserved, table })
+        Ok(Self {
+            path: path.to_owned(),
+            range,
+            reserved,
+            table,
+        })
     }
 
     /// The holder's address: the one it has, or the next free one.
@@ -98,7 +106,10 @@ impl AddressPool {
 
     /// Every holder and its address.
     pub fn holders(&self) -> impl Iterator<Item = (&str, IpAddr)> {
-        self.table.held.iter().map(|(holder, address)| (holder.as_str(), *address))
+        self.table
+            .held
+            .iter()
+            .map(|(holder, address)| (holder.as_str(), *address))
     }
 
     fn next_free(&self) -> Result<(u128, IpAddr), PoolError> {
@@ -108,14 +119,22 @@ impl AddressPool {
             let position = (self.table.last + step) % size;
             (position, address_at(&self.range, position))
         };
-        let free = |(_, address): &(u128, IpAddr)| !taken.contains(address) && !self.reserved.contains(address);
-        let exhausted = || PoolError::Exhausted { range: self.range.to_string(), used: taken.len() };
+        let free = |(_, address): &(u128, IpAddr)| {
+            !taken.contains(address) && !self.reserved.contains(address)
+        };
+        let exhausted = || PoolError::Exhausted {
+            range: self.range.to_string(),
+            used: taken.len(),
+        };
         (1..=size).map(nth).find(free).ok_or_else(exhausted)
     }
 
     fn replace(&mut self, table: Table) -> Result<(), PoolError> {
         let written = write_beside(&self.path, &table);
-        written.map_err(|source| PoolError::Table { path: self.path.clone(), source })?;
+        written.map_err(|source| PoolError::Table {
+            path: self.path.clone(),
+            source,
+        })?;
         self.table = table;
         Ok(())
     }
@@ -123,19 +142,29 @@ impl AddressPool {
 
 fn write_beside(path: &Path, table: &Table) -> io::Result<()> {
     let beside = path.with_extension("new");
-    let mut file = OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(&beside)?;
+    let mut file = OpenOptions::new()
+        .create(true)
+        .write(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&beside)?;
     file.write_all(&serde_json::to_vec(table)?)?;
     std::fs::rename(&beside, path)
 }
 
 fn usable_size(range: &IpNet) -> u128 {
     let bits = u32::from(range.max_prefix_len() - range.prefix_len());
-    1u128.checked_shl(bits).unwrap_or(MOST_ADDRESSES).min(MOST_ADDRESSES)
+    1u128
+        .checked_shl(bits)
+        .unwrap_or(MOST_ADDRESSES)
+        .min(MOST_ADDRESSES)
 }
 
 fn address_at(range: &IpNet, position: u128) -> IpAddr {
     match range.network() {
-        IpAddr::V4(first) => IpAddr::V4(Ipv4Addr::from(u32::from(first).wrapping_add(position as u32))),
+        IpAddr::V4(first) => IpAddr::V4(Ipv4Addr::from(
+            u32::from(first).wrapping_add(position as u32),
+        )),
         IpAddr::V6(first) => IpAddr::V6(Ipv6Addr::from(u128::from(first).wrapping_add(position))),
     }
 }
@@ -146,7 +175,12 @@ mod tests {
 
     fn open(dir: &tempfile::TempDir, range: &str) -> AddressPool {
         let gateway = "10.42.0.1".parse().unwrap();
-        AddressPool::open(&dir.path().join("addresses.json"), range.parse().unwrap(), &[gateway]).unwrap()
+        AddressPool::open(
+            &dir.path().join("addresses.json"),
+            range.parse().unwrap(),
+            &[gateway],
+        )
+        .unwrap()
     }
 
     #[test]
@@ -159,8 +193,19 @@ mod tests {
             pool.release(&format!("a{round}")).unwrap();
         }
         assert_eq!(given, ["10.42.0.2", "10.42.0.3", "10.42.0.4"]);
-        let given: Vec<String> = (0..5).map(|n| pool.acquire(&format!("b{n}")).unwrap().to_string()).collect();
-        assert_eq!(given, ["10.42.0.5", "10.42.0.6", "10.42.0.2", "10.42.0.3", "10.42.0.4"]);
+        let given: Vec<String> = (0..5)
+            .map(|n| pool.acquire(&format!("b{n}")).unwrap().to_string())
+            .collect();
+        assert_eq!(
+            given,
+            [
+                "10.42.0.5",
+                "10.42.0.6",
+                "10.42.0.2",
+                "10.42.0.3",
+                "10.42.0.4"
+            ]
+        );
         let error = pool.acquire("one more").unwrap_err().to_string();
         assert_eq!(error, "no free address in 10.42.0.0/29: 5 are in use");
     }

@@ -46,13 +46,20 @@ pub(crate) struct Encoded {
 impl Encoded {
     /// Which operation a message was made for.
     pub(crate) fn origin(&self, message: u32) -> Option<usize> {
-        self.origins.get(usize::try_from(message).ok()?.checked_sub(2)?).copied()
+        self.origins
+            .get(usize::try_from(message).ok()?.checked_sub(2)?)
+            .copied()
     }
 }
 
 /// Encodes the operations on the table of this name.
 pub(crate) fn encode(table: &str, ops: &[(Family, Op)]) -> Encoded {
-    let mut writer = Writer { table, family: Family::V4, batch: Batch::default(), sets: 0 };
+    let mut writer = Writer {
+        table,
+        family: Family::V4,
+        batch: Batch::default(),
+        sets: 0,
+    };
     writer.batch.message(BATCH_BEGIN, 0, &[0, 0, 0, 10]);
     let mut origins = Vec::with_capacity(ops.len());
     for (index, (family, op)) in ops.iter().enumerate() {
@@ -63,7 +70,11 @@ pub(crate) fn encode(table: &str, ops: &[(Family, Op)]) -> Encoded {
     let last = writer.batch.count();
     writer.batch.acknowledge();
     writer.batch.message(BATCH_END, 0, &[0, 0, 0, 10]);
-    Encoded { batch: writer.batch, last, origins }
+    Encoded {
+        batch: writer.batch,
+        last,
+        origins,
+    }
 }
 
 struct Writer<'a> {
@@ -128,22 +139,39 @@ impl Writer<'_> {
         self.begin(NEW_SET, netlink::CREATE | netlink::EXCL);
         self.batch.text(2, name);
         let map = if kind.value.is_some() { SET_MAP } else { 0 };
-        let dynamic = if kind.dynamic { SET_TIMEOUT | SET_EVAL } else { 0 };
+        let dynamic = if kind.dynamic {
+            SET_TIMEOUT | SET_EVAL
+        } else {
+            0
+        };
         self.batch.number(3, map | dynamic);
         self.sets += 1;
         let (family, number) = (self.family, self.sets);
         describe_set(&mut self.batch, family, number, kind.key, kind.value);
         if kind.dynamic {
-            self.batch.nest(9, |description| description.number(1, MOST_REMEMBERED));
+            self.batch
+                .nest(9, |description| description.number(1, MOST_REMEMBERED));
         }
     }
 
     /// An unnamed set or list belongs to the rule that follows; returns its number.
-    fn add_unnamed(&mut self, key: Option<Datatype>, value: Option<Datatype>, elements: &[Element]) -> u32 {
-        let name = if value.is_some() { "__map%d" } else { "__set%d" };
+    fn add_unnamed(
+        &mut self,
+        key: Option<Datatype>,
+        value: Option<Datatype>,
+        elements: &[Element],
+    ) -> u32 {
+        let name = if value.is_some() {
+            "__map%d"
+        } else {
+            "__set%d"
+        };
         self.begin(NEW_SET, netlink::CREATE);
         self.batch.text(2, name);
-        self.batch.number(3, SET_ANONYMOUS | SET_CONSTANT | if value.is_some() { SET_MAP } else { 0 });
+        self.batch.number(
+            3,
+            SET_ANONYMOUS | SET_CONSTANT | if value.is_some() { SET_MAP } else { 0 },
+        );
         self.sets += 1;
         let (family, number) = (self.family, self.sets);
         match key {
@@ -154,13 +182,19 @@ impl Writer<'_> {
                 describe_value(&mut self.batch, family, number, value);
             }
         }
-        self.batch.nest(9, |description| description.number(1, elements.len() as u32));
+        self.batch.nest(9, |description| {
+            description.number(1, elements.len() as u32)
+        });
         self.elements(NEW_ELEMENT, name, Some(number), elements);
         number
     }
 
     fn elements<E: Entry>(&mut self, kind: u16, set: &str, number: Option<u32>, elements: &[E]) {
-        let flags = if kind == NEW_ELEMENT { netlink::CREATE } else { 0 };
+        let flags = if kind == NEW_ELEMENT {
+            netlink::CREATE
+        } else {
+            0
+        };
         for chunk in elements.chunks(ELEMENTS_PER_MESSAGE) {
             self.begin(kind, flags);
             self.batch.text(2, set);
@@ -198,7 +232,13 @@ impl Writer<'_> {
     fn unnamed_of(&mut self, step: &Step) -> u32 {
         match step {
             Step::Among { members, kind, .. } => {
-                let elements: Vec<Element> = members.iter().map(|key| Element { key: key.clone(), value: None }).collect();
+                let elements: Vec<Element> = members
+                    .iter()
+                    .map(|key| Element {
+                        key: key.clone(),
+                        value: None,
+                    })
+                    .collect();
                 self.add_unnamed(Some(*kind), None, &elements)
             }
             Step::Pick { values, kind, .. } => {
@@ -249,7 +289,13 @@ impl Entry for (Vec<u8>, Option<Verdict>) {
     }
 }
 
-fn describe_set(batch: &mut Batch, family: Family, number: u32, key: Datatype, value: Option<Datatype>) {
+fn describe_set(
+    batch: &mut Batch,
+    family: Family,
+    number: u32,
+    key: Datatype,
+    value: Option<Datatype>,
+) {
     let (kind, length) = type_of(family, key);
     batch.number(4, kind);
     batch.number(5, length);
@@ -303,52 +349,91 @@ type Fill<'a> = Box<dyn FnOnce(&mut Batch) + 'a>;
 fn expression_of(family: Family, step: &Step, unnamed: u32) -> (&'static str, Fill<'_>) {
     match step {
         Step::Load(load, to) => load_of(family, *load, REGISTERS + to),
-        Step::Mask { register, mask, flip } => ("bitwise", Box::new(move |batch| {
-            batch.number(1, REGISTERS + register);
-            batch.number(2, REGISTERS + register);
-            batch.number(3, mask.len() as u32);
-            batch.nest(4, |value| value.attr(1, mask));
-            batch.nest(5, |value| value.attr(1, flip));
-        })),
-        Step::Equal(register, value) => ("cmp", Box::new(move |batch| compare(batch, *register, 0, value))),
-        Step::NotEqual(register, value) => ("cmp", Box::new(move |batch| compare(batch, *register, 1, value))),
+        Step::Mask {
+            register,
+            mask,
+            flip,
+        } => (
+            "bitwise",
+            Box::new(move |batch| {
+                batch.number(1, REGISTERS + register);
+                batch.number(2, REGISTERS + register);
+                batch.number(3, mask.len() as u32);
+                batch.nest(4, |value| value.attr(1, mask));
+                batch.nest(5, |value| value.attr(1, flip));
+            }),
+        ),
+        Step::Equal(register, value) => (
+            "cmp",
+            Box::new(move |batch| compare(batch, *register, 0, value)),
+        ),
+        Step::NotEqual(register, value) => (
+            "cmp",
+            Box::new(move |batch| compare(batch, *register, 1, value)),
+        ),
         Step::Contains { set, key } => lookup(set, *key, None, None),
         Step::Among { key, .. } => lookup("__set%d", *key, None, Some(unnamed)),
         Step::Map { map, key, value } => lookup(map, *key, Some(REGISTERS + value), None),
-        Step::Pick { index, value, .. } => lookup("__map%d", *index, Some(REGISTERS + value), Some(unnamed)),
+        Step::Pick { index, value, .. } => {
+            lookup("__map%d", *index, Some(REGISTERS + value), Some(unnamed))
+        }
         Step::VerdictMap { map, key } => lookup(map, *key, Some(VERDICT_REGISTER), None),
-        Step::Remember { map, key, value, timeout_seconds } => ("dynset", Box::new(move |batch| {
-            batch.text(1, map);
-            batch.number(3, 1);
-            batch.number(4, REGISTERS + key);
-            batch.number(5, REGISTERS + value);
-            batch.attr(6, &(u64::from(*timeout_seconds) * 1000).to_be_bytes());
-        })),
-        Step::Forget { map, key } => ("dynset", Box::new(move |batch| {
-            batch.text(1, map);
-            batch.number(3, 2);
-            batch.number(4, REGISTERS + key);
-        })),
-        Step::SetMark(register) => ("meta", Box::new(move |batch| {
-            batch.number(2, 3);
-            batch.number(3, REGISTERS + register);
-        })),
-        Step::DestinationNat { address, port } => ("nat", Box::new(move |batch| {
-            batch.number(1, 1);
-            batch.number(2, if family == Family::V4 { 2 } else { 10 });
-            batch.number(3, REGISTERS + address);
-            batch.number(5, REGISTERS + port);
-        })),
+        Step::Remember {
+            map,
+            key,
+            value,
+            timeout_seconds,
+        } => (
+            "dynset",
+            Box::new(move |batch| {
+                batch.text(1, map);
+                batch.number(3, 1);
+                batch.number(4, REGISTERS + key);
+                batch.number(5, REGISTERS + value);
+                batch.attr(6, &(u64::from(*timeout_seconds) * 1000).to_be_bytes());
+            }),
+        ),
+        Step::Forget { map, key, value } => (
+            "dynset",
+            Box::new(move |batch| {
+                batch.text(1, map);
+                batch.number(3, 2);
+                batch.number(4, REGISTERS + key);
+                batch.number(5, REGISTERS + value);
+            }),
+        ),
+        Step::SetMark(register) => (
+            "meta",
+            Box::new(move |batch| {
+                batch.number(2, 3);
+                batch.number(3, REGISTERS + register);
+            }),
+        ),
+        Step::DestinationNat { address, port } => (
+            "nat",
+            Box::new(move |batch| {
+                batch.number(1, 1);
+                batch.number(2, if family == Family::V4 { 2 } else { 10 });
+                batch.number(3, REGISTERS + address);
+                batch.number(5, REGISTERS + port);
+            }),
+        ),
         // Ports chosen at random: two connections made at once must not ask for the same one.
         Step::Masquerade => ("masq", Box::new(|batch| batch.number(1, 0x10))),
-        Step::Reject => ("reject", Box::new(move |batch| {
-            batch.number(1, 0);
-            batch.attr(2, &[if family == Family::V4 { 3 } else { 4 }]);
-        })),
-        Step::Verdict(verdict) => ("immediate", Box::new(move |batch| {
-            batch.number(1, VERDICT_REGISTER);
-            batch.nest(2, |value| write_verdict(value, verdict));
-        })),
+        Step::Reject => (
+            "reject",
+            Box::new(move |batch| {
+                batch.number(1, 0);
+                batch.attr(2, &[if family == Family::V4 { 3 } else { 4 }]);
+            }),
+        ),
+        Step::Verdict(verdict) => (
+            "immediate",
+            Box::new(move |batch| {
+                batch.number(1, VERDICT_REGISTER);
+                batch.nest(2, |value| write_verdict(value, verdict));
+            }),
+        ),
     }
 }
 
@@ -358,40 +443,57 @@ fn compare(batch: &mut Batch, register: Register, operator: u32, value: &[u8]) {
     batch.nest(3, |compared| compared.attr(1, value));
 }
 
-fn lookup(set: &str, key: Register, into: Option<u32>, number: Option<u32>) -> (&'static str, Fill<'_>) {
-    ("lookup", Box::new(move |batch| {
-        batch.text(1, set);
-        batch.number(2, REGISTERS + key);
-        if let Some(into) = into {
-            batch.number(3, into);
-        }
-        if let Some(number) = number {
-            batch.number(4, number);
-        }
-    }))
+fn lookup(
+    set: &str,
+    key: Register,
+    into: Option<u32>,
+    number: Option<u32>,
+) -> (&'static str, Fill<'_>) {
+    (
+        "lookup",
+        Box::new(move |batch| {
+            batch.text(1, set);
+            batch.number(2, REGISTERS + key);
+            if let Some(into) = into {
+                batch.number(3, into);
+            }
+            if let Some(number) = number {
+                batch.number(4, number);
+            }
+        }),
+    )
 }
 
 fn load_of(family: Family, load: Load, to: u32) -> (&'static str, Fill<'static>) {
     let payload = move |base: u32, offset: u32, length: u32| -> (&'static str, Fill<'static>) {
-        ("payload", Box::new(move |batch| {
-            batch.number(1, to);
-            batch.number(2, base);
-            batch.number(3, offset);
-            batch.number(4, length);
-        }))
+        (
+            "payload",
+            Box::new(move |batch| {
+                batch.number(1, to);
+                batch.number(2, base);
+                batch.number(3, offset);
+                batch.number(4, length);
+            }),
+        )
     };
     let keyed = move |name: &'static str, key: u32| -> (&'static str, Fill<'static>) {
-        (name, Box::new(move |batch| {
-            batch.number(1, to);
-            batch.number(2, key);
-        }))
+        (
+            name,
+            Box::new(move |batch| {
+                batch.number(1, to);
+                batch.number(2, key);
+            }),
+        )
     };
     let kind = move |flag: u32| -> (&'static str, Fill<'static>) {
-        ("fib", Box::new(move |batch| {
-            batch.number(1, to);
-            batch.number(2, 3);
-            batch.number(3, flag);
-        }))
+        (
+            "fib",
+            Box::new(move |batch| {
+                batch.number(1, to);
+                batch.number(2, 3);
+                batch.number(3, flag);
+            }),
+        )
     };
     match (load, family) {
         (Load::SourceAddress, Family::V4) => payload(1, 12, 4),
@@ -406,10 +508,13 @@ fn load_of(family: Family, load: Load, to: u32) -> (&'static str, Fill<'static>)
         (Load::ConnectionState, _) => keyed("ct", 0),
         (Load::SourceKind, _) => kind(1),
         (Load::DestinationKind, _) => kind(2),
-        (Load::Random(below), _) => ("numgen", Box::new(move |batch| {
-            batch.number(1, to);
-            batch.number(2, below);
-            batch.number(3, 1);
-        })),
+        (Load::Random(below), _) => (
+            "numgen",
+            Box::new(move |batch| {
+                batch.number(1, to);
+                batch.number(2, below);
+                batch.number(3, 1);
+            }),
+        ),
     }
 }

@@ -12,7 +12,8 @@ use std::net::{IpAddr, SocketAddr};
 use ipnet::IpNet;
 
 use super::rule::{
-    Chain, Datatype, ElementKey, Family, Fragment, Hook, HookPoint, Load, Rule, SetKind, Step, Verdict,
+    Chain, Datatype, ElementKey, Family, Fragment, Hook, HookPoint, Load, Rule, SetKind, Step,
+    Verdict,
 };
 use crate::{Backend, ClusterRanges, HostPort, Protocol, ServicePort};
 
@@ -39,39 +40,100 @@ pub(crate) fn frame(family: Family, ranges: &ClusterRanges) -> Fragment {
     let pods = of_family(&ranges.pods, family);
     let services = of_family(&ranges.services, family);
     let mut fragment = Fragment::default();
-    let verdicts = |key| SetKind { key, value: Some(Datatype::Verdict), dynamic: false };
+    let verdicts = |key| SetKind {
+        key,
+        value: Some(Datatype::Verdict),
+        dynamic: false,
+    };
     for (name, kind) in [
         (SERVICE_IPS, verdicts(Datatype::AddressProtocolPort)),
         (NODE_PORTS, verdicts(Datatype::ProtocolPort)),
         (REFUSED_IPS, verdicts(Datatype::AddressProtocolPort)),
         (REFUSED_NODE_PORTS, verdicts(Datatype::ProtocolPort)),
-        (HAIRPINS, SetKind { key: Datatype::AddressPair, value: None, dynamic: false }),
+        (
+            HAIRPINS,
+            SetKind {
+                key: Datatype::AddressPair,
+                value: None,
+                dynamic: false,
+            },
+        ),
     ] {
         fragment.sets.insert(name.to_owned(), kind);
     }
     let mut base = |name: &str, kind, hook, priority, rules| {
-        let hook = Some(Hook { kind, hook, priority });
-        fragment.chains.insert(name.to_owned(), Chain { hook, rules });
+        let hook = Some(Hook {
+            kind,
+            hook,
+            priority,
+        });
+        fragment
+            .chains
+            .insert(name.to_owned(), Chain { hook, rules });
     };
     let to_services = || vec![vec![Step::Verdict(Verdict::Jump("services".to_owned()))]];
-    base("prerouting", "nat", HookPoint::Prerouting, NAT_BEFORE, to_services());
-    base("output", "nat", HookPoint::Output, NAT_BEFORE, to_services());
-    base("postrouting", "nat", HookPoint::Postrouting, NAT_AFTER, postrouting(family, ranges, &pods, &services));
+    base(
+        "prerouting",
+        "nat",
+        HookPoint::Prerouting,
+        NAT_BEFORE,
+        to_services(),
+    );
+    base(
+        "output",
+        "nat",
+        HookPoint::Output,
+        NAT_BEFORE,
+        to_services(),
+    );
+    base(
+        "postrouting",
+        "nat",
+        HookPoint::Postrouting,
+        NAT_AFTER,
+        postrouting(family, ranges, &pods, &services),
+    );
     let judge = || {
         let state = STATE_NEW.to_ne_bytes().to_vec();
         let mut rule = vec![Step::Load(Load::ConnectionState, 0)];
-        rule.push(Step::Mask { register: 0, mask: state, flip: vec![0; 4] });
+        rule.push(Step::Mask {
+            register: 0,
+            mask: state,
+            flip: vec![0; 4],
+        });
         rule.push(Step::NotEqual(0, vec![0; 4]));
         rule.push(Step::Verdict(Verdict::Jump("refused".to_owned())));
         vec![rule]
     };
     base("filter-input", "filter", HookPoint::Input, FILTER, judge());
-    base("filter-forward", "filter", HookPoint::Forward, FILTER, judge());
-    base("filter-output", "filter", HookPoint::Output, FILTER, judge());
+    base(
+        "filter-forward",
+        "filter",
+        HookPoint::Forward,
+        FILTER,
+        judge(),
+    );
+    base(
+        "filter-output",
+        "filter",
+        HookPoint::Output,
+        FILTER,
+        judge(),
+    );
     if family == Family::V4 && !ranges.bridge.is_empty() {
-        base("raw-prerouting", "filter", HookPoint::Prerouting, RAW, vec![keep_from_loopback(&ranges.bridge)]);
+        base(
+            "raw-prerouting",
+            "filter",
+            HookPoint::Prerouting,
+            RAW,
+            vec![keep_from_loopback(&ranges.bridge)],
+        );
     }
-    let mut plain = |name: &str, rules| fragment.chains.insert(name.to_owned(), Chain { hook: None, rules });
+    let mut plain = |name: &str, rules| {
+        fragment
+            .chains
+            .insert(name.to_owned(), Chain { hook: None, rules })
+    };
     plain("services", service_lookup(family, &pods, &services));
     plain("refused", refusals(family, &services));
     plain("reject", vec![vec![Step::Reject]]);
@@ -82,29 +144,68 @@ pub(crate) fn frame(family: Family, ranges: &ClusterRanges) -> Fragment {
 pub(crate) fn service(name: &str, port: &ServicePort, pods: &[IpNet]) -> Fragment {
     let family = Family::of(&port.cluster_ip);
     let mut fragment = Fragment::default();
-    let addresses = || [&port.external.addresses, &port.external.load_balancer].into_iter().flatten();
-    let usable: Vec<&Backend> = port.backends.iter().filter(|b| Family::of(&b.address.ip()) == family).collect();
+    let addresses = || {
+        [&port.external.addresses, &port.external.load_balancer]
+            .into_iter()
+            .flatten()
+    };
+    let usable: Vec<&Backend> = port
+        .backends
+        .iter()
+        .filter(|b| Family::of(&b.address.ip()) == family)
+        .collect();
     if usable.is_empty() {
         let reject = Some(Verdict::Goto("reject".to_owned()));
         for address in std::iter::once(&port.cluster_ip).chain(addresses()) {
-            fragment.elements.insert(ip_element(REFUSED_IPS, address, port.protocol, port.port), reject.clone());
+            fragment.elements.insert(
+                ip_element(REFUSED_IPS, address, port.protocol, port.port),
+                reject.clone(),
+            );
         }
         if let Some(node_port) = port.external.node_port {
-            fragment.elements.insert(port_element(REFUSED_NODE_PORTS, port.protocol, node_port), reject);
+            fragment.elements.insert(
+                port_element(REFUSED_NODE_PORTS, port.protocol, node_port),
+                reject,
+            );
         }
         return fragment;
     }
     let all: Vec<SocketAddr> = usable.iter().map(|backend| backend.address).collect();
-    let local: Vec<SocketAddr> = usable.iter().filter(|b| b.local).map(|b| b.address).collect();
+    let local: Vec<SocketAddr> = usable
+        .iter()
+        .filter(|b| b.local)
+        .map(|b| b.address)
+        .collect();
     let sticky = format!("sticky-{name}");
-    let affinity = port.affinity.map(|affinity| (sticky.as_str(), affinity.timeout_seconds));
+    let affinity = port
+        .affinity
+        .map(|affinity| (sticky.as_str(), affinity.timeout_seconds));
     if affinity.is_some() {
-        let kind = SetKind { key: Datatype::Address, value: Some(Datatype::AddressPort), dynamic: true };
+        let kind = SetKind {
+            key: Datatype::Address,
+            value: Some(Datatype::AddressPort),
+            dynamic: true,
+        };
         fragment.sets.insert(sticky.clone(), kind);
     }
-    let mut chain = |name: &str, rules| fragment.chains.insert(name.to_owned(), Chain { hook: None, rules });
+    let mut chain = |name: &str, rules| {
+        fragment
+            .chains
+            .insert(name.to_owned(), Chain { hook: None, rules })
+    };
     let inside = format!("service-{name}");
-    chain(&inside, choose(family, if port.internal_local_only { &local } else { &all }, affinity));
+    chain(
+        &inside,
+        choose(
+            family,
+            if port.internal_local_only {
+                &local
+            } else {
+                &all
+            },
+            affinity,
+        ),
+    );
     let external = &port.external;
     let outside = format!("external-{name}");
     let guarded = format!("guarded-{name}");
@@ -113,18 +214,37 @@ pub(crate) fn service(name: &str, port: &ServicePort, pods: &[IpNet]) -> Fragmen
         chain(&outside, rules);
     }
     if !external.source_ranges.is_empty() && !external.load_balancer.is_empty() {
-        chain(&guarded, only_from(family, &external.source_ranges, &outside));
+        chain(
+            &guarded,
+            only_from(family, &external.source_ranges, &outside),
+        );
     }
     let goto = |chain: &str| Some(Verdict::Goto(chain.to_owned()));
     let mut lead = |address: &IpAddr, chain: &str| {
-        fragment.elements.insert(ip_element(SERVICE_IPS, address, port.protocol, port.port), goto(chain));
+        fragment.elements.insert(
+            ip_element(SERVICE_IPS, address, port.protocol, port.port),
+            goto(chain),
+        );
     };
-    external.addresses.iter().for_each(|address| lead(address, &outside));
-    let entrance = if external.source_ranges.is_empty() { &outside } else { &guarded };
-    external.load_balancer.iter().for_each(|address| lead(address, entrance));
+    external
+        .addresses
+        .iter()
+        .for_each(|address| lead(address, &outside));
+    let entrance = if external.source_ranges.is_empty() {
+        &outside
+    } else {
+        &guarded
+    };
+    external
+        .load_balancer
+        .iter()
+        .for_each(|address| lead(address, entrance));
     lead(&port.cluster_ip, &inside);
     if let Some(node_port) = external.node_port {
-        fragment.elements.insert(port_element(NODE_PORTS, port.protocol, node_port), goto(&outside));
+        fragment.elements.insert(
+            port_element(NODE_PORTS, port.protocol, node_port),
+            goto(&outside),
+        );
     }
     for address in &all {
         fragment.elements.insert(hairpin(&address.ip()), None);
@@ -141,13 +261,19 @@ pub(crate) fn host_ports(sandbox_id: &str, pod: IpAddr, ports: &[HostPort]) -> F
         if only.is_some_and(|address| Family::of(&address) != family) {
             continue;
         }
-        let name = format!("host-port-{sandbox_id}/{}/{}", port.protocol.name(), port.host_port);
+        let name = format!(
+            "host-port-{sandbox_id}/{}/{}",
+            port.protocol.name(),
+            port.host_port
+        );
         let mut rules = vec![mark_if(vec![
             Step::Load(Load::SourceKind, 0),
             Step::Equal(0, LOCAL_KIND.to_ne_bytes().to_vec()),
         ])];
         rules.extend(choose(family, &[SocketAddr::new(pod, port.pod_port)], None));
-        fragment.chains.insert(name.clone(), Chain { hook: None, rules });
+        fragment
+            .chains
+            .insert(name.clone(), Chain { hook: None, rules });
         let key = match only {
             Some(address) => ip_element(SERVICE_IPS, &address, port.protocol, port.host_port),
             None => port_element(NODE_PORTS, port.protocol, port.host_port),
@@ -177,7 +303,10 @@ fn service_lookup(family: Family, pods: &[IpNet], services: &[IpNet]) -> Vec<Rul
         Step::Load(Load::DestinationAddress, 0),
         Step::Load(Load::Protocol, port - 1),
         Step::Load(Load::DestinationPort, port),
-        Step::VerdictMap { map: SERVICE_IPS.to_owned(), key: 0 },
+        Step::VerdictMap {
+            map: SERVICE_IPS.to_owned(),
+            key: 0,
+        },
     ]);
     rules.push(on_node(NODE_PORTS));
     rules
@@ -190,7 +319,10 @@ fn refusals(family: Family, services: &[IpNet]) -> Vec<Rule> {
             Step::Load(Load::DestinationAddress, 0),
             Step::Load(Load::Protocol, port - 1),
             Step::Load(Load::DestinationPort, port),
-            Step::VerdictMap { map: REFUSED_IPS.to_owned(), key: 0 },
+            Step::VerdictMap {
+                map: REFUSED_IPS.to_owned(),
+                key: 0,
+            },
         ],
         on_node(REFUSED_NODE_PORTS),
     ];
@@ -210,26 +342,45 @@ fn on_node(map: &str) -> Rule {
         Step::Equal(0, LOCAL_KIND.to_ne_bytes().to_vec()),
         Step::Load(Load::Protocol, 0),
         Step::Load(Load::DestinationPort, 1),
-        Step::VerdictMap { map: map.to_owned(), key: 0 },
+        Step::VerdictMap {
+            map: map.to_owned(),
+            key: 0,
+        },
     ]
 }
 
-fn postrouting(family: Family, ranges: &ClusterRanges, pods: &[IpNet], services: &[IpNet]) -> Vec<Rule> {
+fn postrouting(
+    family: Family,
+    ranges: &ClusterRanges,
+    pods: &[IpNet],
+    services: &[IpNet],
+) -> Vec<Rule> {
     let mark = MASQUERADE_MARK.to_ne_bytes().to_vec();
     let marked = vec![
         Step::Load(Load::Mark, 0),
-        Step::Mask { register: 0, mask: mark.clone(), flip: vec![0; 4] },
+        Step::Mask {
+            register: 0,
+            mask: mark.clone(),
+            flip: vec![0; 4],
+        },
         Step::NotEqual(0, vec![0; 4]),
         Step::Load(Load::Mark, 0),
         // The bit has done its work; others may use the mark later on the way.
-        Step::Mask { register: 0, mask: (!MASQUERADE_MARK).to_ne_bytes().to_vec(), flip: vec![0; 4] },
+        Step::Mask {
+            register: 0,
+            mask: (!MASQUERADE_MARK).to_ne_bytes().to_vec(),
+            flip: vec![0; 4],
+        },
         Step::SetMark(0),
         Step::Masquerade,
     ];
     let itself = vec![
         Step::Load(Load::SourceAddress, 0),
         Step::Load(Load::DestinationAddress, family.address_words()),
-        Step::Contains { set: HAIRPINS.to_owned(), key: 0 },
+        Step::Contains {
+            set: HAIRPINS.to_owned(),
+            key: 0,
+        },
         Step::Masquerade,
     ];
     let leaving = pods.iter().map(|from| {
@@ -252,9 +403,16 @@ fn postrouting(family: Family, ranges: &ClusterRanges, pods: &[IpNet], services:
 
 /// Pods could otherwise reach what listens on the node's loopback addresses: the bridge routes them.
 fn keep_from_loopback(bridge: &str) -> Rule {
-    let mut steps = vec![Step::Load(Load::InputLink, 0), Step::Equal(0, link_name(bridge))];
+    let mut steps = vec![
+        Step::Load(Load::InputLink, 0),
+        Step::Equal(0, link_name(bridge)),
+    ];
     steps.push(Step::Load(Load::DestinationAddress, 0));
-    steps.push(Step::Mask { register: 0, mask: vec![255, 0, 0, 0], flip: vec![0; 4] });
+    steps.push(Step::Mask {
+        register: 0,
+        mask: vec![255, 0, 0, 0],
+        flip: vec![0; 4],
+    });
     steps.push(Step::Equal(0, vec![127, 0, 0, 0]));
     steps.push(Step::Verdict(Verdict::Drop));
     steps
@@ -279,7 +437,10 @@ fn from_outside(
         condition.extend(choose(family, all, None).into_iter().flatten());
         condition
     };
-    let node = vec![Step::Load(Load::SourceKind, 0), Step::Equal(0, LOCAL_KIND.to_ne_bytes().to_vec())];
+    let node = vec![
+        Step::Load(Load::SourceKind, 0),
+        Step::Equal(0, LOCAL_KIND.to_ne_bytes().to_vec()),
+    ];
     let mut rules = vec![mark_if(node.clone()), anywhere(node)];
     for range in pods {
         let mut from_pod = vec![Step::Load(Load::SourceAddress, 0)];
@@ -312,20 +473,55 @@ fn choose(family: Family, backends: &[SocketAddr], affinity: Option<(&str, u32)>
     let nat = || Step::DestinationNat { address, port };
     let any = || {
         let index = Step::Load(Load::Random(values.len() as u32), client);
-        vec![index, Step::Pick { values: values.clone(), index: client, value: address, kind: Datatype::AddressPort }]
+        vec![
+            index,
+            Step::Pick {
+                values: values.clone(),
+                index: client,
+                value: address,
+                kind: Datatype::AddressPort,
+            },
+        ]
     };
     let plain = any().into_iter().chain([nat()]).collect();
-    let Some((map, timeout_seconds)) = affinity else { return vec![plain] };
-    let remember = || Step::Remember { map: map.to_owned(), key: client, value: address, timeout_seconds };
+    let Some((map, timeout_seconds)) = affinity else {
+        return vec![plain];
+    };
+    let remember = || Step::Remember {
+        map: map.to_owned(),
+        key: client,
+        value: address,
+        timeout_seconds,
+    };
     let known = vec![
         Step::Load(Load::SourceAddress, client),
-        Step::Map { map: map.to_owned(), key: client, value: address },
-        Step::Among { members: values.clone(), key: address, kind: Datatype::AddressPort },
+        Step::Map {
+            map: map.to_owned(),
+            key: client,
+            value: address,
+        },
+        Step::Among {
+            members: values.clone(),
+            key: address,
+            kind: Datatype::AddressPort,
+        },
         remember(),
         nat(),
     ];
     // Known, but the backend is gone: an update would renew the old value.
-    let forget = vec![Step::Load(Load::SourceAddress, client), Step::Forget { map: map.to_owned(), key: client }];
+    let forget = vec![
+        Step::Load(Load::SourceAddress, client),
+        Step::Map {
+            map: map.to_owned(),
+            key: client,
+            value: address,
+        },
+        Step::Forget {
+            map: map.to_owned(),
+            key: client,
+            value: address,
+        },
+    ];
     let mut learn = any();
     learn.extend([Step::Load(Load::SourceAddress, client), remember(), nat()]);
     // The last rule is for a map that is full.
@@ -335,7 +531,11 @@ fn choose(family: Family, backends: &[SocketAddr], affinity: Option<(&str, u32)>
 fn mark_if(mut condition: Rule) -> Rule {
     let mark = MASQUERADE_MARK.to_ne_bytes().to_vec();
     condition.push(Step::Load(Load::Mark, 0));
-    condition.push(Step::Mask { register: 0, mask: (!MASQUERADE_MARK).to_ne_bytes().to_vec(), flip: mark });
+    condition.push(Step::Mask {
+        register: 0,
+        mask: (!MASQUERADE_MARK).to_ne_bytes().to_vec(),
+        flip: mark,
+    });
     condition.push(Step::SetMark(0));
     condition
 }
@@ -345,12 +545,27 @@ fn within(register: u32, range: &IpNet, inside: bool) -> Vec<Step> {
     let network = address_bytes(&range.network());
     let mask = address_bytes(&range.netmask());
     let zero = vec![0; mask.len()];
-    let compare = if inside { Step::Equal(register, network) } else { Step::NotEqual(register, network) };
-    vec![Step::Mask { register, mask, flip: zero }, compare]
+    let compare = if inside {
+        Step::Equal(register, network)
+    } else {
+        Step::NotEqual(register, network)
+    };
+    vec![
+        Step::Mask {
+            register,
+            mask,
+            flip: zero,
+        },
+        compare,
+    ]
 }
 
 fn of_family(ranges: &[IpNet], family: Family) -> Vec<IpNet> {
-    ranges.iter().filter(|range| Family::of(&range.addr()) == family).copied().collect()
+    ranges
+        .iter()
+        .filter(|range| Family::of(&range.addr()) == family)
+        .copied()
+        .collect()
 }
 
 fn ip_element(set: &'static str, address: &IpAddr, protocol: Protocol, port: u16) -> ElementKey {
@@ -360,11 +575,17 @@ fn ip_element(set: &'static str, address: &IpAddr, protocol: Protocol, port: u16
 }
 
 fn port_element(set: &'static str, protocol: Protocol, port: u16) -> ElementKey {
-    ElementKey { set, key: protocol_port(protocol, port).to_vec() }
+    ElementKey {
+        set,
+        key: protocol_port(protocol, port).to_vec(),
+    }
 }
 
 fn hairpin(address: &IpAddr) -> ElementKey {
-    ElementKey { set: HAIRPINS, key: [address_bytes(address), address_bytes(address)].concat() }
+    ElementKey {
+        set: HAIRPINS,
+        key: [address_bytes(address), address_bytes(address)].concat(),
+    }
 }
 
 /// Every field of a key fills whole four-byte registers.

@@ -16,7 +16,11 @@ impl Family {
     pub(crate) const ALL: [Self; 2] = [Self::V4, Self::V6];
 
     pub(crate) fn of(address: &IpAddr) -> Self {
-        if address.is_ipv4() { Self::V4 } else { Self::V6 }
+        if address.is_ipv4() {
+            Self::V4
+        } else {
+            Self::V6
+        }
     }
 
     pub(crate) fn name(self) -> &'static str {
@@ -69,25 +73,60 @@ pub(crate) enum Load {
 pub(crate) enum Step {
     Load(Load, Register),
     /// Keeps the bits of the mask, then flips those of `flip`.
-    Mask { register: Register, mask: Vec<u8>, flip: Vec<u8> },
+    Mask {
+        register: Register,
+        mask: Vec<u8>,
+        flip: Vec<u8>,
+    },
     Equal(Register, Vec<u8>),
     NotEqual(Register, Vec<u8>),
     /// Matches when the named set holds the key.
-    Contains { set: String, key: Register },
+    Contains {
+        set: String,
+        key: Register,
+    },
     /// Matches when the unnamed set holds the key.
-    Among { members: Vec<Vec<u8>>, key: Register, kind: Datatype },
+    Among {
+        members: Vec<Vec<u8>>,
+        key: Register,
+        kind: Datatype,
+    },
     /// Takes the value for the key out of the named map.
-    Map { map: String, key: Register, value: Register },
+    Map {
+        map: String,
+        key: Register,
+        value: Register,
+    },
     /// Takes the value at an index out of an unnamed list.
-    Pick { values: Vec<Vec<u8>>, index: Register, value: Register, kind: Datatype },
+    Pick {
+        values: Vec<Vec<u8>>,
+        index: Register,
+        value: Register,
+        kind: Datatype,
+    },
     /// Goes where the named map says for the key.
-    VerdictMap { map: String, key: Register },
+    VerdictMap {
+        map: String,
+        key: Register,
+    },
     /// Remembers key and value in the named map for a time, or renews what is there.
-    Remember { map: String, key: Register, value: Register, timeout_seconds: u32 },
-    /// Forgets the key.
-    Forget { map: String, key: Register },
+    Remember {
+        map: String,
+        key: Register,
+        value: Register,
+        timeout_seconds: u32,
+    },
+    /// Forgets the key; the kernel asks for a loaded value as well.
+    Forget {
+        map: String,
+        key: Register,
+        value: Register,
+    },
     SetMark(Register),
-    DestinationNat { address: Register, port: Register },
+    DestinationNat {
+        address: Register,
+        port: Register,
+    },
     Masquerade,
     Reject,
     Verdict(Verdict),
@@ -172,18 +211,32 @@ impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Load(load, register) => write!(f, "r{register}={load:?}"),
-            Self::Mask { register, mask, flip } => write!(f, "r{register}&{}^{}", hex(mask), hex(flip)),
+            Self::Mask {
+                register,
+                mask,
+                flip,
+            } => write!(f, "r{register}&{}^{}", hex(mask), hex(flip)),
             Self::Equal(register, value) => write!(f, "r{register}=={}", hex(value)),
             Self::NotEqual(register, value) => write!(f, "r{register}!={}", hex(value)),
             Self::Contains { set, key } => write!(f, "r{key} in @{set}"),
             Self::Among { members, key, .. } => write!(f, "r{key} in {}", list(members)),
             Self::Map { map, key, value } => write!(f, "r{value}=@{map}[r{key}]"),
-            Self::Pick { values, index, value, .. } => write!(f, "r{value}={}[r{index}]", list(values)),
+            Self::Pick {
+                values,
+                index,
+                value,
+                ..
+            } => write!(f, "r{value}={}[r{index}]", list(values)),
             Self::VerdictMap { map, key } => write!(f, "vmap @{map}[r{key}]"),
-            Self::Remember { map, key, value, timeout_seconds } => {
+            Self::Remember {
+                map,
+                key,
+                value,
+                timeout_seconds,
+            } => {
                 write!(f, "update @{map}[r{key}]=r{value} {timeout_seconds}s")
             }
-            Self::Forget { map, key } => write!(f, "delete @{map}[r{key}]"),
+            Self::Forget { map, key, .. } => write!(f, "delete @{map}[r{key}]"),
             Self::SetMark(register) => write!(f, "mark=r{register}"),
             Self::DestinationNat { address, port } => write!(f, "dnat r{address}:r{port}"),
             Self::Masquerade => f.write_str("masquerade"),
@@ -198,5 +251,12 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 fn list(values: &[Vec<u8>]) -> String {
-    format!("{{{}}}", values.iter().map(|value| hex(value)).collect::<Vec<_>>().join(" "))
+    format!(
+        "{{{}}}",
+        values
+            .iter()
+            .map(|value| hex(value))
+            .collect::<Vec<_>>()
+            .join(" ")
+    )
 }

@@ -1,0 +1,7 @@
+//! The pod network and the firewall on a real kernel, each test in network namespaces of its own. Needs root; says
+//! so and passes otherwise.
+
+mod firewall;
+mod machine;
+mod pods;
+mod scale;

@@ -1,0 +1,61 @@
+//! Thousands of services: all at once, then one of them changed. Figures are printed, not judged.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use network::{Backend, External, Firewall, Protocol, ServicePort, ServicePorts};
+
+use crate::machine::{names, on_machine, service};
+
+const SERVICES: u32 = 10_000;
+
+#[test]
+#[ignore = "takes seconds; run it for the figures"]
+fn ten_thousand_services() {
+    on_machine(|machine| async move {
+        let pod = machine.pod("a").await;
+        let mut ports: ServicePorts = (0..SERVICES)
+            .map(|n| (format!("default/s{n}/tcp/http"), Arc::new(port(n))))
+            .collect();
+        let start = Instant::now();
+        machine.firewall.set_services(ports.clone()).await.unwrap();
+        println!("{SERVICES} services at once: {:?}", start.elapsed());
+        for round in 0..5 {
+            ports.insert(
+                "default/s7/tcp/http".to_owned(),
+                Arc::new(ServicePort {
+                    port: 80 + round,
+                    ..service("10.43.0.9", &[&pod])
+                }),
+            );
+            let start = Instant::now();
+            machine.firewall.set_services(ports.clone()).await.unwrap();
+            println!("one changed: {:?}", start.elapsed());
+        }
+        assert_eq!(names("10.43.0.9:84"), ["a"]);
+        let start = Instant::now();
+        machine
+            .firewall
+            .set_services(ServicePorts::new())
+            .await
+            .unwrap();
+        println!("all gone: {:?}", start.elapsed());
+    });
+}
+
+fn port(number: u32) -> ServicePort {
+    let [_, _, high, low] = number.to_be_bytes();
+    let backend = |last| Backend {
+        address: ([10, 42, high, last], 8080).into(),
+        local: true,
+    };
+    ServicePort {
+        protocol: Protocol::Tcp,
+        cluster_ip: [10, 43, 128 + high, low].into(),
+        port: 80,
+        backends: vec![backend(low), backend(low ^ 1), backend(low ^ 2)],
+        internal_local_only: false,
+        external: External::default(),
+        affinity: None,
+    }
+}
