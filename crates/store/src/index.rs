@@ -47,10 +47,6 @@ impl<V> History<V> {
         let after = self.older.partition_point(|v| v.revision <= revision);
         after.checked_sub(1).and_then(|i| self.older.get(i))
     }
-
-    fn versions(&self) -> impl Iterator<Item = &Version<V>> {
-        self.older.iter().chain([&self.latest])
-    }
 }
 
 /// A key found at a revision.
@@ -91,12 +87,13 @@ pub(crate) struct Index<V> {
 }
 
 impl<V: Value> Index<V> {
-    /// An empty index whose history begins at `oldest`.
-    pub(crate) fn new(oldest: Revision, limits: Limits) -> Self {
+    /// An empty index at `revision` whose history begins at `oldest`. That may be later: what follows
+    /// up to there is then not history but what history begins with.
+    pub(crate) fn new(revision: Revision, oldest: Revision, limits: Limits) -> Self {
         Self {
             keys: BTreeMap::new(),
             changes: VecDeque::new(),
-            revision: oldest,
+            revision,
             oldest,
             live_bytes: 0,
             history_bytes: 0,
@@ -106,6 +103,11 @@ impl<V: Value> Index<V> {
 
     pub(crate) fn revision(&self) -> Revision {
         self.revision
+    }
+
+    /// The oldest revision that can be read or watched from.
+    pub(crate) fn oldest(&self) -> Revision {
+        self.oldest
     }
 
     /// Bytes needed to keep everything that can still be read.
@@ -197,11 +199,14 @@ impl<V: Value> Index<V> {
     }
 
     /// Records one write. Writes come in revision order; those of one revision name different keys.
+    /// One at or below the oldest revision is what history begins with, and replaces what it had.
     pub(crate) fn apply(&mut self, revision: Revision, key: &Arc<str>, value: Option<V>) {
-        debug_assert!(revision >= self.revision, "revisions rise");
-        self.revision = revision;
+        self.revision = self.revision.max(revision);
+        let baseline = revision <= self.oldest;
+        if !baseline {
+            self.changes.push_back((revision, Arc::clone(key)));
+        }
         self.add_bytes(key, value.as_ref());
-        self.changes.push_back((revision, Arc::clone(key)));
         let version = Version { revision, value };
         match self.keys.get_mut(key) {
             Some(history) => {
@@ -219,11 +224,46 @@ impl<V: Value> Index<V> {
                 self.keys.insert(Arc::clone(key), History { older, latest });
             }
         }
+        if baseline {
+            self.prune(key, revision);
+        }
     }
 
-    /// Moves the end of the log on when what it held is gone.
-    pub(crate) fn advance(&mut self, revision: Revision) {
-        self.revision = self.revision.max(revision);
+    /// Every retained version of up to `limit` keys after `after`, and the last key visited.
+    pub(crate) fn versions(
+        &self,
+        after: Option<&str>,
+        limit: usize,
+        into: &mut Vec<(Revision, Arc<str>, Option<V>)>,
+    ) -> Option<Arc<str>> {
+        let start = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let mut last = None;
+        for (key, history) in self
+            .keys
+            .range::<str, _>((start, Bound::Unbounded))
+            .take(limit)
+        {
+            let versions = history.older.iter().chain([&history.latest]);
+            into.extend(versions.map(|v| (v.revision, Arc::clone(key), v.value.clone())));
+            last = Some(Arc::clone(key));
+        }
+        last
+    }
+
+    /// Says that a version's value now lies elsewhere. Nothing if the version has been forgotten.
+    pub(crate) fn relocate(&mut self, key: &str, revision: Revision, place: V) {
+        let Some(history) = self.keys.get_mut(key) else {
+            return;
+        };
+        if history.latest.revision == revision {
+            history.latest.value = Some(place);
+        } else if let Ok(i) = history
+            .older
+            .binary_search_by_key(&revision, |v| v.revision)
+            && let Some(version) = history.older.get_mut(i)
+        {
+            version.value = Some(place);
+        }
     }
 
     /// Drops history over the limits. Called between revisions.

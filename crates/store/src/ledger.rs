@@ -30,7 +30,7 @@ impl<V: Value> Ledger<V> {
 
     /// An empty ledger at revision 1.
     pub(crate) fn empty(limits: Limits) -> Self {
-        Self::new(Index::new(1, limits))
+        Self::new(Index::new(1, 1, limits))
     }
 
     pub(crate) fn index(&self) -> &RwLock<Index<V>> {

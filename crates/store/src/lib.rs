@@ -5,11 +5,14 @@
 //! change after a revision, in order, with no gap. Engines: [`Memory`] for tests, [`Embedded`] for one
 //! machine. Every engine passes the one conformance suite of this crate.
 
+mod embedded;
 mod error;
 mod index;
 mod ledger;
 mod limits;
 mod memory;
+#[cfg(test)]
+mod suite;
 mod transaction;
 mod watch;
 
@@ -17,6 +20,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use std::sync::Arc;
 
+pub use embedded::Embedded;
 pub use error::Error;
 pub use limits::Limits;
 pub use memory::Memory;

@@ -66,3 +66,23 @@ impl Store for Memory {
         self.0.revision()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::suite::{model, suite};
+    use std::sync::Arc;
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn conforms() {
+        suite(&|limits| Arc::new(Memory::with_limits(limits))).await;
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn equals_the_model(steps in model::steps()) {
+            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+            runtime.block_on(model::play(steps, Arc::new(Memory::new()), &|store| store, false));
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! The embedded engine: an append-only log on one disk, keys in memory, values read from the page
+//! cache. Why an own log: docs/decisions/0001-own-log.md.
+//!
+//! `segment` is one file, `frame` the unit of a group commit in it, `recover` opens a directory,
+//! `writer` is the only thread that appends, `rewrite` drops garbage beside it.
+
+mod frame;
+mod recover;
+mod rewrite;
+mod segment;
+#[cfg(test)]
+mod tests;
+mod writer;
+
+use crate::{
+    Entry, Error, Limits, Outcome, RangeOptions, RangeResult, Revision, Store, Transaction, Watch,
+    ledger::Ledger, limits,
+};
+use async_trait::async_trait;
+use segment::Slot;
+use std::{
+    fs::{DirBuilder, File, OpenOptions, TryLockError},
+    io::{self, Read, Write as _},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+    sync::Arc,
+    thread::JoinHandle,
+};
+use tokio::sync::{mpsc, oneshot};
+use writer::{Request, Writer};
+
+/// A durable store in one directory. Dropping it finishes the last commit and unlocks the directory.
+pub struct Embedded {
+    ledger: Arc<Ledger<Slot>>,
+    requests: Option<mpsc::Sender<Request>>,
+    writer: Option<JoinHandle<()>>,
+    _lock: File,
+}
+
+impl Embedded {
+    /// Opens the store in `directory`, creating it if need be. Blocks while reading the log.
+    ///
+    /// # Errors
+    /// When another process holds it, it is damaged, or the disk fails.
+    pub fn open(directory: &Path) -> Result<Self, Error> {
+        Self::open_with(directory, Limits::default())
+    }
+
+    /// Opens with other bounds than the usual ones.
+    ///
+    /// # Errors
+    /// As [`Embedded::open`].
+    pub fn open_with(directory: &Path, limits: Limits) -> Result<Self, Error> {
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(directory)
+            .map_err(failed("create the directory", directory))?;
+        let lock = lock(directory)?;
+        let recovered = recover::open(directory, limits)?;
+        let ledger = Arc::new(Ledger::new(recovered.index));
+        let writer = Writer::new(
+            directory.to_owned(),
+            Arc::clone(&ledger),
+            recovered.active,
+            recovered.sealed,
+            limits,
+        );
+        let (requests, queue) = mpsc::channel(limits::WRITE_QUEUE);
+        let thread = std::thread::Builder::new()
+            .name("store-writer".into())
+            .spawn(move || writer.run(queue))
+            .map_err(failed("start a writer for", directory))?;
+        Ok(Self {
+            ledger,
+            requests: Some(requests),
+            writer: Some(thread),
+            _lock: lock,
+        })
+    }
+
+    async fn send(&self, request: Request) -> Result<(), Error> {
+        let requests = self.requests.as_ref().ok_or(Error::Closed)?;
+        requests.send(request).await.map_err(|_| Error::Closed)
+    }
+}
+
+impl Drop for Embedded {
+    fn drop(&mut self) {
+        drop(self.requests.take());
+        if let Some(writer) = self.writer.take()
+            && writer.join().is_err()
+        {
+            tracing::error!("the store's writer ended in a panic");
+        }
+    }
+}
+
+#[async_trait]
+impl Store for Embedded {
+    async fn get(&self, key: &str, at: Option<Revision>) -> Result<Option<Entry>, Error> {
+        self.ledger.get(key, at)
+    }
+
+    async fn range(&self, options: RangeOptions<'_>) -> Result<RangeResult, Error> {
+        let page = self.ledger.page(options)?;
+        if page.len() <= limits::INLINE_READS {
+            return page.load();
+        }
+        tokio::task::spawn_blocking(move || page.load())
+            .await
+            .map_err(|_| Error::Closed)?
+    }
+
+    async fn transact(&self, transaction: Transaction) -> Result<Outcome, Error> {
+        transaction.check()?;
+        let (answer, outcome) = oneshot::channel();
+        self.send(Request::Transact(transaction, answer)).await?;
+        outcome.await.map_err(|_| Error::Closed)?
+    }
+
+    async fn watch(&self, prefix: &str, from: Revision) -> Result<Watch, Error> {
+        self.ledger.watch(prefix, from)
+    }
+
+    async fn compact(&self, before: Revision) -> Result<(), Error> {
+        self.ledger.compact(before)?;
+        self.send(Request::Compacted).await
+    }
+
+    fn revision(&self) -> Revision {
+        self.ledger.revision()
+    }
+}
+
+/// Takes the directory for this process; the kernel gives it back however the process ends.
+fn lock(directory: &Path) -> Result<File, Error> {
+    let path = directory.join("lock");
+    let mut file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(&path)
+        .map_err(failed("open", &path))?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            let mut holder = String::new();
+            let read = file.read_to_string(&mut holder);
+            return Err(Error::Locked {
+                path: directory.to_owned(),
+                holder: match read {
+                    Ok(_) if !holder.trim().is_empty() => format!("process {}", holder.trim()),
+                    _ => "another process".into(),
+                },
+            });
+        }
+        Err(TryLockError::Error(source)) => return Err(failed("lock", &path)(source)),
+    }
+    file.set_len(0)
+        .and_then(|()| writeln!(file, "{}", std::process::id()))
+        .or_else(|error| if is_full(&error) { Ok(()) } else { Err(error) })
+        .map_err(failed("write", &path))?;
+    Ok(file)
+}
+
+/// Makes an error of a failed file operation; no room is its own error.
+fn failed(operation: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Error {
+    let path: PathBuf = path.to_owned();
+    move |source| {
+        if is_full(&source) {
+            return Error::Full { path };
+        }
+        Error::Io {
+            operation,
+            path,
+            source: Arc::new(source),
+        }
+    }
+}
+
+fn is_full(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+    )
+}
+
+/// Makes names in a directory durable.
+fn sync_directory(directory: &Path) -> Result<(), Error> {
+    File::open(directory)
+        .and_then(|file| file.sync_all())
+        .map_err(failed("make durable", directory))
+}

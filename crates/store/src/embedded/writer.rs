@@ -1,0 +1,265 @@
+//! The writer: one thread that owns the end of the log. It takes whatever is waiting, judges it,
+//! writes one frame, makes it durable once, shows it to readers and watchers, and answers. It never
+//! waits for more to come: the batch grows by itself while the disk is busy.
+
+use super::{
+    failed, frame, recover,
+    rewrite::{Rewrite, Rewritten},
+    segment::{Header, Segment, Slot},
+};
+use crate::{
+    Change, Error, Limits, Outcome, Transaction,
+    ledger::Ledger,
+    limits,
+    transaction::{Batch, Verdict},
+};
+use rustix::fs::{FallocateFlags, fallocate};
+use std::{os::unix::fs::FileExt, path::PathBuf, sync::Arc};
+use tokio::sync::{mpsc, oneshot};
+
+/// What the writer is asked to do.
+pub(super) enum Request {
+    /// Commit this and say how it went.
+    Transact(Transaction, oneshot::Sender<Result<Outcome, Error>>),
+    /// History was forgotten: see whether the log should be rewritten.
+    Compacted,
+}
+
+/// The end of the log and its owner.
+pub(super) struct Writer {
+    directory: PathBuf,
+    ledger: Arc<Ledger<Slot>>,
+    active: Arc<Segment>,
+    /// Where the next frame goes. Invariant: everything before it is durable.
+    offset: u64,
+    /// How far the file has room reserved.
+    reserved: u64,
+    sealed: Vec<Arc<Segment>>,
+    sealed_bytes: u64,
+    frame: frame::Builder,
+    limits: Limits,
+    rewrite: Option<Rewrite>,
+    /// After a rewrite failed, the log grows to this before the next try.
+    rewrite_at: u64,
+    /// Set when the disk failed so that what it holds is unknown: no further writes until reopened.
+    broken: Option<Error>,
+}
+
+type Answer = (oneshot::Sender<Result<Outcome, Error>>, Outcome);
+
+impl Writer {
+    pub(super) fn new(
+        directory: PathBuf,
+        ledger: Arc<Ledger<Slot>>,
+        (active, offset): (Arc<Segment>, u64),
+        (sealed, sealed_bytes): (Vec<Arc<Segment>>, u64),
+        limits: Limits,
+    ) -> Self {
+        Self {
+            directory,
+            ledger,
+            active,
+            offset,
+            reserved: 0,
+            sealed,
+            sealed_bytes,
+            frame: frame::Builder::default(),
+            limits,
+            rewrite: None,
+            rewrite_at: 0,
+            broken: None,
+        }
+    }
+
+    /// Serves until every sender is gone.
+    pub(super) fn run(mut self, mut queue: mpsc::Receiver<Request>) {
+        while let Some(first) = queue.blocking_recv() {
+            let mut batch = Vec::new();
+            let mut bytes = 0;
+            let mut next = Some(first);
+            while let Some(request) = next.take() {
+                if let Request::Transact(transaction, answer) = request {
+                    bytes += transaction.bytes();
+                    batch.push((transaction, answer));
+                }
+                if bytes < limits::BATCH_BYTES && batch.len() < limits::WRITE_QUEUE {
+                    next = queue.try_recv().ok();
+                }
+            }
+            if !batch.is_empty() {
+                self.commit(batch);
+            }
+            self.tend();
+        }
+        if let Some(rewrite) = self.rewrite.take() {
+            rewrite.stop();
+        }
+    }
+
+    /// Commits what holds of a batch, all at once, and answers everybody.
+    fn commit(&mut self, batch: Vec<(Transaction, oneshot::Sender<Result<Outcome, Error>>)>) {
+        let (answers, changes) = self.judge(batch);
+        let result = if changes.is_empty() {
+            Ok(())
+        } else {
+            self.write(&changes)
+        };
+        for (answer, outcome) in answers {
+            // A caller that no longer waits has left; its write stands all the same.
+            drop(answer.send(result.clone().map(|()| outcome)));
+        }
+    }
+
+    fn judge(
+        &self,
+        batch: Vec<(Transaction, oneshot::Sender<Result<Outcome, Error>>)>,
+    ) -> (Vec<Answer>, Vec<Change>) {
+        let index = self.ledger.index().read();
+        let mut judged = Batch::new(&index);
+        let mut answers = Vec::with_capacity(batch.len());
+        let mut changes = Vec::with_capacity(batch.len());
+        for (transaction, answer) in batch {
+            match judged.judge(&transaction) {
+                Ok(Verdict::Write(wanted)) => {
+                    answers.push((answer, Outcome::Committed(wanted[0].revision)));
+                    changes.extend(wanted);
+                }
+                Ok(Verdict::Answer(outcome)) => answers.push((answer, outcome)),
+                Err(error) => drop(answer.send(Err(error))),
+            }
+        }
+        (answers, changes)
+    }
+
+    /// Makes the changes durable, then visible.
+    fn write(&mut self, changes: &[Change]) -> Result<(), Error> {
+        if let Some(error) = &self.broken {
+            return Err(error.clone());
+        }
+        self.frame.clear();
+        let mut places = Vec::with_capacity(changes.len());
+        for change in changes {
+            let value = change.value.as_deref();
+            let at = self.frame.push(change.revision, &change.key, value);
+            let place = |value: &[u8]| self.active.slot(self.offset + at as u64, value.len());
+            places.push(value.map(place));
+        }
+        if let Err(error) = self.append() {
+            self.roll_back(&error);
+            return Err(error);
+        }
+        self.offset += self.frame.len() as u64;
+        let index = self.ledger.index().write();
+        self.ledger.commit(index, changes, places.into_iter());
+        Ok(())
+    }
+
+    fn append(&mut self) -> Result<(), Error> {
+        self.reserve(self.offset + self.frame.len() as u64)?;
+        let bytes = self.frame.finish(self.active.header.salt, self.offset);
+        let file = &self.active.file;
+        file.write_all_at(bytes, self.offset)
+            .map_err(failed("write", &self.active.path))?;
+        file.sync_data()
+            .map_err(failed("make durable", &self.active.path))
+    }
+
+    /// Sees that the disk has room up to `end`, so that a full disk is known before anything is
+    /// written. Where it cannot be reserved the write itself finds out.
+    fn reserve(&mut self, end: u64) -> Result<(), Error> {
+        if end <= self.reserved {
+            return Ok(());
+        }
+        let from = self.offset;
+        let until = end.next_multiple_of(limits::RESERVE_BYTES);
+        for until in [until, end] {
+            match fallocate(
+                &self.active.file,
+                FallocateFlags::empty(),
+                from,
+                until - from,
+            ) {
+                Ok(()) => {
+                    self.reserved = until;
+                    return Ok(());
+                }
+                Err(rustix::io::Errno::NOSPC | rustix::io::Errno::DQUOT) => {}
+                Err(_) => return Ok(()),
+            }
+        }
+        Err(Error::Full {
+            path: self.active.path.clone(),
+        })
+    }
+
+    /// Undoes a write that failed. If even that fails, or the disk lost what it had, no later write
+    /// may build on it.
+    fn roll_back(&mut self, cause: &Error) {
+        let file = &self.active.file;
+        self.reserved = 0;
+        let undone = file.set_len(self.offset).and_then(|()| file.sync_data());
+        let known = matches!(cause, Error::Full { .. });
+        if !known || undone.is_err() {
+            tracing::error!(error = %cause, "the store takes no more writes until it is reopened");
+            self.broken = Some(cause.clone());
+        }
+    }
+
+    /// Between commits: ends a finished rewrite, begins one when garbage outweighs the rest.
+    fn tend(&mut self) {
+        match self.rewrite.take() {
+            Some(rewrite) if rewrite.is_finished() => self.finish_rewrite(rewrite.join()),
+            running => self.rewrite = running,
+        }
+        let total = self.sealed_bytes + self.offset;
+        let retained = self.ledger.index().read().retained_bytes();
+        let due = (2 * retained + self.limits.garbage_bytes).max(self.rewrite_at);
+        if self.rewrite.is_none() && self.broken.is_none() && total > due {
+            match self.start_rewrite() {
+                Ok(rewrite) => self.rewrite = Some(rewrite),
+                Err(error) => self.rewrite_failed(&error),
+            }
+        }
+    }
+
+    /// Goes on in a new file and rewrites all before it.
+    fn start_rewrite(&mut self) -> Result<Rewrite, Error> {
+        let until = self.ledger.revision();
+        let number = self.active.header.number + 1;
+        let next = Header {
+            number: number + 1,
+            salt: recover::salt(&self.directory)?,
+            after: until,
+            replaces_until: None,
+        };
+        let next = Segment::draft(&self.directory, next)?.publish(&self.directory)?;
+        let old = std::mem::replace(&mut self.active, Arc::new(next));
+        self.sealed_bytes += self.offset;
+        self.sealed.push(old);
+        self.offset = super::segment::BODY;
+        self.reserved = 0;
+        Rewrite::start(
+            self.directory.clone(),
+            Arc::clone(&self.ledger),
+            std::mem::take(&mut self.sealed),
+            number,
+            until,
+        )
+    }
+
+    fn finish_rewrite(&mut self, (sealed, result): Rewritten) {
+        self.sealed = sealed;
+        match result {
+            Ok(bytes) => {
+                self.sealed_bytes = bytes;
+                self.rewrite_at = 0;
+            }
+            Err(error) => self.rewrite_failed(&error),
+        }
+    }
+
+    fn rewrite_failed(&mut self, error: &Error) {
+        self.rewrite_at = self.sealed_bytes + self.offset + self.limits.garbage_bytes;
+        tracing::warn!(%error, "cannot rewrite the log without its garbage; will try again later");
+    }
+}
