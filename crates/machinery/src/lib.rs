@@ -1,7 +1,18 @@
 //! Operations on objects that know no single kind, except in named pod and workload questions:
 //! field errors, Status, selectors, quantities, patches, server-side apply.
 
+pub mod conditions;
 pub mod durations;
 pub mod field;
+pub mod fields;
+pub mod int_or_string;
+pub mod labels;
+pub mod metadata;
 pub mod names;
+pub mod owners;
+pub mod pods;
+pub mod quantity;
 pub mod status;
+pub mod taints;
+pub mod versions;
+pub mod workloads;
