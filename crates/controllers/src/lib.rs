@@ -1,1 +1,75 @@
-//! controllers
+//! The controllers: one file or folder each, every one keeping one promise about API objects on the
+//! shared caches. They meet only through the API.
+
+mod deployment;
+mod discovery;
+mod endpoint_slice;
+mod endpoints;
+mod garbage_collector;
+mod namespace;
+mod node_lifecycle;
+mod replica_set;
+mod root_ca;
+mod service_account;
+mod service_endpoints;
+mod taint_eviction;
+
+use reconcile::{Caches, Reconcile, Recorder};
+use std::sync::Arc;
+use stdx::{clock::Clock, random::Random, tasks::Tasks};
+
+/// Keys that one controller works on at once.
+const WORKERS: usize = 4;
+
+/// What the controllers stand on.
+#[derive(Clone)]
+pub struct Context {
+    /// The shared caches.
+    pub caches: Caches,
+    /// Where events go; each controller records under its own name.
+    pub recorder: Recorder,
+    /// The time.
+    pub clock: Clock,
+    /// Suffixes of generated names.
+    pub random: Random,
+    /// The cluster's authority in PEM, published to every namespace.
+    pub root_ca_pem: Arc<str>,
+}
+
+/// Every controller of the closed list, by upstream's name.
+pub const NAMES: &[&str] = &[
+    deployment::NAME,
+    endpoint_slice::NAME,
+    endpoints::NAME,
+    garbage_collector::NAME,
+    namespace::NAME,
+    node_lifecycle::NAME,
+    replica_set::NAME,
+    root_ca::NAME,
+    service_account::NAME,
+    taint_eviction::NAME,
+];
+
+/// Runs the controllers on `tasks`, but for those named in `disabled`.
+pub fn run(context: &Context, disabled: &[String], tasks: &Tasks) {
+    let all: [Arc<dyn Reconcile>; 9] = [
+        Arc::new(deployment::Deployments::new(context)),
+        Arc::new(endpoint_slice::EndpointSlices::new(context)),
+        Arc::new(endpoints::EndpointsController::new(context)),
+        Arc::new(namespace::Namespaces::new(context)),
+        Arc::new(node_lifecycle::NodeLifecycle::new(context)),
+        Arc::new(replica_set::ReplicaSets::new(context)),
+        Arc::new(root_ca::RootCa::new(context)),
+        Arc::new(service_account::ServiceAccounts::new(context)),
+        Arc::new(taint_eviction::TaintEviction::new(context)),
+    ];
+    let enabled = |name: &str| !disabled.iter().any(|other| other == name);
+    for controller in all {
+        if enabled(controller.name()) {
+            reconcile::run(controller, &context.caches, WORKERS, tasks);
+        }
+    }
+    if enabled(garbage_collector::NAME) {
+        garbage_collector::run(context, tasks);
+    }
+}

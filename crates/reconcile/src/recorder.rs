@@ -48,6 +48,15 @@ impl Recorder {
         }
     }
 
+    /// The same writer under another component's name.
+    #[must_use]
+    pub fn named(&self, component: &str) -> Self {
+        Self {
+            component: component.into(),
+            ..self.clone()
+        }
+    }
+
     /// Records a `Normal` event.
     pub fn normal(&self, about: &Reference, reason: &str, message: &str) {
         self.record(about, "Normal", reason, message);

@@ -13,7 +13,11 @@ use stdx::random::Random;
 ///
 /// # Errors
 /// Why it fits nowhere.
-pub(crate) fn find(pod: &PodInfo, snapshot: &Snapshot, random: &Random) -> Result<String, Diagnosis> {
+pub(crate) fn find(
+    pod: &PodInfo,
+    snapshot: &Snapshot,
+    random: &Random,
+) -> Result<String, Diagnosis> {
     let feasible = filter(pod, snapshot)?;
     Ok(choose(pod, snapshot, &feasible, random))
 }
@@ -34,7 +38,11 @@ fn filter<'a>(pod: &PodInfo, snapshot: &'a Snapshot) -> Result<Vec<&'a NodeInfo>
         }
         feasible.push(info);
     }
-    if feasible.is_empty() { Err(diagnosis) } else { Ok(feasible) }
+    if feasible.is_empty() {
+        Err(diagnosis)
+    } else {
+        Ok(feasible)
+    }
 }
 
 /// The feasible node with the highest score; one of them at random when several are equal.
@@ -61,7 +69,10 @@ fn choose(pod: &PodInfo, snapshot: &Snapshot, feasible: &[&NodeInfo], random: &R
         .map(|(info, _)| info)
         .collect();
     let index = usize::try_from(random.below(winners.len() as u64)).unwrap_or(0);
-    winners.get(index).map(|info| info.name().to_owned()).unwrap_or_default()
+    winners
+        .get(index)
+        .map(|info| info.name().to_owned())
+        .unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -35,7 +35,11 @@ impl Diagnosis {
             .collect();
         // Upstream sorts the texts with their counts.
         counted.sort();
-        format!("0/{} nodes are available: {}.", self.nodes, counted.join(", "))
+        format!(
+            "0/{} nodes are available: {}.",
+            self.nodes,
+            counted.join(", ")
+        )
     }
 }
 
@@ -47,7 +51,10 @@ mod tests {
     fn messages_count_reasons() {
         let mut diagnosis = Diagnosis::default();
         assert_eq!(diagnosis.message(), "no nodes available to schedule pods");
-        diagnosis.refuse("NodeResourcesFit", vec!["Insufficient cpu".into(), "Insufficient memory".into()]);
+        diagnosis.refuse(
+            "NodeResourcesFit",
+            vec!["Insufficient cpu".into(), "Insufficient memory".into()],
+        );
         diagnosis.refuse("NodeResourcesFit", vec!["Insufficient cpu".into()]);
         assert_eq!(
             diagnosis.message(),

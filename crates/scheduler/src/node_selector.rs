@@ -2,7 +2,9 @@
 //! `component-helpers/scheduling/corev1/nodeaffinity`.
 
 use crate::snapshot::NodeInfo;
-use k8s_openapi::api::core::v1::{NodeSelector, NodeSelectorRequirement, NodeSelectorTerm, PodSpec};
+use k8s_openapi::api::core::v1::{
+    NodeSelector, NodeSelectorRequirement, NodeSelectorTerm, PodSpec,
+};
 
 /// Whether the pod's required node selection allows the node.
 pub(crate) fn allows(spec: &PodSpec, node: &NodeInfo) -> bool {
@@ -11,7 +13,13 @@ pub(crate) fn allows(spec: &PodSpec, node: &NodeInfo) -> bool {
         .iter()
         .flatten()
         .all(|(key, value)| node.label(key) == Some(value));
-    plain && required(spec).is_none_or(|selector| selector.node_selector_terms.iter().any(|term| matches(term, node)))
+    plain
+        && required(spec).is_none_or(|selector| {
+            selector
+                .node_selector_terms
+                .iter()
+                .any(|term| matches(term, node))
+        })
 }
 
 /// The required part of the pod's node affinity.
@@ -34,9 +42,9 @@ pub(crate) fn matches(term: &NodeSelectorTerm, node: &NodeInfo) -> bool {
     expressions
         .iter()
         .all(|requirement| meets(requirement, node.label(&requirement.key)))
-        && fields
-            .iter()
-            .all(|requirement| requirement.key == "metadata.name" && meets(requirement, Some(node.name())))
+        && fields.iter().all(|requirement| {
+            requirement.key == "metadata.name" && meets(requirement, Some(node.name()))
+        })
 }
 
 fn meets(requirement: &NodeSelectorRequirement, value: Option<&str>) -> bool {
@@ -50,7 +58,9 @@ fn meets(requirement: &NodeSelectorRequirement, value: Option<&str>) -> bool {
             .as_deref()
             .and_then(|values| values.first()?.parse().ok());
         let value = value.and_then(|value| value.parse().ok());
-        bound.zip(value).is_some_and(|(bound, value)| holds(value, bound))
+        bound
+            .zip(value)
+            .is_some_and(|(bound, value)| holds(value, bound))
     };
     match requirement.operator.as_str() {
         "In" => listed(),

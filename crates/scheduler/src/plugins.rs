@@ -10,7 +10,10 @@ mod node_unschedulable;
 mod pod_topology_spread;
 mod taint_toleration;
 
-use crate::{pod::PodInfo, snapshot::{NodeInfo, Snapshot}};
+use crate::{
+    pod::PodInfo,
+    snapshot::{NodeInfo, Snapshot},
+};
 
 /// What a filter says of one node.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,7 +27,11 @@ pub(crate) enum Verdict {
 impl Verdict {
     /// Fits when `holds`, else unfit for one reason.
     pub(crate) fn when(holds: bool, reason: &str) -> Self {
-        if holds { Self::Fits } else { Self::Unfit(vec![reason.to_owned()]) }
+        if holds {
+            Self::Fits
+        } else {
+            Self::Unfit(vec![reason.to_owned()])
+        }
     }
 }
 
@@ -91,7 +98,11 @@ pub(crate) const SCORES: &[&dyn Score] = &[
 fn scale_to_highest(scores: &mut [i64], reverse: bool) {
     let highest = scores.iter().copied().max().unwrap_or(0);
     for score in scores {
-        let scaled = if highest == 0 { 0 } else { *score * 100 / highest };
+        let scaled = if highest == 0 {
+            0
+        } else {
+            *score * 100 / highest
+        };
         *score = if reverse { 100 - scaled } else { scaled };
     }
 }
@@ -102,7 +113,13 @@ fn scale_between(scores: &mut [i64], reverse: bool) {
     let highest = scores.iter().copied().max().unwrap_or(0);
     for score in scores {
         *score = match highest - lowest {
-            0 => if reverse { 100 } else { 0 },
+            0 => {
+                if reverse {
+                    100
+                } else {
+                    0
+                }
+            }
             width if reverse => (highest - *score) * 100 / width,
             width => (*score - lowest) * 100 / width,
         };

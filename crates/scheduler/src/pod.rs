@@ -48,11 +48,15 @@ impl PodInfo {
     }
 
     pub(crate) fn node(&self) -> &str {
-        self.spec().and_then(|spec| spec.node_name.as_deref()).unwrap_or_default()
+        self.spec()
+            .and_then(|spec| spec.node_name.as_deref())
+            .unwrap_or_default()
     }
 
     pub(crate) fn tolerations(&self) -> &[Toleration] {
-        self.spec().and_then(|spec| spec.tolerations.as_deref()).unwrap_or_default()
+        self.spec()
+            .and_then(|spec| spec.tolerations.as_deref())
+            .unwrap_or_default()
     }
 
     pub(crate) fn labels(&self) -> Option<&BTreeMap<String, String>> {
@@ -70,14 +74,24 @@ impl PodInfo {
     /// The requests that scoring sees: containers without any count as 100m and 200MB, so that
     /// pods without requests still spread (upstream's non-zero requests).
     pub(crate) fn scored(&self) -> (i64, i64) {
-        let cpu = if self.requests.cpu_milli == 0 { 100 } else { self.requests.cpu_milli };
-        let memory = if self.requests.memory_bytes == 0 { 200 << 20 } else { self.requests.memory_bytes };
+        let cpu = if self.requests.cpu_milli == 0 {
+            100
+        } else {
+            self.requests.cpu_milli
+        };
+        let memory = if self.requests.memory_bytes == 0 {
+            200 << 20
+        } else {
+            self.requests.memory_bytes
+        };
         (cpu, memory)
     }
 }
 
 fn host_ports(pod: &Pod) -> Vec<HostPort> {
-    let Some(spec) = &pod.spec else { return Vec::new() };
+    let Some(spec) = &pod.spec else {
+        return Vec::new();
+    };
     let sidecars = spec
         .init_containers
         .iter()

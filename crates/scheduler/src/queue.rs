@@ -174,7 +174,9 @@ fn helps(event: Event, plugins: &[&'static str]) -> bool {
 
 impl State {
     fn take_out(&mut self, key: &Key) {
-        let Some(waiting) = self.pods.get_mut(key) else { return };
+        let Some(waiting) = self.pods.get_mut(key) else {
+            return;
+        };
         match std::mem::replace(&mut waiting.place, Place::Out) {
             Place::Ready => {
                 self.ready.remove(&waiting.rank);
@@ -196,7 +198,9 @@ impl State {
 
     /// Ready at the end of the back-off, which may be now.
     fn back_off(&mut self, key: &Key) {
-        let Some(waiting) = self.pods.get_mut(key) else { return };
+        let Some(waiting) = self.pods.get_mut(key) else {
+            return;
+        };
         let until = waiting
             .refused_at
             .map(|at| at + RETRY.delay(waiting.refusals.saturating_sub(1)));
@@ -245,7 +249,10 @@ mod tests {
         queue.next().await;
         queue.refuse(&key("a"), vec!["NodeAffinity"]);
         queue.happened(Event::PodRemoved);
-        assert!(matches!(queue.state.lock().pods[&key("a")].place, Place::Parked(..)));
+        assert!(matches!(
+            queue.state.lock().pods[&key("a")].place,
+            Place::Parked(..)
+        ));
         queue.happened(Event::Node);
         assert_eq!(queue.next().await, key("a"));
         assert_eq!(start.elapsed(), Duration::from_secs(1));

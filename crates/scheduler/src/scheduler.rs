@@ -2,12 +2,7 @@
 //! binds them in the background.
 
 use crate::{
-    cycle,
-    diagnosis::Diagnosis,
-    plugins::Event,
-    pod::PodInfo,
-    queue::Queue,
-    snapshot::Snapshot,
+    cycle, diagnosis::Diagnosis, plugins::Event, pod::PodInfo, queue::Queue, snapshot::Snapshot,
 };
 use client::{Client, Patch};
 use k8s_openapi::api::core::v1::{Binding, Node, ObjectReference, Pod};
@@ -81,12 +76,16 @@ impl Scheduler {
 
     fn see_pod(&self, change: &Change<Pod>) {
         self.snapshot.lock().see_pod(change);
-        let Some(latest) = change.latest() else { return };
+        let Some(latest) = change.latest() else {
+            return;
+        };
         let key = Key::of(&latest.metadata);
         match &change.new {
             Some(pod) if wants_a_node(pod) => {
                 let spec_changed = change.old.as_ref().is_none_or(|old| {
-                    old.spec != pod.spec || old.metadata.labels != pod.metadata.labels || !wants_a_node(old)
+                    old.spec != pod.spec
+                        || old.metadata.labels != pod.metadata.labels
+                        || !wants_a_node(old)
                 });
                 if spec_changed {
                     self.queue.add(key, priority(pod));
@@ -124,7 +123,9 @@ impl Scheduler {
         match found {
             Ok(node) => {
                 // Acquiring fails only when the semaphore is closed, which nothing does.
-                let Ok(permit) = Arc::clone(&self.bindings).acquire_owned().await else { return };
+                let Ok(permit) = Arc::clone(&self.bindings).acquire_owned().await else {
+                    return;
+                };
                 let (scheduler, key) = (Arc::clone(self), key.clone());
                 tasks.spawn("binding", async move {
                     scheduler.bind(&key, &pod, &node).await;
@@ -138,7 +139,10 @@ impl Scheduler {
     async fn bind(&self, key: &Key, pod: &Pod, node: &str) {
         let mut binding = Binding::default();
         binding.metadata.name.clone_from(&pod.metadata.name);
-        binding.metadata.namespace.clone_from(&pod.metadata.namespace);
+        binding
+            .metadata
+            .namespace
+            .clone_from(&pod.metadata.namespace);
         binding.metadata.uid.clone_from(&pod.metadata.uid);
         binding.target = ObjectReference {
             kind: Some("Node".to_owned()),
@@ -158,7 +162,8 @@ impl Scheduler {
                 self.snapshot.lock().displace(key);
                 if !error.is_not_found() {
                     let message = format!("binding rejected: {error}");
-                    self.recorder.warning(&reference(pod), "FailedScheduling", &message);
+                    self.recorder
+                        .warning(&reference(pod), "FailedScheduling", &message);
                     self.queue.retry(key);
                 }
             }
@@ -168,7 +173,8 @@ impl Scheduler {
     async fn refuse(&self, key: &Key, pod: &Pod, diagnosis: Diagnosis) {
         let message = diagnosis.message();
         self.queue.refuse(key, diagnosis.plugins);
-        self.recorder.warning(&reference(pod), "FailedScheduling", &message);
+        self.recorder
+            .warning(&reference(pod), "FailedScheduling", &message);
         let condition = serde_json::json!({
             "type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": message,
             "lastTransitionTime": stdx::clock::whole_seconds(self.clock.now()).to_string(),
@@ -177,7 +183,8 @@ impl Scheduler {
         if already_says(pod, &message) {
             return;
         }
-        let patch = Patch::Strategic(serde_json::json!({ "status": { "conditions": [condition] } }));
+        let patch =
+            Patch::Strategic(serde_json::json!({ "status": { "conditions": [condition] } }));
         let patched = self
             .client
             .patch::<Pod>(&key.namespace, &key.name, "status", &patch)
@@ -193,8 +200,14 @@ fn matters(change: &Change<Node>) -> bool {
     let (Some(old), Some(new)) = (&change.old, &change.new) else {
         return true;
     };
-    let allocatable = |node: &Node| node.status.as_ref().and_then(|status| status.allocatable.clone());
-    old.spec != new.spec || old.metadata.labels != new.metadata.labels || allocatable(old) != allocatable(new)
+    let allocatable = |node: &Node| {
+        node.status
+            .as_ref()
+            .and_then(|status| status.allocatable.clone())
+    };
+    old.spec != new.spec
+        || old.metadata.labels != new.metadata.labels
+        || allocatable(old) != allocatable(new)
 }
 
 fn already_says(pod: &Pod, message: &str) -> bool {
@@ -203,14 +216,22 @@ fn already_says(pod: &Pod, message: &str) -> bool {
         .and_then(|status| status.conditions.as_ref())
         .into_iter()
         .flatten()
-        .any(|condition| condition.type_ == "PodScheduled" && condition.message.as_deref() == Some(message))
+        .any(|condition| {
+            condition.type_ == "PodScheduled" && condition.message.as_deref() == Some(message)
+        })
 }
 
 /// A pod of this scheduler that has no node, is not ending, and is not held by a scheduling gate.
 fn wants_a_node(pod: &Pod) -> bool {
     let Some(spec) = &pod.spec else { return false };
-    let placed = spec.node_name.as_deref().is_some_and(|node| !node.is_empty());
-    let gated = spec.scheduling_gates.as_deref().is_some_and(|gates| !gates.is_empty());
+    let placed = spec
+        .node_name
+        .as_deref()
+        .is_some_and(|node| !node.is_empty());
+    let gated = spec
+        .scheduling_gates
+        .as_deref()
+        .is_some_and(|gates| !gates.is_empty());
     !placed
         && !gated
         && spec.scheduler_name.as_deref().unwrap_or(NAME) == NAME
@@ -219,7 +240,10 @@ fn wants_a_node(pod: &Pod) -> bool {
 }
 
 fn priority(pod: &Pod) -> i32 {
-    pod.spec.as_ref().and_then(|spec| spec.priority).unwrap_or(0)
+    pod.spec
+        .as_ref()
+        .and_then(|spec| spec.priority)
+        .unwrap_or(0)
 }
 
 fn placed(pod: &Pod, node: &str) -> Pod {

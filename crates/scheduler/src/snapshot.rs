@@ -45,7 +45,11 @@ impl NodeInfo {
     }
 
     fn set_node(&mut self, node: Arc<Node>) {
-        let amounts = quantity::amounts(node.status.as_ref().and_then(|status| status.allocatable.as_ref()));
+        let amounts = quantity::amounts(
+            node.status
+                .as_ref()
+                .and_then(|status| status.allocatable.as_ref()),
+        );
         self.allocatable = Resources::new(&amounts);
         self.allowed_pods = pod_count(&amounts);
         self.node = Some(node);
@@ -86,7 +90,10 @@ impl Snapshot {
             return;
         };
         if let Some(node) = &change.new {
-            self.nodes.entry(name).or_default().set_node(Arc::clone(node));
+            self.nodes
+                .entry(name)
+                .or_default()
+                .set_node(Arc::clone(node));
         } else if let Some(info) = self.nodes.get_mut(&name) {
             info.node = None;
             self.forget_if_empty(&name);
@@ -95,7 +102,9 @@ impl Snapshot {
 
     /// Takes a change of a pod: it counts while it is on a node and not finished.
     pub(crate) fn see_pod(&mut self, change: &Change<Pod>) {
-        let Some(latest) = change.latest() else { return };
+        let Some(latest) = change.latest() else {
+            return;
+        };
         let key = Key::of(&latest.metadata);
         match &change.new {
             Some(pod) if is_placed(pod) => self.place(PodInfo::new(Arc::clone(pod))),

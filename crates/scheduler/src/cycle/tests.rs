@@ -37,10 +37,16 @@ fn pod(name: &str, spec: Value) -> Pod {
 fn snapshot(nodes: Vec<Node>, pods: Vec<Pod>) -> Snapshot {
     let mut snapshot = Snapshot::default();
     for node in nodes {
-        snapshot.see_node(&Change { old: None, new: Some(Arc::new(node)) });
+        snapshot.see_node(&Change {
+            old: None,
+            new: Some(Arc::new(node)),
+        });
     }
     for pod in pods {
-        snapshot.see_pod(&Change { old: None, new: Some(Arc::new(pod)) });
+        snapshot.see_pod(&Change {
+            old: None,
+            new: Some(Arc::new(pod)),
+        });
     }
     snapshot
 }
@@ -61,16 +67,33 @@ fn requests(cpu: &str) -> Value {
 fn each_plugin_refuses_in_upstreams_words() {
     let plain = || node("a", json!({}));
     let table = [
-        (snapshot(vec![], vec![]), json!({}), "no nodes available to schedule pods"),
-        (snapshot(vec![plain()], vec![]), json!({}), "-> a"),
-        (snapshot(vec![plain()], vec![]), requests("3"), "0/1 nodes are available: 1 Insufficient cpu."),
         (
-            snapshot(vec![node("a", json!({"spec": {"unschedulable": true}}))], vec![]),
+            snapshot(vec![], vec![]),
+            json!({}),
+            "no nodes available to schedule pods",
+        ),
+        (snapshot(vec![plain()], vec![]), json!({}), "-> a"),
+        (
+            snapshot(vec![plain()], vec![]),
+            requests("3"),
+            "0/1 nodes are available: 1 Insufficient cpu.",
+        ),
+        (
+            snapshot(
+                vec![node("a", json!({"spec": {"unschedulable": true}}))],
+                vec![],
+            ),
             json!({}),
             "0/1 nodes are available: 1 node(s) were unschedulable.",
         ),
         (
-            snapshot(vec![node("a", json!({"spec": {"taints": [{"key": "k", "value": "v", "effect": "NoSchedule"}]}}))], vec![]),
+            snapshot(
+                vec![node(
+                    "a",
+                    json!({"spec": {"taints": [{"key": "k", "value": "v", "effect": "NoSchedule"}]}}),
+                )],
+                vec![],
+            ),
             json!({}),
             "0/1 nodes are available: 1 node(s) had untolerated taint {k: v}.",
         ),
@@ -80,14 +103,20 @@ fn each_plugin_refuses_in_upstreams_words() {
             "0/2 nodes are available: 2 node(s) didn't match Pod's node affinity/selector.",
         ),
         (
-            snapshot(vec![node("a", json!({"status": {"allocatable": {"pods": "0"}}}))], vec![]),
+            snapshot(
+                vec![node("a", json!({"status": {"allocatable": {"pods": "0"}}}))],
+                vec![],
+            ),
             json!({}),
             "0/1 nodes are available: 1 Too many pods.",
         ),
         (
             snapshot(
                 vec![plain()],
-                vec![pod("q", json!({"nodeName": "a", "containers": [{"name": "c", "image": "i", "ports": [{"containerPort": 80, "hostPort": 80}]}]}))],
+                vec![pod(
+                    "q",
+                    json!({"nodeName": "a", "containers": [{"name": "c", "image": "i", "ports": [{"containerPort": 80, "hostPort": 80}]}]}),
+                )],
             ),
             json!({"containers": [{"name": "c", "image": "i", "ports": [{"containerPort": 8080, "hostPort": 80}]}]}),
             "0/1 nodes are available: 1 node(s) didn't have free ports for the requested pod ports.",
@@ -106,7 +135,10 @@ fn spreading_and_anti_affinity() {
     let spread = json!({"topologySpreadConstraints": [
         {"maxSkew": 1, "topologyKey": "kubernetes.io/hostname", "whenUnsatisfiable": "DoNotSchedule", "labelSelector": selector}]});
     assert_eq!(check(spread.clone(), &snapshot(two(), on_a())), "-> b");
-    assert_eq!(check(spread, &snapshot(vec![node("a", json!({}))], on_a())), "-> a");
+    assert_eq!(
+        check(spread, &snapshot(vec![node("a", json!({}))], on_a())),
+        "-> a"
+    );
     let away = json!({"affinity": {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [
         {"topologyKey": "kubernetes.io/hostname", "labelSelector": selector}]}}});
     assert_eq!(check(away.clone(), &snapshot(two(), on_a())), "-> b");
@@ -117,7 +149,10 @@ fn spreading_and_anti_affinity() {
     let near = json!({"affinity": {"podAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [
         {"topologyKey": "kubernetes.io/hostname", "labelSelector": selector}]}}});
     assert_eq!(check(near.clone(), &snapshot(two(), on_a())), "-> a");
-    assert!(check(near, &snapshot(two(), vec![])).starts_with("-> "), "the first of a group may start anywhere");
+    assert!(
+        check(near, &snapshot(two(), vec![])).starts_with("-> "),
+        "the first of a group may start anywhere"
+    );
 }
 
 #[test]
@@ -125,5 +160,8 @@ fn the_emptier_node_is_preferred() {
     let nodes = vec![node("a", json!({})), node("b", json!({}))];
     let mut busy = requests("1");
     busy["nodeName"] = "a".into();
-    assert_eq!(check(requests("500m"), &snapshot(nodes, vec![pod("q", busy)])), "-> b");
+    assert_eq!(
+        check(requests("500m"), &snapshot(nodes, vec![pod("q", busy)])),
+        "-> b"
+    );
 }

@@ -26,7 +26,10 @@ struct Term<'a> {
 impl<'a> Term<'a> {
     fn new(term: &'a PodAffinityTerm, owner: &'a PodInfo) -> Self {
         let mut typed = term.label_selector.clone();
-        for (keys, operator) in [(&term.match_label_keys, "In"), (&term.mismatch_label_keys, "NotIn")] {
+        for (keys, operator) in [
+            (&term.match_label_keys, "In"),
+            (&term.mismatch_label_keys, "NotIn"),
+        ] {
             for key in keys.iter().flatten() {
                 let value = owner.labels().and_then(|labels| labels.get(key));
                 if let (Some(typed), Some(value)) = (&mut typed, value) {
@@ -51,12 +54,14 @@ impl<'a> Term<'a> {
             namespaces,
             // Invariant: admission turns namespace selectors other than the empty one into lists.
             all_namespaces: term.namespace_selector.is_some(),
-            selector: labels::Selector::from_typed(typed.as_ref()).unwrap_or_else(|_| labels::Selector::nothing()),
+            selector: labels::Selector::from_typed(typed.as_ref())
+                .unwrap_or_else(|_| labels::Selector::nothing()),
         }
     }
 
     fn selects(&self, pod: &PodInfo) -> bool {
-        (self.all_namespaces || self.namespaces.contains(&pod.namespace())) && self.selector.matches(pod.labels())
+        (self.all_namespaces || self.namespaces.contains(&pod.namespace()))
+            && self.selector.matches(pod.labels())
     }
 }
 
@@ -66,7 +71,12 @@ fn affinity(pod: &PodInfo) -> Option<&Affinity> {
 
 fn required_affinity(pod: &PodInfo) -> impl Iterator<Item = Term<'_>> {
     affinity(pod)
-        .and_then(|all| all.pod_affinity.as_ref()?.required_during_scheduling_ignored_during_execution.as_deref())
+        .and_then(|all| {
+            all.pod_affinity
+                .as_ref()?
+                .required_during_scheduling_ignored_during_execution
+                .as_deref()
+        })
         .unwrap_or_default()
         .iter()
         .map(|term| Term::new(term, pod))
@@ -74,7 +84,12 @@ fn required_affinity(pod: &PodInfo) -> impl Iterator<Item = Term<'_>> {
 
 fn required_anti_affinity(pod: &PodInfo) -> impl Iterator<Item = Term<'_>> {
     affinity(pod)
-        .and_then(|all| all.pod_anti_affinity.as_ref()?.required_during_scheduling_ignored_during_execution.as_deref())
+        .and_then(|all| {
+            all.pod_anti_affinity
+                .as_ref()?
+                .required_during_scheduling_ignored_during_execution
+                .as_deref()
+        })
         .unwrap_or_default()
         .iter()
         .map(|term| Term::new(term, pod))
@@ -128,7 +143,8 @@ impl Filter for InterPodAffinity {
         }
         Some(Box::new(move |info| {
             let fits_near = near.iter().all(|(key, found, first)| {
-                info.label(key).is_some_and(|domain| *first || found.contains(domain))
+                info.label(key)
+                    .is_some_and(|domain| *first || found.contains(domain))
             });
             if !fits_near {
                 return Verdict::when(false, NO_AFFINITY);
@@ -139,7 +155,9 @@ impl Filter for InterPodAffinity {
             if too_near {
                 return Verdict::when(false, ANTI_AFFINITY);
             }
-            let refused = kept_out.iter().any(|(key, domain)| info.label(key) == Some(domain));
+            let refused = kept_out
+                .iter()
+                .any(|(key, domain)| info.label(key) == Some(domain));
             Verdict::when(!refused, EXISTING_ANTI_AFFINITY)
         }))
     }
@@ -155,12 +173,18 @@ impl Score for InterPodAffinity {
         let near = all
             .pod_affinity
             .as_ref()
-            .and_then(|some| some.preferred_during_scheduling_ignored_during_execution.as_deref())
+            .and_then(|some| {
+                some.preferred_during_scheduling_ignored_during_execution
+                    .as_deref()
+            })
             .unwrap_or_default();
         let away = all
             .pod_anti_affinity
             .as_ref()
-            .and_then(|some| some.preferred_during_scheduling_ignored_during_execution.as_deref())
+            .and_then(|some| {
+                some.preferred_during_scheduling_ignored_during_execution
+                    .as_deref()
+            })
             .unwrap_or_default();
         if near.is_empty() && away.is_empty() {
             return None;
@@ -188,8 +212,19 @@ impl Score for InterPodAffinity {
     }
 }
 
-fn add<'a>(scores: &mut HashMap<(&'a str, &'a str), i64>, term: &Term<'a>, info: &'a NodeInfo, weight: i64) {
-    let Some(domain) = info.label(term.key) else { return };
-    let found = info.pods.values().filter(|other| term.selects(other)).count();
+fn add<'a>(
+    scores: &mut HashMap<(&'a str, &'a str), i64>,
+    term: &Term<'a>,
+    info: &'a NodeInfo,
+    weight: i64,
+) {
+    let Some(domain) = info.label(term.key) else {
+        return;
+    };
+    let found = info
+        .pods
+        .values()
+        .filter(|other| term.selects(other))
+        .count();
     *scores.entry((term.key, domain)).or_insert(0) += weight * i64::try_from(found).unwrap_or(0);
 }

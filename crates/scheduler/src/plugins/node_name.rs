@@ -18,7 +18,10 @@ impl Filter for NodeName {
         let wanted = pod.node();
         (!wanted.is_empty()).then(|| -> Judge<'a> {
             Box::new(move |info| {
-                Verdict::when(info.name() == wanted, "node(s) didn't match the requested node name")
+                Verdict::when(
+                    info.name() == wanted,
+                    "node(s) didn't match the requested node name",
+                )
             })
         })
     }

@@ -24,7 +24,10 @@ impl Filter for NodePorts {
                 .values()
                 .flat_map(|other| &other.host_ports)
                 .any(|theirs| pod.host_ports.iter().any(|ours| ours.collides(theirs)));
-            Verdict::when(!taken, "node(s) didn't have free ports for the requested pod ports")
+            Verdict::when(
+                !taken,
+                "node(s) didn't have free ports for the requested pod ports",
+            )
         }))
     }
 }

@@ -2,7 +2,10 @@
 //! preferred (upstream's LeastAllocated).
 
 use super::{Event, Filter, Judge, Score, Scorer, Verdict};
-use crate::{pod::PodInfo, snapshot::{NodeInfo, Snapshot}};
+use crate::{
+    pod::PodInfo,
+    snapshot::{NodeInfo, Snapshot},
+};
 
 pub(super) struct NodeResourcesFit;
 
@@ -18,7 +21,11 @@ impl Filter for NodeResourcesFit {
     fn prepare<'a>(&self, pod: &'a PodInfo, _: &'a Snapshot) -> Option<Judge<'a>> {
         Some(Box::new(|info| {
             let lacking = lacking(pod, info);
-            if lacking.is_empty() { Verdict::Fits } else { Verdict::Unfit(lacking) }
+            if lacking.is_empty() {
+                Verdict::Fits
+            } else {
+                Verdict::Unfit(lacking)
+            }
         }))
     }
 }
@@ -35,10 +42,21 @@ fn lacking(pod: &PodInfo, info: &NodeInfo) -> Vec<String> {
         }
     };
     check("cpu", wanted.cpu_milli, used.cpu_milli, has.cpu_milli);
-    check("memory", wanted.memory_bytes, used.memory_bytes, has.memory_bytes);
-    check("ephemeral-storage", wanted.ephemeral_bytes, used.ephemeral_bytes, has.ephemeral_bytes);
+    check(
+        "memory",
+        wanted.memory_bytes,
+        used.memory_bytes,
+        has.memory_bytes,
+    );
+    check(
+        "ephemeral-storage",
+        wanted.ephemeral_bytes,
+        used.ephemeral_bytes,
+        has.ephemeral_bytes,
+    );
     for (name, amount) in &wanted.extended {
-        let of = |map: &std::collections::BTreeMap<String, i64>| map.get(name).copied().unwrap_or(0);
+        let of =
+            |map: &std::collections::BTreeMap<String, i64>| map.get(name).copied().unwrap_or(0);
         check(name, *amount, of(&used.extended), of(&has.extended));
     }
     reasons

@@ -13,7 +13,8 @@ use std::{cell::RefCell, collections::BTreeMap};
 
 pub(super) struct PodTopologySpread;
 
-const MISSING_LABEL: &str = "node(s) didn't match pod topology spread constraints (missing required label)";
+const MISSING_LABEL: &str =
+    "node(s) didn't match pod topology spread constraints (missing required label)";
 const TOO_SKEWED: &str = "node(s) didn't match pod topology spread constraints";
 
 /// One constraint with the counts of matching pods in each domain.
@@ -45,7 +46,10 @@ impl Filter for PodTopologySpread {
     }
 }
 
-fn constraints<'a>(pod: &'a PodInfo, when: &'static str) -> impl Iterator<Item = &'a TopologySpreadConstraint> {
+fn constraints<'a>(
+    pod: &'a PodInfo,
+    when: &'static str,
+) -> impl Iterator<Item = &'a TopologySpreadConstraint> {
     pod.spec()
         .and_then(|spec| spec.topology_spread_constraints.as_deref())
         .unwrap_or_default()
@@ -106,7 +110,11 @@ fn count<'a>(
         max_skew: i64::from(constraint.max_skew),
         selects_itself: selector.matches(pod.labels()),
         // With fewer domains than minDomains the lowest count is taken as zero.
-        lowest: if enough_domains { counts.values().copied().min().unwrap_or(0) } else { 0 },
+        lowest: if enough_domains {
+            counts.values().copied().min().unwrap_or(0)
+        } else {
+            0
+        },
         counts,
     }
 }
@@ -115,14 +123,18 @@ fn count<'a>(
 fn includes(constraint: &TopologySpreadConstraint, pod: &PodInfo, info: &NodeInfo) -> bool {
     let honors_affinity = constraint.node_affinity_policy.as_deref() != Some("Ignore");
     let honors_taints = constraint.node_taints_policy.as_deref() == Some("Honor");
-    let allowed = !honors_affinity || pod.spec().is_none_or(|spec| node_selector::allows(spec, info));
+    let allowed = !honors_affinity
+        || pod
+            .spec()
+            .is_none_or(|spec| node_selector::allows(spec, info));
     let taints = info
         .node
         .as_ref()
         .and_then(|node| node.spec.as_ref()?.taints.as_deref())
         .unwrap_or_default();
     let effects = ["NoSchedule", "NoExecute"];
-    allowed && (!honors_taints || taints::untolerated(taints, pod.tolerations(), &effects).is_none())
+    allowed
+        && (!honors_taints || taints::untolerated(taints, pod.tolerations(), &effects).is_none())
 }
 
 fn matching(info: &NodeInfo, namespace: &str, selector: &labels::Selector) -> i64 {
@@ -130,7 +142,9 @@ fn matching(info: &NodeInfo, namespace: &str, selector: &labels::Selector) -> i6
         .pods
         .values()
         .filter(|other| {
-            other.namespace() == namespace && !other.is_terminating() && selector.matches(other.labels())
+            other.namespace() == namespace
+                && !other.is_terminating()
+                && selector.matches(other.labels())
         })
         .count();
     i64::try_from(count).unwrap_or(i64::MAX)
@@ -145,13 +159,19 @@ impl Score for PodTopologySpread {
         let soft: Vec<_> = constraints(pod, "ScheduleAnyway")
             .map(|constraint| (constraint.topology_key.as_str(), selector(constraint, pod)))
             .collect();
-        let soft = if soft.is_empty() { default_constraints(pod)? } else { soft };
+        let soft = if soft.is_empty() {
+            default_constraints(pod)?
+        } else {
+            soft
+        };
         // Counts of a domain, worked out when its first node is scored.
         let known: RefCell<BTreeMap<(usize, String), i64>> = RefCell::default();
         Some(Box::new(move |info| {
             let mut total = 0;
             for (index, (key, selector)) in soft.iter().enumerate() {
-                let Some(domain) = info.label(key) else { continue };
+                let Some(domain) = info.label(key) else {
+                    continue;
+                };
                 total += *known
                     .borrow_mut()
                     .entry((index, domain.to_owned()))

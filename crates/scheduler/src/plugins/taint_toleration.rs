@@ -2,7 +2,10 @@
 //! fewer `PreferNoSchedule` taints that they do not tolerate.
 
 use super::{Event, Filter, Judge, Score, Scorer, Verdict, scale_to_highest};
-use crate::{pod::PodInfo, snapshot::{NodeInfo, Snapshot}};
+use crate::{
+    pod::PodInfo,
+    snapshot::{NodeInfo, Snapshot},
+};
 use k8s_openapi::api::core::v1::Taint;
 use machinery::taints;
 
@@ -26,7 +29,11 @@ impl Filter for TaintToleration {
 
     fn prepare<'a>(&self, pod: &'a PodInfo, _: &'a Snapshot) -> Option<Judge<'a>> {
         Some(Box::new(|info| {
-            match taints::untolerated(taints_of(info), pod.tolerations(), &["NoSchedule", "NoExecute"]) {
+            match taints::untolerated(
+                taints_of(info),
+                pod.tolerations(),
+                &["NoSchedule", "NoExecute"],
+            ) {
                 None => Verdict::Fits,
                 Some(taint) => Verdict::Unfit(vec![format!(
                     "node(s) had untolerated taint {{{}: {}}}",
