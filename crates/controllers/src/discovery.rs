@@ -28,14 +28,6 @@ impl Resource {
         let namespace = if self.namespaced { namespace } else { "" };
         Path::collection(&self.group, &self.version, namespace, &self.plural)
     }
-
-    pub(crate) fn api_version(&self) -> String {
-        if self.group.is_empty() {
-            self.version.clone()
-        } else {
-            format!("{}/{}", self.group, self.version)
-        }
-    }
 }
 
 #[derive(Deserialize)]

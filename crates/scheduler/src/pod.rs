@@ -2,7 +2,7 @@
 
 use crate::resources::Resources;
 use k8s_openapi::api::core::v1::{Pod, PodSpec, Toleration};
-use machinery::{pods, quantity::Quantity};
+use machinery::pods;
 use reconcile::Key;
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -117,5 +117,5 @@ fn host_ports(pod: &Pod) -> Vec<HostPort> {
 
 /// The number of pods that `amounts` allows.
 pub(crate) fn pod_count(amounts: &machinery::quantity::Amounts) -> i64 {
-    amounts.get("pods").map_or(0, Quantity::value)
+    amounts.get("pods").map_or(0, |count| count.value())
 }

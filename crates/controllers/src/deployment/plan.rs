@@ -91,9 +91,7 @@ pub(super) fn bounds(deployment: &Deployment) -> (i32, i32) {
     let Some(rolling) = rolling else {
         return (0, 0);
     };
-    let zero = k8s_openapi::apimachinery::pkg::util::intstr::IntOrString::Int(0);
-    let surge = rolling.max_surge.as_ref().unwrap_or(&zero);
-    let unavailable = rolling.max_unavailable.as_ref().unwrap_or(&zero);
+    let (surge, unavailable) = (rolling.max_surge.as_ref(), rolling.max_unavailable.as_ref());
     int_or_string::max_surge_unavailable(surge, unavailable, desired(deployment)).unwrap_or((0, 1))
 }
 
