@@ -1,2 +1,32 @@
-//! xtask
-fn main() {}
+//! Automation of this repository: `cargo xtask tidy` and `cargo xtask ci`.
+
+mod ci;
+mod tidy;
+
+use anyhow::{Context, Result, bail};
+use std::path::{Path, PathBuf};
+
+const USAGE: &str = "usage: cargo xtask <command>
+  tidy   the rules of the house that neither rustc nor clippy knows
+  ci     formatting, clippy, tidy and tests, in this order; stops at the first that fails";
+
+fn main() -> Result<()> {
+    let command = std::env::args().nth(1);
+    let root = root()?;
+    match command.as_deref() {
+        Some("tidy") => tidy::run(&root),
+        Some("ci") => ci::run(&root),
+        Some("help" | "--help" | "-h") => {
+            println!("{USAGE}");
+            Ok(())
+        }
+        Some(other) => bail!("unknown command {other:?}\n{USAGE}"),
+        None => bail!("no command given\n{USAGE}"),
+    }
+}
+
+fn root() -> Result<PathBuf> {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let root = here.ancestors().nth(2).context("xtask lies in crates/")?;
+    Ok(root.to_owned())
+}
