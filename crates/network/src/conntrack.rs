@@ -88,12 +88,8 @@ fn changed(old: &ServicePorts, new: &ServicePorts) -> Allowed {
 
 impl Allowed {
     fn allow(&mut self, port: &ServicePort, with_backends: bool) {
-        let backends = || {
-            port.backends
-                .iter()
-                .filter(|_| with_backends)
-                .map(|backend| backend.address)
-        };
+        let all = port.backends.iter().chain(&port.local_backends);
+        let backends = || all.clone().filter(|_| with_backends).copied();
         let external = port
             .external
             .addresses

@@ -26,6 +26,5 @@ pub use nft::Nftables;
 pub use pod_network::{AttachedPod, NetworkError, PodAddresses, PodAttachment, PodNetwork};
 pub use pool::{AddressPool, PoolError};
 pub use ruleset::{
-    Affinity, Backend, ClusterRanges, External, HostPort, Protocol, Ruleset, ServicePort,
-    ServicePorts,
+    Affinity, ClusterRanges, External, HostPort, Protocol, Ruleset, ServicePort, ServicePorts,
 };

@@ -63,15 +63,6 @@ pub struct ClusterRanges {
     pub bridge: String,
 }
 
-/// One backend of a service port.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Backend {
-    /// Where it listens.
-    pub address: SocketAddr,
-    /// Whether it runs on this node.
-    pub local: bool,
-}
-
 /// Clients that return within the timeout meet the same backend.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Affinity {
@@ -103,8 +94,10 @@ pub struct ServicePort {
     pub cluster_ip: IpAddr,
     /// The service's own port.
     pub port: u16,
-    /// Every usable backend, of the same family.
-    pub backends: Vec<Backend>,
+    /// Where connections that may go anywhere go, of the same family.
+    pub backends: Vec<SocketAddr>,
+    /// Where connections that must stay on this node go: its own backends.
+    pub local_backends: Vec<SocketAddr>,
     /// `internalTrafficPolicy: Local`: from within the cluster only backends of this node.
     pub internal_local_only: bool,
     /// How it is reached from outside, if it is.

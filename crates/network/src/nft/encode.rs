@@ -349,6 +349,13 @@ type Fill<'a> = Box<dyn FnOnce(&mut Batch) + 'a>;
 fn expression_of(family: Family, step: &Step, unnamed: u32) -> (&'static str, Fill<'_>) {
     match step {
         Step::Load(load, to) => load_of(family, *load, REGISTERS + to),
+        Step::Value(register, value) => (
+            "immediate",
+            Box::new(move |batch| {
+                batch.number(1, REGISTERS + register);
+                batch.nest(2, |data| data.attr(1, value));
+            }),
+        ),
         Step::Mask {
             register,
             mask,

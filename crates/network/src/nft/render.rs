@@ -15,7 +15,7 @@ use super::rule::{
     Chain, Datatype, ElementKey, Family, Fragment, Hook, HookPoint, Load, Rule, SetKind, Step,
     Verdict,
 };
-use crate::{Backend, ClusterRanges, HostPort, Protocol, ServicePort};
+use crate::{ClusterRanges, HostPort, Protocol, ServicePort};
 
 pub(crate) const SERVICE_IPS: &str = "service-ips";
 pub(crate) const NODE_PORTS: &str = "service-node-ports";
@@ -149,12 +149,15 @@ pub(crate) fn service(name: &str, port: &ServicePort, pods: &[IpNet]) -> Fragmen
             .into_iter()
             .flatten()
     };
-    let usable: Vec<&Backend> = port
-        .backends
-        .iter()
-        .filter(|b| Family::of(&b.address.ip()) == family)
-        .collect();
-    if usable.is_empty() {
+    let of_port = |backends: &[SocketAddr]| -> Vec<SocketAddr> {
+        backends
+            .iter()
+            .filter(|backend| Family::of(&backend.ip()) == family)
+            .copied()
+            .collect()
+    };
+    let (all, local) = (of_port(&port.backends), of_port(&port.local_backends));
+    if all.is_empty() && local.is_empty() {
         let reject = Some(Verdict::Goto("reject".to_owned()));
         for address in std::iter::once(&port.cluster_ip).chain(addresses()) {
             fragment.elements.insert(
@@ -170,12 +173,6 @@ pub(crate) fn service(name: &str, port: &ServicePort, pods: &[IpNet]) -> Fragmen
         }
         return fragment;
     }
-    let all: Vec<SocketAddr> = usable.iter().map(|backend| backend.address).collect();
-    let local: Vec<SocketAddr> = usable
-        .iter()
-        .filter(|b| b.local)
-        .map(|b| b.address)
-        .collect();
     let sticky = format!("sticky-{name}");
     let affinity = port
         .affinity
@@ -246,7 +243,7 @@ pub(crate) fn service(name: &str, port: &ServicePort, pods: &[IpNet]) -> Fragmen
             goto(&outside),
         );
     }
-    for address in &all {
+    for address in all.iter().chain(&local) {
         fragment.elements.insert(hairpin(&address.ip()), None);
     }
     fragment
@@ -472,14 +469,19 @@ fn choose(family: Family, backends: &[SocketAddr], affinity: Option<(&str, u32)>
     let values: Vec<Vec<u8>> = backends.iter().map(endpoint_bytes).collect();
     let nat = || Step::DestinationNat { address, port };
     let any = || {
+        // A list costs the kernel more than a value, and most services have one backend.
+        if let [only] = values.as_slice() {
+            return vec![Step::Value(address, only.clone())];
+        }
         let index = Step::Load(Load::Random(values.len() as u32), client);
+        let kind = Datatype::AddressPort;
         vec![
             index,
             Step::Pick {
                 values: values.clone(),
                 index: client,
                 value: address,
-                kind: Datatype::AddressPort,
+                kind,
             },
         ]
     };

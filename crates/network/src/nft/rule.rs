@@ -72,6 +72,7 @@ pub(crate) enum Load {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Step {
     Load(Load, Register),
+    Value(Register, Vec<u8>),
     /// Keeps the bits of the mask, then flips those of `flip`.
     Mask {
         register: Register,
@@ -211,6 +212,7 @@ impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Load(load, register) => write!(f, "r{register}={load:?}"),
+            Self::Value(register, value) => write!(f, "r{register}={}", hex(value)),
             Self::Mask {
                 register,
                 mask,

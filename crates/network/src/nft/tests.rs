@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::diff::{Claims, Op, replace, update};
-use crate::{Affinity, Backend, ClusterRanges, External, HostPort, Protocol, Ruleset, ServicePort};
+use crate::{Affinity, ClusterRanges, External, HostPort, Protocol, Ruleset, ServicePort};
 
 fn ranges() -> ClusterRanges {
     ClusterRanges {
@@ -16,15 +16,16 @@ fn ranges() -> ClusterRanges {
 }
 
 fn port(backends: &[&str]) -> ServicePort {
-    let backend = |address: &&str| Backend {
-        address: address.parse::<SocketAddr>().unwrap(),
-        local: true,
-    };
+    let backends: Vec<SocketAddr> = backends
+        .iter()
+        .map(|address| address.parse().unwrap())
+        .collect();
     ServicePort {
         protocol: Protocol::Tcp,
         cluster_ip: "10.43.0.9".parse().unwrap(),
         port: 80,
-        backends: backends.iter().map(backend).collect(),
+        local_backends: backends.clone(),
+        backends,
         internal_local_only: false,
         external: External::default(),
         affinity: None,
@@ -93,7 +94,7 @@ fn list(listing: &mut String, op: &Op) {
 fn a_new_service_adds_its_chain_and_element() {
     let expected = "
 add chain service-a
-rule service-a: r2=Random(1) r0={0a2a00021f900000}[r2] dnat r0:r1
+rule service-a: r0=0a2a00021f900000 dnat r0:r1
 add hairpins[0a2a00020a2a0002] 
 add service-ips[0a2b0009060000000050 0000] goto service-a";
     let expected = expected.replace("0050 0000", "00500000");
@@ -155,8 +156,8 @@ add set sticky-a
 add chain service-a
 rule service-a: r2=SourceAddress r0=@sticky-a[r2] r0 in {0a2a00021f900000} update @sticky-a[r2]=r0 30s dnat r0:r1
 rule service-a: r2=SourceAddress r0=@sticky-a[r2] delete @sticky-a[r2]
-rule service-a: r2=Random(1) r0={0a2a00021f900000}[r2] r2=SourceAddress update @sticky-a[r2]=r0 30s dnat r0:r1
-rule service-a: r2=Random(1) r0={0a2a00021f900000}[r2] dnat r0:r1
+rule service-a: r0=0a2a00021f900000 r2=SourceAddress update @sticky-a[r2]=r0 30s dnat r0:r1
+rule service-a: r0=0a2a00021f900000 dnat r0:r1
 add hairpins[0a2a00020a2a0002] 
 add service-ips[0a2b00090600000000500000] goto service-a";
     check(&ruleset(&[]), &ruleset(&[("a", sticky)]), expected);
@@ -194,7 +195,7 @@ fn host_ports_are_elements_of_the_same_maps() {
     let expected = "
 add chain host-port-box/udp/8081
 rule host-port-box/udp/8081: r0=SourceKind r0==02000000 r0=Mark r0&ffbfffff^00400000 mark=r0
-rule host-port-box/udp/8081: r2=Random(1) r0={0a2a000200500000}[r2] dnat r0:r1
+rule host-port-box/udp/8081: r0=0a2a000200500000 dnat r0:r1
 add hairpins[0a2a00020a2a0002] 
 add service-node-ports[110000001f910000] goto host-port-box/udp/8081";
     check(&ruleset(&[]), &with, expected);

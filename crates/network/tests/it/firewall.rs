@@ -114,7 +114,7 @@ fn local_policy_keeps_the_clients_address_and_never_leaves_the_node() {
         let (a, b) = (machine.pod("a").await, machine.pod("b").await);
         let mut port = exposed(service("10.43.0.9", &[&a, &b]));
         port.external.local_only = true;
-        port.backends[1].local = false;
+        port.local_backends.pop();
         machine
             .firewall
             .set_services(services([port]))

@@ -10,8 +10,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use network::{
-    Affinity, Backend, Bridge, BridgeConfig, ClusterRanges, External, Journal, Nftables,
-    PodAddresses, PodAttachment, PodNetwork, Protocol, ServicePort, ServicePorts,
+    Affinity, Bridge, BridgeConfig, ClusterRanges, External, Journal, Nftables, PodAddresses,
+    PodAttachment, PodNetwork, Protocol, ServicePort, ServicePorts,
 };
 use nix::sched::{CloneFlags, setns, unshare};
 
@@ -189,15 +189,16 @@ pub(crate) fn names(to: &str) -> Vec<String> {
 }
 
 pub(crate) fn service(cluster_ip: &str, pods: &[&Pod]) -> ServicePort {
-    let backend = |pod: &&Pod| Backend {
-        address: SocketAddr::new(pod.address, 8080),
-        local: true,
-    };
+    let backends: Vec<SocketAddr> = pods
+        .iter()
+        .map(|pod| SocketAddr::new(pod.address, 8080))
+        .collect();
     ServicePort {
         protocol: Protocol::Tcp,
         cluster_ip: cluster_ip.parse().unwrap(),
         port: 80,
-        backends: pods.iter().map(backend).collect(),
+        local_backends: backends.clone(),
+        backends,
         internal_local_only: false,
         external: External::default(),
         affinity: None,

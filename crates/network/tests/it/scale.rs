@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use network::{Backend, External, Firewall, Protocol, ServicePort, ServicePorts};
+use network::{External, Firewall, Protocol, ServicePort, ServicePorts};
 
 use crate::machine::{names, on_machine, service};
 
@@ -45,15 +45,15 @@ fn ten_thousand_services() {
 
 fn port(number: u32) -> ServicePort {
     let [_, _, high, low] = number.to_be_bytes();
-    let backend = |last| Backend {
-        address: ([10, 42, high, last], 8080).into(),
-        local: true,
-    };
+    let backends: Vec<_> = [0, 1, 2]
+        .map(|other| ([10, 42, high, low ^ other], 8080).into())
+        .into();
     ServicePort {
         protocol: Protocol::Tcp,
         cluster_ip: [10, 43, 128 + high, low].into(),
         port: 80,
-        backends: vec![backend(low), backend(low ^ 1), backend(low ^ 2)],
+        local_backends: backends.clone(),
+        backends,
         internal_local_only: false,
         external: External::default(),
         affinity: None,
