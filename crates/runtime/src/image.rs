@@ -1,5 +1,13 @@
 //! An image: its names, size and configuration (upstream: `Image`, `ImageStatus`).
 
+pub mod archive;
+pub(crate) mod fetch;
+mod import;
+mod index;
+mod layer;
+pub mod name;
+pub(crate) mod store;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 

@@ -11,13 +11,19 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::sync::broadcast;
 
+mod cgroup;
 pub mod container;
 pub mod error;
 pub mod image;
+mod native;
 pub mod sandbox;
 pub mod session;
+pub mod shim;
+mod snapshot;
+mod spec;
 
 pub use error::{Error, Result};
+pub use native::{Native, Options};
 
 use container::{Container, Stats};
 use image::{Auth, Image};

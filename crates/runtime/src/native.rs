@@ -1,0 +1,198 @@
+//! The runtime of this machine: the state of its sandboxes, containers and images, on disk and in memory.
+//!
+//! `sandboxes/<id>/`, `containers/<id>/` and `images/` under one directory hold everything. Nothing here
+//! is a parent of a container: a server that dies leaves all of them running, and [`Native::open`] finds them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use tokio::sync::{broadcast, watch};
+
+use crate::cgroup::Cgroups;
+use crate::container::{Change, Container, Event, State};
+use crate::error::{Error, Result};
+use crate::image::store::Store;
+
+mod containers;
+mod destroy;
+mod images;
+mod launcher;
+mod pods;
+pub(crate) mod records;
+mod recover;
+mod sandboxes;
+mod self_test;
+mod streams;
+mod terminal;
+
+use launcher::Launcher;
+use records::{Running, SandboxRecord};
+
+/// Events that wait for a slow receiver before it must list again.
+const EVENTS: usize = 1024;
+
+/// How to open a [`Native`] runtime.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Where everything is kept.
+    pub dir: PathBuf,
+    /// The binary whose `shim` subcommand calls [`crate::shim::main`]; this one unless told.
+    pub shim: PathBuf,
+    /// Registries (`host:port`) to talk to without TLS. Loopback needs no mention.
+    pub plain_http_registries: Vec<String>,
+}
+
+impl Options {
+    /// The usual ones.
+    pub fn new(dir: impl Into<PathBuf>) -> Self {
+        Options {
+            dir: dir.into(),
+            shim: PathBuf::from("/proc/self/exe"),
+            plain_http_registries: Vec::new(),
+        }
+    }
+}
+
+/// The runtime of this machine. Clones share it.
+#[derive(Clone)]
+pub struct Native {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    dir: PathBuf,
+    cgroups: Cgroups,
+    images: Store,
+    launcher: Launcher,
+    plain_http: Vec<String>,
+    sandboxes: Mutex<BTreeMap<String, SandboxRecord>>,
+    containers: Mutex<BTreeMap<String, Arc<Entry>>>,
+    events: broadcast::Sender<Event>,
+}
+
+/// A container in memory.
+struct Entry {
+    /// As it was made; its state is in `state`.
+    made: Container,
+    dir: PathBuf,
+    cgroup: String,
+    pod_uid: String,
+    /// The image's own wish.
+    stop_signal: Option<String>,
+    state: watch::Sender<State>,
+    running: Mutex<Option<Running>>,
+    /// One start or removal at a time.
+    turn: tokio::sync::Mutex<()>,
+}
+
+impl Entry {
+    fn now(&self) -> Container {
+        Container {
+            state: self.state.borrow().clone(),
+            ..self.made.clone()
+        }
+    }
+}
+
+impl Native {
+    /// Opens the runtime and finds what runs already. Needs root, cgroups and a tokio runtime.
+    pub async fn open(options: Options) -> Result<Self> {
+        if !rustix::process::geteuid().is_root() {
+            return Err(Error::Machine {
+                what: "containers need root".to_owned(),
+                remedy: "run as root, e.g. with sudo".to_owned(),
+            });
+        }
+        for sub in ["sandboxes", "containers"] {
+            records::make_dir(&options.dir.join(sub))?;
+        }
+        let (events, _) = broadcast::channel(EVENTS);
+        let native = Native {
+            inner: Arc::new(Inner {
+                cgroups: Cgroups::detect()?,
+                images: Store::open(&options.dir.join("images"))?,
+                launcher: Launcher::new(options.shim),
+                plain_http: options.plain_http_registries,
+                sandboxes: Mutex::default(),
+                containers: Mutex::default(),
+                events,
+                dir: options.dir,
+            }),
+        };
+        native.recover().await?;
+        Ok(native)
+    }
+
+    fn sandbox(&self, id: &str) -> Result<SandboxRecord> {
+        let found = self.inner.sandboxes.lock().get(id).cloned();
+        found.ok_or_else(|| Error::NotFound {
+            kind: "sandbox",
+            id: id.to_owned(),
+        })
+    }
+
+    fn entry(&self, id: &str) -> Result<Arc<Entry>> {
+        let found = self.inner.containers.lock().get(id).cloned();
+        found.ok_or_else(|| Error::NotFound {
+            kind: "container",
+            id: id.to_owned(),
+        })
+    }
+
+    fn sandbox_dir(&self, id: &str) -> PathBuf {
+        self.inner.dir.join("sandboxes").join(id)
+    }
+
+    fn container_dir(&self, id: &str) -> PathBuf {
+        self.inner.dir.join("containers").join(id)
+    }
+
+    fn emit(&self, entry: &Entry, change: Change) {
+        // Nobody listening is fine.
+        let _ = self.inner.events.send(Event {
+            container_id: entry.made.id.clone(),
+            sandbox_id: entry.made.sandbox_id.clone(),
+            pod_uid: entry.pod_uid.clone(),
+            change,
+        });
+    }
+
+    /// Images that a container was made from.
+    fn used_images(&self) -> BTreeSet<String> {
+        let containers = self.inner.containers.lock();
+        containers
+            .values()
+            .map(|e| e.made.image_id.clone())
+            .collect()
+    }
+}
+
+/// 64 random hexadecimal digits.
+fn new_id() -> Result<String> {
+    use std::fmt::Write;
+    use std::io::Read;
+    let path = Path::new("/dev/urandom");
+    let mut bytes = [0; 32];
+    std::fs::File::open(path)
+        .and_then(|mut file| file.read_exact(&mut bytes))
+        .map_err(Error::io("read", path))?;
+    Ok(bytes.iter().fold(String::new(), |mut id, byte| {
+        let _ = write!(id, "{byte:02x}");
+        id
+    }))
+}
+
+/// Runs what blocks away from the reactor.
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|e| {
+        Err(Error::Helper {
+            operation: "run",
+            object: "blocking task".to_owned(),
+            reason: e.to_string(),
+        })
+    })
+}
