@@ -297,3 +297,9 @@ impl Reader<'_> {
 fn structure(atomic: bool) -> Structure {
     if atomic { Structure::Atomic } else { Structure::Granular }
 }
+
+/// FNV-1a: tells whether a table is the one that its sources say. Not a defence against anybody.
+#[must_use]
+pub fn checksum(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |sum, byte| (sum ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
+}

@@ -1,0 +1,118 @@
+//! Reads struct declarations of Go's API types: names, tags, pointers and markers. Not a Go parser: the
+//! published types keep one field per line, which is all that is read.
+
+use anyhow::{Context, Result};
+use std::{collections::HashMap, path::Path};
+
+/// One field of a struct, as declared.
+#[derive(Clone, Debug, Default)]
+pub struct GoField {
+    /// The type, as written, without a leading `*`.
+    pub of: String,
+    pub pointer: bool,
+    /// The JSON name; empty for an inline struct.
+    pub json: String,
+    pub omitempty: bool,
+    /// The protobuf number, and whether it repeats.
+    pub proto: Option<(u32, bool)>,
+    pub default: Option<String>,
+    pub description: String,
+}
+
+/// The structs and the named types of one package.
+#[derive(Debug, Default)]
+pub struct Package {
+    pub group: String,
+    pub structs: HashMap<String, Vec<GoField>>,
+    pub aliases: HashMap<String, String>,
+}
+
+/// Reads every file of a package that declares types.
+pub fn read(dir: &Path) -> Result<Package> {
+    let mut package = Package::default();
+    let mut files: Vec<_> = std::fs::read_dir(dir)
+        .with_context(|| dir.display().to_string())?
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .collect();
+    files.sort();
+    for file in files {
+        let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if !name.ends_with(".go") || name.ends_with("_test.go") || name.starts_with("generated") || name == "fieldsv1_string.go" {
+            continue;
+        }
+        read_file(&std::fs::read_to_string(&file)?, &mut package);
+    }
+    Ok(package)
+}
+
+fn read_file(text: &str, package: &mut Package) {
+    let mut open: Option<(String, Vec<GoField>)> = None;
+    let mut comment: Vec<String> = Vec::new();
+    for line in text.lines() {
+        let line = line.trim();
+        if let Some(rest) = line.strip_prefix("const GroupName =").or(line.strip_prefix("GroupName =")) {
+            package.group = rest.trim().trim_matches('"').to_owned();
+        }
+        if let Some(words) = line.strip_prefix("//") {
+            comment.push(words.trim().to_owned());
+            continue;
+        }
+        match &mut open {
+            None => {
+                if let Some(rest) = line.strip_prefix("type ") {
+                    let mut words = rest.splitn(2, ' ');
+                    let (name, of) = (words.next().unwrap_or(""), words.next().unwrap_or(""));
+                    if of == "struct {" {
+                        open = Some((name.to_owned(), Vec::new()));
+                    } else if of == "struct {}" || of == "struct{}" {
+                        package.structs.insert(name.to_owned(), Vec::new());
+                    } else {
+                        let of = of.split("//").next().unwrap_or("").trim();
+                        package.aliases.insert(name.to_owned(), of.to_owned());
+                    }
+                }
+            }
+            Some(_) if line == "}" => {
+                let (name, fields) = open.take().unwrap_or_default();
+                package.structs.insert(name, fields);
+            }
+            Some((_, fields)) => fields.extend(read_field(line, &comment)),
+        }
+        comment.clear();
+    }
+}
+
+fn read_field(line: &str, comment: &[String]) -> Option<GoField> {
+    let (declared, tags) = line.split_once('`')?;
+    let words: Vec<&str> = declared.split_whitespace().collect();
+    let of = *words.last()?;
+    let json = tag(tags, "json").unwrap_or_default();
+    let mut options = json.split(',');
+    let mut field = GoField {
+        pointer: of.starts_with('*'),
+        of: of.trim_start_matches('*').to_owned(),
+        json: options.next().unwrap_or_default().to_owned(),
+        ..GoField::default()
+    };
+    field.omitempty = options.any(|option| option == "omitempty" || option == "omitzero");
+    if let Some(proto) = tag(tags, "protobuf") {
+        let parts: Vec<&str> = proto.split(',').collect();
+        field.proto = Some((parts.get(1)?.parse().ok()?, parts.get(2) == Some(&"rep")));
+    }
+    let mut words = Vec::new();
+    for line in comment {
+        if let Some(value) = line.strip_prefix("+default=") {
+            field.default = Some(value.to_owned());
+        } else if !line.starts_with('+') {
+            words.push(line.as_str());
+        }
+    }
+    field.description = words.join(" ").trim().to_owned();
+    Some(field)
+}
+
+fn tag(tags: &str, name: &str) -> Option<String> {
+    let start = tags.find(&format!("{name}:\""))? + name.len() + 2;
+    let end = tags[start..].find('"')?;
+    Some(tags[start..start + end].to_owned())
+}

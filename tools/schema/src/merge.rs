@@ -1,0 +1,279 @@
+//! Joins the OpenAPI definitions with the Go types into one arena.
+
+use crate::{go::{GoField, Package}, prost};
+use api::schema::{Field, Form, Inline, ListKind, PatchStrategy, ProtoField, Schemas, Shape, Structure, Type, TypeRef};
+use serde_json::Value;
+use std::collections::{BTreeMap, HashMap};
+
+const META: &str = "io.k8s.apimachinery.pkg.apis.meta.v1";
+
+/// The definitions and packages, and the arena that grows from them.
+pub struct Merge<'a> {
+    pub definitions: &'a serde_json::Map<String, Value>,
+    /// By OpenAPI prefix, such as `io.k8s.api.core.v1`.
+    pub packages: &'a BTreeMap<String, Package>,
+    pub schemas: Schemas,
+    pub descriptions: String,
+    known: HashMap<String, TypeRef>,
+}
+
+impl<'a> Merge<'a> {
+    pub fn new(definitions: &'a serde_json::Map<String, Value>, packages: &'a BTreeMap<String, Package>) -> Self {
+        Self { definitions, packages, schemas: Schemas::new(), descriptions: String::new(), known: HashMap::new() }
+    }
+
+    pub fn run(&mut self) {
+        let mut names: Vec<&String> = self.definitions.keys().collect();
+        names.sort();
+        for name in names {
+            if special(name).is_some() {
+                continue;
+            }
+            let at = self.of(name);
+            for gvk in self.definitions[name]["x-kubernetes-group-version-kind"].as_array().into_iter().flatten() {
+                let part = |part: &str| gvk[part].as_str().unwrap_or("").to_owned();
+                self.schemas.set_kind(&part("group"), &part("version"), &part("kind"), at);
+            }
+        }
+        for (prefix, package) in self.packages {
+            let mut names: Vec<&String> = package.structs.keys().collect();
+            names.sort();
+            for name in names {
+                let fields = &package.structs[name];
+                let kind = fields.iter().any(|f| f.json.is_empty() && f.of.ends_with("TypeMeta") && f.proto.is_none());
+                if !kind || name.starts_with("Internal") || name.starts_with("Table") {
+                    continue;
+                }
+                let at = self.of(&format!("{prefix}.{name}"));
+                let version = prefix.rsplit('.').next().unwrap_or("v1");
+                if prefix == META {
+                    self.schemas.set_kind("meta.k8s.io", version, name, at);
+                }
+                let group = if prefix == META { "" } else { &package.group };
+                if self.schemas.kind(group, version, name).is_none() {
+                    self.schemas.set_kind(group, version, name, at);
+                }
+            }
+        }
+    }
+
+    /// The type of that OpenAPI name, made when first asked for.
+    fn of(&mut self, name: &str) -> TypeRef {
+        if let Some(at) = self.known.get(name) {
+            return *at;
+        }
+        let at = self.schemas.push(Type { name: name.into(), ..Type::default() });
+        self.known.insert(name.to_owned(), at);
+        let (prefix, short) = name.rsplit_once('.').unwrap_or(("", name));
+        let none = Package::default();
+        let package = self.packages.get(prefix).unwrap_or(&none);
+        let go = package.structs.get(short).or_else(|| self.sibling(prefix, short)).cloned().unwrap_or_default();
+        let mut of = match self.definitions.get(name).cloned() {
+            Some(definition) => self.from_definition(name, prefix, &definition, &go),
+            None => self.from_go(name, prefix, &go),
+        };
+        of.inline = go
+            .iter()
+            .filter(|f| f.json.is_empty())
+            .filter_map(|f| Some(Inline { tag: f.proto?.0, of: self.of(&self.go_name(prefix, &f.of)) }))
+            .collect();
+        of.inline.sort_by_key(|inline| inline.tag);
+        self.schemas.replace(at, of);
+        at
+    }
+
+    /// The struct of the group's v1 that a type of an older version stands for.
+    fn sibling(&self, prefix: &str, short: &str) -> Option<&'a Vec<GoField>> {
+        let alias = self.packages.get(prefix)?.aliases.get(short)?;
+        let name = alias.trim_start_matches("= ").strip_prefix("v1.")?;
+        let (group, _) = prefix.rsplit_once('.')?;
+        self.packages.get(&format!("{group}.v1"))?.structs.get(name)
+    }
+
+    fn from_definition(&mut self, name: &str, prefix: &str, definition: &Value, go: &[GoField]) -> Type {
+        self.describe(name, "", definition["description"].as_str().unwrap_or(""));
+        let required = definition["required"].as_array().cloned().unwrap_or_default();
+        let mut fields = Vec::new();
+        for (json, property) in definition["properties"].as_object().into_iter().flatten() {
+            self.describe(name, json, property["description"].as_str().unwrap_or(""));
+            let mut field = Field::new(json, self.shape(property));
+            field.required = required.iter().any(|r| r == json);
+            field.list = list_kind(property);
+            field.structure = structure(property);
+            field.patch = patch(property);
+            let declared = go.iter().find(|f| !f.json.is_empty() && f.json == *json)
+                .or_else(|| go.iter().find(|f| f.of.is_empty() && f.json == prost::letters(json)));
+            if let Some(declared) = declared {
+                field.proto = self.proto(prefix, declared, property["$ref"].as_str());
+                field.default = default(declared.default.as_deref());
+            }
+            if field.default.is_none() {
+                field.default = property.get("default").cloned().map(Box::new);
+            }
+            fields.push(field);
+        }
+        Type { name: name.into(), fields, structure: structure(definition), ..Type::default() }
+    }
+
+    fn from_go(&mut self, name: &str, prefix: &str, go: &[GoField]) -> Type {
+        let mut fields = Vec::new();
+        for declared in go {
+            if declared.json.is_empty() && declared.of.ends_with("TypeMeta") && declared.proto.is_none() {
+                fields.push(Field::new("apiVersion", Shape::String));
+                fields.push(Field::new("kind", Shape::String));
+            }
+            if declared.json.is_empty() && declared.proto.is_some() {
+                let of = self.of(&self.go_name(prefix, &declared.of));
+                fields.extend(self.schemas.get(of).fields.iter().map(|f| Field { proto: None, ..f.clone() }));
+            }
+            if declared.json.is_empty() || declared.json == "-" {
+                continue;
+            }
+            self.describe(name, &declared.json, &declared.description);
+            let mut field = Field::new(&declared.json, self.go_shape(prefix, &declared.of));
+            field.required = !declared.omitempty;
+            field.proto = self.proto(prefix, declared, None);
+            fields.push(field);
+        }
+        Type { name: name.into(), fields, ..Type::default() }
+    }
+
+    fn describe(&mut self, of: &str, field: &str, words: &str) {
+        if !words.is_empty() {
+            self.descriptions.push_str(&format!("{of}\u{1f}{field}\u{1f}{words}\u{1e}"));
+        }
+    }
+
+    fn shape(&mut self, property: &Value) -> Shape {
+        if let Some(reference) = property["$ref"].as_str() {
+            let name = reference.rsplit('/').next().unwrap_or("");
+            return special(name).unwrap_or_else(|| Shape::Object(self.of(name)));
+        }
+        let kind = match &property["type"] {
+            Value::Array(kinds) => kinds.first().and_then(Value::as_str).unwrap_or(""),
+            kind => kind.as_str().unwrap_or(""),
+        };
+        match (kind, property["format"].as_str().unwrap_or("")) {
+            ("string", "byte") => Shape::Bytes,
+            ("string", _) => Shape::String,
+            ("boolean", _) => Shape::Boolean,
+            ("integer", "int32") => Shape::Int32,
+            ("integer", _) => Shape::Int64,
+            ("number", _) => Shape::Double,
+            ("array", _) => Shape::List(Box::new(self.shape(&property["items"]))),
+            ("object", _) if property["additionalProperties"].is_object() => {
+                Shape::Map(Box::new(self.shape(&property["additionalProperties"])))
+            }
+            _ => Shape::Any,
+        }
+    }
+
+    fn go_shape(&mut self, prefix: &str, of: &str) -> Shape {
+        if let Some(item) = of.strip_prefix("[]") {
+            return match item {
+                "byte" => Shape::Bytes,
+                item => Shape::List(Box::new(self.go_shape(prefix, item.trim_start_matches('*')))),
+            };
+        }
+        if let Some((_, value)) = of.strip_prefix("map[").and_then(|rest| rest.split_once(']')) {
+            return Shape::Map(Box::new(self.go_shape(prefix, value)));
+        }
+        match of {
+            "string" | "types.UID" | "metav1.UID" => Shape::String,
+            "bool" => Shape::Boolean,
+            "int32" => Shape::Int32,
+            "int64" | "int" => Shape::Int64,
+            "float64" => Shape::Double,
+            _ => {
+                let name = self.go_name(prefix, of);
+                if let Some(shape) = special(&name) {
+                    return shape;
+                }
+                let (owner, short) = name.rsplit_once('.').unwrap_or(("", &name));
+                match self.packages.get(owner).and_then(|p| p.aliases.get(short)).cloned() {
+                    Some(alias) if self.go_name(owner, &alias) != name => self.go_shape(owner, &alias),
+                    _ if self.packages.get(owner).is_some_and(|p| p.structs.contains_key(short)) => Shape::Object(self.of(&name)),
+                    _ => Shape::String,
+                }
+            }
+        }
+    }
+
+    /// The OpenAPI name of a type that Go code of a package names.
+    fn go_name(&self, prefix: &str, of: &str) -> String {
+        match of.split_once('.') {
+            None => format!("{prefix}.{of}"),
+            Some(("metav1", name)) => format!("{META}.{name}"),
+            Some(("v1" | "corev1", name)) => {
+                let core = "io.k8s.api.core.v1";
+                let here = self.packages.get(core).is_some_and(|p| p.structs.contains_key(name) || p.aliases.contains_key(name));
+                format!("{}.{name}", if here { core } else { META })
+            }
+            Some(("runtime", name)) => format!("io.k8s.apimachinery.pkg.runtime.{name}"),
+            Some(("resource", name)) => format!("io.k8s.apimachinery.pkg.api.resource.{name}"),
+            Some(("intstr", name)) => format!("io.k8s.apimachinery.pkg.util.intstr.{name}"),
+            Some((_, name)) => format!("{prefix}.{name}"),
+        }
+    }
+
+    fn proto(&mut self, prefix: &str, declared: &GoField, reference: Option<&str>) -> Option<ProtoField> {
+        let (tag, repeated) = declared.proto?;
+        let schema = "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSONSchemaProps";
+        let form = match reference.and_then(|r| r.rsplit('.').next()) {
+            Some("JSONSchemaPropsOrArray") => Form::SchemaOrArray(self.of(schema)),
+            Some("JSONSchemaPropsOrBool") => Form::SchemaOrBool(self.of(schema)),
+            Some("JSONSchemaPropsOrStringArray") => Form::SchemaOrStrings(self.of(schema)),
+            _ if !repeated && !declared.of.is_empty() && matches!(self.go_shape(prefix, &declared.of), Shape::List(_)) => Form::Wrapped,
+            _ => Form::Plain,
+        };
+        Some(ProtoField { tag, pointer: declared.pointer, form })
+    }
+}
+
+fn special(name: &str) -> Option<Shape> {
+    Some(match name.rsplit_once('.').unwrap_or(("", name)).1 {
+        "Quantity" => Shape::Quantity,
+        "IntOrString" => Shape::IntOrString,
+        "Time" if name.starts_with(META) => Shape::Time,
+        "MicroTime" => Shape::MicroTime,
+        "Duration" if name.starts_with(META) => Shape::Duration,
+        "FieldsV1" | "RawExtension" | "JSON" | "Patch" => Shape::Any,
+        short if short.starts_with("JSONSchemaPropsOr") => Shape::Any,
+        _ => return None,
+    })
+}
+
+fn list_kind(property: &Value) -> ListKind {
+    match property["x-kubernetes-list-type"].as_str() {
+        Some("set") => ListKind::Set,
+        Some("map") => {
+            let keys = property["x-kubernetes-list-map-keys"].as_array().into_iter().flatten();
+            ListKind::Map { keys: keys.filter_map(|key| Some(key.as_str()?.into())).collect() }
+        }
+        _ => ListKind::Atomic,
+    }
+}
+
+fn structure(of: &Value) -> Structure {
+    match of["x-kubernetes-map-type"].as_str() {
+        Some("atomic") => Structure::Atomic,
+        _ => Structure::Granular,
+    }
+}
+
+fn patch(property: &Value) -> PatchStrategy {
+    let strategy = property["x-kubernetes-patch-strategy"].as_str().unwrap_or("");
+    let has = |word: &str| strategy.split(',').any(|part| part == word);
+    PatchStrategy {
+        merge: has("merge"),
+        merge_key: property["x-kubernetes-patch-merge-key"].as_str().map(Into::into),
+        retain_keys: has("retainKeys"),
+        replace: has("replace"),
+    }
+}
+
+/// A `+default` marker that is JSON; those that name a Go constant are left out.
+fn default(marker: Option<&str>) -> Option<Box<Value>> {
+    let marker = marker?;
+    serde_json::from_str(marker).ok().map(Box::new)
+}
