@@ -34,8 +34,8 @@ pub struct Upstream {
     remembered: Mutex<HashMap<Question, Remembered>>,
 }
 
-/// Over TCP replies may be longer, so they are remembered apart.
-type Question = (Vec<u8>, u16, bool);
+/// Name, kind, whether over TCP (replies may be longer) and the circumstances.
+type Question = (Vec<u8>, u16, bool, Vec<u8>);
 
 #[derive(Debug)]
 struct Remembered {
@@ -76,7 +76,12 @@ impl Upstream {
 
     /// The reply to a query's message, under the query's own number; none if no server gave one.
     pub(crate) async fn ask(&self, query: &Query, message: &[u8], by_tcp: bool) -> Option<Vec<u8>> {
-        let question = (query.name.clone(), query.kind, by_tcp);
+        let question = (
+            query.name.clone(),
+            query.kind,
+            by_tcp,
+            query.circumstances(message),
+        );
         if let Some(reply) = self.recall(&question, query) {
             return Some(reply);
         }

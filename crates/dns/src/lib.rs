@@ -19,9 +19,7 @@ use tokio::sync::Notify;
 
 pub use forward::Upstream;
 pub use index::Index;
-pub use server::Server;
-
-use server::Sources;
+pub use server::{Server, Sources};
 
 const SERVICE_NAME_LABEL: &str = "kubernetes.io/service-name";
 

@@ -36,9 +36,11 @@ pub struct Server {
 
 /// What every socket answers from.
 #[derive(Clone)]
-pub(crate) struct Sources {
-    pub(crate) index: Arc<RwLock<Index>>,
-    pub(crate) upstream: Arc<Upstream>,
+pub struct Sources {
+    /// The cluster's names.
+    pub index: Arc<RwLock<Index>>,
+    /// Who is asked about others.
+    pub upstream: Arc<Upstream>,
 }
 
 impl Server {
@@ -74,7 +76,7 @@ impl Server {
     }
 
     /// Answers until dropped.
-    pub(crate) async fn serve(self, sources: Sources) {
+    pub async fn serve(self, sources: Sources) {
         let mut tasks = JoinSet::new();
         for socket in self.udp {
             for _ in 0..UDP_READERS {

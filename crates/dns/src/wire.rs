@@ -16,7 +16,6 @@ pub(crate) const TTL_SECONDS: u32 = 5;
 const MOST_POINTERS: usize = 32;
 
 pub(crate) const A: u16 = 1;
-pub(crate) const NS: u16 = 2;
 pub(crate) const CNAME: u16 = 5;
 pub(crate) const SOA: u16 = 6;
 pub(crate) const PTR: u16 = 12;
@@ -101,6 +100,12 @@ pub(crate) fn parse(message: &[u8]) -> Option<Result<Query, Vec<u8>>> {
 }
 
 impl Query {
+    /// What besides the question makes replies differ: flags, EDNS and its options.
+    pub(crate) fn circumstances(&self, message: &[u8]) -> Vec<u8> {
+        let rest = message.get(12 + self.question.len()..).unwrap_or_default();
+        [message.get(2..4).unwrap_or_default(), rest].concat()
+    }
+
     /// A question of our own.
     pub(crate) fn ask(name: &[u8], kind: u16, id: u16) -> Vec<u8> {
         let mut message = vec![0; 12];
