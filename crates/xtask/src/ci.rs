@@ -1,4 +1,4 @@
-//! What a change must pass, in the order of how fast it answers.
+//! What a change must pass, in order.
 
 use crate::tidy;
 use anyhow::{Context, Result, ensure};
@@ -15,9 +15,9 @@ const CLIPPY: &[&str] = &[
 
 /// Runs every step; the first failure ends it.
 pub(crate) fn run(root: &Path) -> Result<()> {
-    step("tidy", || tidy::run(root))?;
     step("fmt", || cargo(root, &["fmt", "--all", "--check"]))?;
     step("clippy", || cargo(root, CLIPPY))?;
+    step("tidy", || tidy::run(root))?;
     step("test", || cargo(root, &["nextest", "run", "--workspace"]))
 }
 

@@ -4,13 +4,28 @@ mod ci;
 mod tidy;
 
 use anyhow::{Context, Result, bail};
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 const USAGE: &str = "usage: cargo xtask <command>
   tidy   the rules of the house that neither rustc nor clippy knows
   ci     formatting, clippy, tidy and tests, in this order; stops at the first that fails";
 
-fn main() -> Result<()> {
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Without the backtrace that the environment may ask for: these are findings, not bugs.
+            let causes: Vec<_> = error.chain().map(ToString::to_string).collect();
+            eprintln!("xtask: {}", causes.join(": "));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<()> {
     let command = std::env::args().nth(1);
     let root = root()?;
     match command.as_deref() {

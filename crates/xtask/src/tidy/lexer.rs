@@ -40,8 +40,8 @@ impl Lexer<'_> {
             let close = format!("\"{}", "#".repeat(hashes));
             let inside = rest[open..].find(&close).unwrap_or(rest.len() - open);
             self.literal(open, inside, close.len());
-        } else if rest.starts_with('"') {
-            let inside = quoted(&rest[1..], '"');
+        } else if let Some(after) = rest.strip_prefix('"') {
+            let inside = quoted(after, '"');
             self.literal(1, inside, 1);
         } else if rest.starts_with('\'') && is_char(rest) {
             self.blank(1, None);

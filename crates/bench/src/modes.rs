@@ -1,0 +1,5 @@
+//! What can be measured: one file per mode.
+
+pub(crate) mod api;
+pub(crate) mod start;
+pub(crate) mod store;
