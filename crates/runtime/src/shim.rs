@@ -11,6 +11,7 @@ use std::io::Write;
 use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
 
+mod complaints;
 mod dial;
 mod exec;
 mod launcher;

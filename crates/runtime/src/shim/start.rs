@@ -17,7 +17,7 @@ use super::log::Log;
 use super::relay::{self, Streams};
 use super::wire::{Process, Reply, StartRequest, send};
 use super::workload::{ERROR_MARK, Workload};
-use super::{process, refuse};
+use super::{complaints, process, refuse};
 use crate::cgroup::Cgroups;
 use crate::container::Exit;
 use crate::native::records::{self, Running};
@@ -154,6 +154,7 @@ fn open_streams(request: &StartRequest) -> Result<(Streams, Inner), String> {
 /// A child of the shim that ends when the container runs, and takes the memory it used with it.
 /// The container's process, its sibling or child, falls to the shim.
 fn build(request: &StartRequest, inner: Inner, result: &OwnedFd) -> ExitCode {
+    complaints::listen(result.as_raw_fd());
     match create_and_start(request, inner, result) {
         Ok(pid) => {
             let _ = rustix::io::write(result, format!("{pid}\n").as_bytes());
@@ -218,15 +219,39 @@ fn read_result(result: OwnedFd) -> Result<Pid, String> {
     File::from(result)
         .read_to_end(&mut said)
         .map_err(|e| format!("read result: {e}"))?;
-    if let Some(at) = said.iter().position(|b| *b == ERROR_MARK) {
-        return Err(String::from_utf8_lossy(&said[at + 1..]).into_owned());
+    if let Some(reason) = failure(&said) {
+        return Err(reason);
     }
     String::from_utf8_lossy(&said)
-        .trim()
-        .parse()
-        .ok()
+        .lines()
+        .find_map(|line| line.parse().ok())
         .and_then(Pid::from_raw)
         .ok_or_else(|| "the process that builds the container died".to_owned())
+}
+
+/// The reason in what was said, with the first complaint if it says more.
+fn failure(said: &[u8]) -> Option<String> {
+    let mut complaint = None;
+    let mut rest = said;
+    while let Some((mark, tail)) = rest.split_first() {
+        let end = tail.iter().position(|b| *b == b'\n').unwrap_or(tail.len());
+        match *mark {
+            ERROR_MARK => {
+                let reason = String::from_utf8_lossy(tail).into_owned();
+                // The workload's own words are complete.
+                let complete = reason.starts_with("exec: ") || complaint.is_none();
+                let more = complaint.filter(|_| !complete).unwrap_or_default();
+                let separator = if complete { "" } else { ": " };
+                return Some(format!("{reason}{separator}{more}"));
+            }
+            complaints::MARK if complaint.is_none() => {
+                complaint = Some(String::from_utf8_lossy(&tail[..end]).into_owned());
+            }
+            _ => {}
+        }
+        rest = tail.get(end + 1..).unwrap_or_default();
+    }
+    None
 }
 
 /// The rest of a shim's life.

@@ -148,10 +148,10 @@ fn tmpfs(mount: &Mount, size_bytes: Option<u64>) -> Value {
 pub(crate) fn root_propagation(mounts: &[Mount]) -> &'static str {
     let has = |wanted| mounts.iter().any(|m| m.propagation == wanted);
     if has(Propagation::Bidirectional) {
-        "rshared"
+        "shared"
     } else if has(Propagation::HostToContainer) {
-        "rslave"
+        "slave"
     } else {
-        "rprivate"
+        "private"
     }
 }

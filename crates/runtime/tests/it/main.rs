@@ -1,0 +1,6 @@
+//! Real containers on this machine. They need root and Debian's `busybox-static`; without, each test says
+//! so and passes.
+
+mod containers;
+mod machine;
+mod streams;
