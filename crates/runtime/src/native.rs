@@ -67,6 +67,7 @@ struct Inner {
     images: Store,
     launcher: Launcher,
     plain_http: Vec<String>,
+    lowest_oom_score: Option<i32>,
     sandboxes: Mutex<BTreeMap<String, SandboxRecord>>,
     containers: Mutex<BTreeMap<String, Arc<Entry>>>,
     events: broadcast::Sender<Event>,
@@ -115,6 +116,7 @@ impl Native {
                 images: Store::open(&options.dir.join("images"))?,
                 launcher: Launcher::new(options.shim),
                 plain_http: options.plain_http_registries,
+                lowest_oom_score: lowest_oom_score(),
                 sandboxes: Mutex::default(),
                 containers: Mutex::default(),
                 events,
@@ -167,6 +169,16 @@ impl Native {
             .map(|e| e.made.image_id.clone())
             .collect()
     }
+}
+
+/// Without CAP_SYS_RESOURCE a process cannot make anything less likely to be killed than itself.
+fn lowest_oom_score() -> Option<i32> {
+    let resource = caps::Capability::CAP_SYS_RESOURCE;
+    if caps::has_cap(None, caps::CapSet::Effective, resource).unwrap_or(true) {
+        return None;
+    }
+    let own = std::fs::read_to_string("/proc/self/oom_score_adj").ok()?;
+    own.trim().parse().ok()
 }
 
 /// 64 random hexadecimal digits.

@@ -32,6 +32,8 @@ pub(crate) struct Facts<'a> {
     /// Content of the seccomp profile, if a file was named.
     pub(crate) seccomp_profile: Option<&'a str>,
     pub(crate) devices: Vec<devices::Node>,
+    /// The lowest OOM score that this server may give, if that is limited.
+    pub(crate) lowest_oom_score: Option<i32>,
     /// Whether the cgroup refuses devices that are not listed.
     pub(crate) devices_are_confined: bool,
 }
@@ -113,7 +115,8 @@ fn process(facts: &Facts<'_>) -> Result<Value> {
         process["noNewPrivileges"] = json!(true);
     }
     if let Some(score) = security.oom_score_adj {
-        process["oomScoreAdj"] = json!(score);
+        let lowest = facts.lowest_oom_score.unwrap_or(score);
+        process["oomScoreAdj"] = json!(score.max(lowest));
     }
     Ok(process)
 }

@@ -116,6 +116,7 @@ impl Native {
             image_mounts: &self.mount_images(dir, &config)?,
             seccomp_profile: profile.as_deref(),
             devices: spec::devices::find(&config.devices, config.security.privileged)?,
+            lowest_oom_score: self.inner.lowest_oom_score,
             devices_are_confined: !self.inner.cgroups.is_v2(),
         };
         let spec = spec::build(&facts)?;

@@ -20,7 +20,10 @@ pub(super) struct Complaints {
 
 /// Starts listening in this process and those it forks.
 pub(super) fn listen(result: RawFd) {
-    let _ = tracing::subscriber::set_global_default(Complaints { result, told: AtomicBool::new(false) });
+    let _ = tracing::subscriber::set_global_default(Complaints {
+        result,
+        told: AtomicBool::new(false),
+    });
 }
 
 impl Subscriber for Complaints {

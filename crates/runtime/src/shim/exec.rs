@@ -238,8 +238,11 @@ fn take_identity(process: &SpecProcess, spec: &Spec) -> Result<(), String> {
     }
     let capabilities = process.capabilities().as_ref();
     let bounding = named(capabilities.and_then(|c| c.bounding().as_ref()));
-    caps::set(None, CapSet::Bounding, &bounding)
-        .map_err(|e| format!("bounding capabilities: {e}"))?;
+    let held =
+        caps::read(None, CapSet::Bounding).map_err(|e| format!("bounding capabilities: {e}"))?;
+    for dropped in held.difference(&bounding) {
+        caps::drop(None, CapSet::Bounding, *dropped).map_err(|e| format!("drop {dropped}: {e}"))?;
+    }
     rustix::thread::set_keep_capabilities(true).map_err(|e| format!("keep capabilities: {e}"))?;
     let (uid, gid) = (user.uid().into(), user.gid().into());
     nix::unistd::setresgid(gid, gid, gid).map_err(|e| format!("set group: {e}"))?;

@@ -61,19 +61,40 @@ impl Log {
             Stream::Stderr => &mut self.stderr,
         };
         let text = lines.add(bytes, Timestamp::now());
-        if text.is_empty() {
-            return;
-        }
-        if self.limits.max_bytes > 0
-            && self.size + text.len() as u64 > self.limits.max_bytes
-            && self.size > 0
-        {
-            self.rotate();
-        }
-        if let Some(file) = &mut self.file {
-            if file.write_all(&text).is_ok() {
-                self.size += text.len() as u64;
+        let mut rest = text.as_slice();
+        while !rest.is_empty() {
+            let fits = self.fitting(rest);
+            if fits == 0 {
+                self.rotate();
+                continue;
             }
+            if let Some(file) = &mut self.file {
+                let _ = file.write_all(&rest[..fits]);
+            }
+            self.size += fits as u64;
+            rest = &rest[fits..];
+        }
+    }
+
+    /// How much of some lines still belongs into this file. A new file takes at least one.
+    fn fitting(&self, lines: &[u8]) -> usize {
+        let room = self.limits.max_bytes.saturating_sub(self.size);
+        let room = usize::try_from(room).unwrap_or(usize::MAX);
+        if self.limits.max_bytes == 0 || lines.len() <= room {
+            return lines.len();
+        }
+        let end = |window: &[u8]| {
+            window
+                .iter()
+                .rposition(|b| *b == b'\n')
+                .map_or(0, |at| at + 1)
+        };
+        match end(&lines[..room]) {
+            0 if self.size == 0 => lines
+                .iter()
+                .position(|b| *b == b'\n')
+                .map_or(lines.len(), |at| at + 1),
+            fits => fits,
         }
     }
 
@@ -83,6 +104,8 @@ impl Log {
         old.push(format!(".{time}"));
         let _ = fs::rename(&self.path, old);
         self.reopen();
+        // Even if the old file could not be moved: the next lines must go somewhere.
+        self.size = 0;
         let _ = self.forget_oldest();
     }
 

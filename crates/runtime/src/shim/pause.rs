@@ -59,7 +59,8 @@ fn withdraw(cgroups: &Cgroups, cgroup: &str) -> Result<(), String> {
     process::set_name("pause");
     let _ = rustix::process::setsid();
     cgroups.join(cgroup).map_err(|e| e.to_string())?;
-    fs::write("/proc/self/oom_score_adj", "-998").map_err(|e| format!("oom_score_adj: {e}"))?;
+    // Not every server may lower it.
+    let _ = fs::write("/proc/self/oom_score_adj", "-998");
     leave_filesystem().map_err(|e| format!("leave the filesystem: {e}"))?;
     for set in [caps::CapSet::Bounding, caps::CapSet::Ambient] {
         caps::clear(None, set).map_err(|e| format!("drop capabilities: {e}"))?;

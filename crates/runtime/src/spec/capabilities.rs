@@ -57,9 +57,12 @@ pub(crate) fn resolve(security: &Security, devices_are_confined: bool) -> Result
     Ok(names)
 }
 
-/// All that this kernel knows.
+/// All that there are for us to give: a server may itself have been given fewer than the kernel knows.
 fn known() -> Vec<Capability> {
-    let mut all: Vec<_> = caps::runtime::thread_all_supported().into_iter().collect();
+    let mut all: Vec<_> = caps::read(None, caps::CapSet::Permitted)
+        .unwrap_or_default()
+        .into_iter()
+        .collect();
     all.sort_by_key(|c| c.index());
     all
 }

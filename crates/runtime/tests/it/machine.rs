@@ -72,14 +72,23 @@ impl Machine {
             name: name.into(),
             namespace: "test".into(),
             uid: "uid".into(),
-            hostname: if config.host_network { String::new() } else { "test-host".into() },
+            hostname: if config.host_network {
+                String::new()
+            } else {
+                "test-host".into()
+            },
             cgroup_parent: cgroup.clone(),
             resolv_conf: Some("nameserver 10.0.0.10\n".into()),
             log_directory: dir.path().join("logs"),
             ..config
         };
         let sandbox = native.run_pod_sandbox(config).await.unwrap();
-        Machine { native, sandbox, cgroup, dir }
+        Machine {
+            native,
+            sandbox,
+            cgroup,
+            dir,
+        }
     }
 
     /// Makes and starts a container of a shell script.
@@ -94,11 +103,18 @@ impl Machine {
         let config = Config {
             name: "c".into(),
             image: "busybox".into(),
-            command: if config.command.is_empty() { command } else { config.command },
+            command: if config.command.is_empty() {
+                command
+            } else {
+                config.command
+            },
             log_path: "c/0.log".into(),
             ..config
         };
-        self.native.create_container(&self.sandbox.id, config).await.unwrap()
+        self.native
+            .create_container(&self.sandbox.id, config)
+            .await
+            .unwrap()
     }
 
     /// Waits for the end; gives the exit code and reason.
@@ -112,7 +128,9 @@ impl Machine {
                 let _ = events.recv().await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(30), ended).await.expect("container does not end")
+        tokio::time::timeout(Duration::from_secs(30), ended)
+            .await
+            .expect("container does not end")
     }
 
     /// Runs a script to its end and gives what it wrote, its code and reason.
@@ -127,13 +145,21 @@ impl Machine {
 
     /// The log without times.
     pub(crate) fn log(&self) -> String {
-        let text = std::fs::read_to_string(self.dir.path().join("logs/c/0.log")).unwrap_or_default();
-        text.lines().map(|l| l.split_once(' ').map_or("", |l| l.1).to_owned() + "\n").collect()
+        let text =
+            std::fs::read_to_string(self.dir.path().join("logs/c/0.log")).unwrap_or_default();
+        text.lines()
+            .map(|l| l.split_once(' ').map_or("", |l| l.1).to_owned() + "\n")
+            .collect()
     }
 
     /// Removes everything and proves that nothing stays.
     pub(crate) async fn clean_up(self) {
-        let Machine { native, sandbox, cgroup, dir } = self;
+        let Machine {
+            native,
+            sandbox,
+            cgroup,
+            dir,
+        } = self;
         native.remove_pod_sandbox(&sandbox.id).await.unwrap();
         native.remove_cgroup(&cgroup).await.unwrap();
         assert!(native.list_containers().await.unwrap().is_empty());
@@ -143,7 +169,9 @@ impl Machine {
         let left: Vec<_> = mounts.lines().filter(|l| l.contains(&place)).collect();
         assert!(left.is_empty(), "mounts stay: {left:#?}");
         for name in ["sandboxes", "containers"] {
-            let left = std::fs::read_dir(dir.path().join("runtime").join(name)).unwrap().count();
+            let left = std::fs::read_dir(dir.path().join("runtime").join(name))
+                .unwrap()
+                .count();
             assert_eq!(left, 0, "{name} stay");
         }
     }
@@ -151,7 +179,11 @@ impl Machine {
 
 pub(crate) async fn import_busybox(native: &Native, dir: &Path) -> Image {
     let archive = dir.join("busybox.tar");
-    let directory = |path: &str, mode| Entry { path: path.into(), mode, content: Content::Directory };
+    let directory = |path: &str, mode| Entry {
+        path: path.into(),
+        mode,
+        content: Content::Directory,
+    };
     let file = |path: &str, text: &str| Entry {
         path: path.into(),
         mode: 0o644,
@@ -161,11 +193,22 @@ pub(crate) async fn import_busybox(native: &Native, dir: &Path) -> Image {
         directory("bin", 0o755),
         directory("tmp", 0o1777),
         directory("etc", 0o755),
-        file("etc/passwd", "root:x:0:0::/root:/bin/sh\nuser:x:1000:1000::/home/user:/bin/sh\n"),
+        file(
+            "etc/passwd",
+            "root:x:0:0::/root:/bin/sh\nuser:x:1000:1000::/home/user:/bin/sh\n",
+        ),
         file("etc/group", "root:x:0:\nuser:x:1000:\nextra:x:44:user\n"),
-        Entry { path: "bin/busybox".into(), mode: 0o755, content: Content::File(BUSYBOX.into()) },
+        Entry {
+            path: "bin/busybox".into(),
+            mode: 0o755,
+            content: Content::File(BUSYBOX.into()),
+        },
     ];
-    for applet in ["sh", "cat", "echo", "sleep", "id", "hostname", "ls", "stty", "nc", "mount", "grep", "head", "dd", "mknod", "env", "tty", "kill", "unshare", "touch", "ps", "stat", "ifconfig", "test", "true", "tail", "sync", "readlink", "wc"] {
+    for applet in [
+        "sh", "cat", "echo", "sleep", "id", "hostname", "ls", "stty", "nc", "mount", "grep",
+        "head", "dd", "mknod", "env", "tty", "kill", "unshare", "touch", "ps", "stat", "ifconfig",
+        "test", "true", "tail", "sync", "readlink", "wc",
+    ] {
         entries.push(Entry {
             path: format!("bin/{applet}").into(),
             mode: 0o777,
