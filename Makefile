@@ -1,0 +1,39 @@
+# Everything a newcomer or a contributor runs. `make up` and `make test` install what they need.
+
+CACHE ?= $(HOME)/.cache/sampan
+export CARGO_TARGET_DIR ?= $(CACHE)/target
+TARGET := $(shell rustc -vV | sed -n 's/^host: //p')
+RELEASE := $(CARGO_TARGET_DIR)/$(TARGET)/release/sampan
+
+.PHONY: help up test setup test-setup build images bench fmt clean-cache
+
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+
+up: setup build ## Start a cluster in the foreground and deploy a demo on it
+	@$(RELEASE) check
+	@$(RELEASE) up $(ARGS)
+
+test: setup test-setup images ## Format, lint, structure, unit, in-process and end-to-end tests
+	cargo xtask ci
+
+setup: ## Install what the build needs
+	@tools/setup build
+
+test-setup:
+	@tools/setup test
+
+build: ## Build the release binary
+	cargo build --release --package sampan
+
+images: ## Build the test images from Debian packages
+	@tools/images $(CACHE)/images
+
+bench: setup test-setup build ## Print the figures of this machine, one JSON line each
+	cargo run --quiet --release --package bench -- all --sampan $(RELEASE)
+
+fmt: ## Format the code
+	cargo fmt --all
+
+clean-cache: ## Remove build products, test tools and test images
+	rm -rf $(CACHE)
