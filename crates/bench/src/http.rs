@@ -1,6 +1,9 @@
 //! Connections: HTTP/1.1 kept alive, one request at a time, as small as can be so that the client's own
 //! cost stays out of the figures.
 
+#[cfg(test)]
+mod tests;
+
 use crate::kubeconfig::Target;
 use anyhow::{Context, Result, ensure};
 use bytes::Bytes;

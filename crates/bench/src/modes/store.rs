@@ -143,6 +143,7 @@ async fn start_etcd(directory: &Path) -> Result<Option<(Child, String)>> {
         ])
         .args(["--initial-cluster", &format!("bench={ETCD_PEER}")])
         .stdout(Stdio::null())
+        .stderr(Stdio::null())
         .kill_on_drop(true)
         .spawn()
         .context("cannot start etcd")?;
