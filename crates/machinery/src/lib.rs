@@ -1,6 +1,7 @@
 //! Operations on objects that know no single kind, except in named pod and workload questions:
 //! field errors, Status, selectors, quantities, patches, server-side apply.
 
+pub mod apply;
 pub mod conditions;
 pub mod durations;
 pub mod field;
@@ -9,10 +10,13 @@ pub mod int_or_string;
 pub mod labels;
 pub mod metadata;
 pub mod names;
+mod node;
 pub mod owners;
+pub mod patch;
 pub mod pods;
 pub mod quantity;
 pub mod status;
 pub mod taints;
 pub mod versions;
 pub mod workloads;
+pub mod yaml;

@@ -1,0 +1,238 @@
+//! Strategic merge: merge patch that knows from the schema which lists merge, by which key, and in
+//! which order; with the directives `$patch`, `$retainKeys`, `$setElementOrder/…` and
+//! `$deleteFromPrimitiveList/…`. Upstream: `apimachinery/pkg/util/strategicpatch`.
+
+use crate::node::Node;
+use serde_json::{Map, Value};
+
+const DIRECTIVE: &str = "$patch";
+const RETAIN_KEYS: &str = "$retainKeys";
+const ORDER: &str = "$setElementOrder/";
+const DELETE_VALUES: &str = "$deleteFromPrimitiveList/";
+
+/// A patch whose directives are malformed; the texts are upstream's.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Error {
+    #[error("invalid patch format of primitive list")]
+    PrimitiveList,
+    #[error("invalid patch format of retainKeys")]
+    RetainKeys,
+    #[error("invalid patch format of setElementOrder list")]
+    Order,
+    #[error("Unknown patch type found: {0}")]
+    Directive(String),
+    #[error("map: {0} does not contain declared merge key: {1}")]
+    MergeKey(String, String),
+}
+
+type Object = Map<String, Value>;
+
+/// `original` changed as `patch` says.
+pub(super) fn merge_map(
+    mut original: Object,
+    patch: &Object,
+    node: Node<'_>,
+) -> Result<Object, Error> {
+    match patch.get(DIRECTIVE).map(|it| it.as_str().unwrap_or("?")) {
+        Some("replace") => {
+            let mut replaced = patch.clone();
+            replaced.remove(DIRECTIVE);
+            return Ok(replaced);
+        }
+        Some("delete") => return Ok(Object::new()),
+        Some("merge") | None => {}
+        Some(other) => return Err(Error::Directive(other.to_owned())),
+    }
+    retain_keys(&mut original, patch)?;
+    for (key, values) in patch {
+        if let Some(name) = key.strip_prefix(DELETE_VALUES) {
+            let values = values.as_array().ok_or(Error::PrimitiveList)?;
+            if let Some(list) = original.get_mut(name).and_then(Value::as_array_mut) {
+                list.retain(|item| !values.contains(item));
+            }
+        }
+    }
+    for (key, change) in patch {
+        if key.starts_with('$') {
+            continue;
+        }
+        if change.is_null() {
+            original.remove(key);
+            continue;
+        }
+        let before = original.get(key).cloned().unwrap_or(Value::Null);
+        let order = order_of(patch, key)?;
+        let merged = merge_value(before, change, order, node.child(key))?;
+        original.insert(key.clone(), merged);
+    }
+    for key in patch.keys() {
+        let Some(name) = key
+            .strip_prefix(ORDER)
+            .filter(|it| !patch.contains_key(*it))
+        else {
+            continue;
+        };
+        if let (Some(Value::Array(list)), Some(order)) =
+            (original.get(name), order_of(patch, name)?)
+        {
+            let merge_key = merge_key(node.child(name));
+            let sorted = arrange(list.clone(), order, list, merge_key);
+            original.insert(name.to_owned(), Value::Array(sorted));
+        }
+    }
+    Ok(original)
+}
+
+fn retain_keys(original: &mut Object, patch: &Object) -> Result<(), Error> {
+    let Some(keys) = patch.get(RETAIN_KEYS) else {
+        return Ok(());
+    };
+    let keys = keys.as_array().ok_or(Error::RetainKeys)?;
+    let listed = |name: &str| keys.iter().any(|key| key.as_str() == Some(name));
+    if patch
+        .iter()
+        .any(|(name, value)| !name.starts_with('$') && !value.is_null() && !listed(name))
+    {
+        return Err(Error::RetainKeys);
+    }
+    original.retain(|name, _| listed(name));
+    Ok(())
+}
+
+fn order_of<'a>(patch: &'a Object, name: &str) -> Result<Option<&'a [Value]>, Error> {
+    match patch.get(&format!("{ORDER}{name}")) {
+        None => Ok(None),
+        Some(Value::Array(order)) => Ok(Some(order)),
+        Some(_) => Err(Error::Order),
+    }
+}
+
+fn merge_key(node: Node<'_>) -> Option<&str> {
+    node.patch()?.merge_key.as_deref()
+}
+
+fn merge_value(
+    original: Value,
+    patch: &Value,
+    order: Option<&[Value]>,
+    node: Node<'_>,
+) -> Result<Value, Error> {
+    let strategy = node.patch();
+    match (original, patch) {
+        (Value::Object(original), Value::Object(change)) => {
+            if strategy.is_some_and(|it| it.replace) {
+                return Ok(patch.clone());
+            }
+            merge_map(original, change, node).map(Value::Object)
+        }
+        (_, Value::Object(change)) => merge_map(Object::new(), change, node).map(Value::Object),
+        (original, Value::Array(items)) if strategy.is_some_and(|it| it.merge) => {
+            let original = match original {
+                Value::Array(list) => list,
+                _ => Vec::new(),
+            };
+            merge_list(original, items, order, node).map(Value::Array)
+        }
+        _ => Ok(patch.clone()),
+    }
+}
+
+fn merge_list(
+    original: Vec<Value>,
+    patch: &[Value],
+    order: Option<&[Value]>,
+    node: Node<'_>,
+) -> Result<Vec<Value>, Error> {
+    let key = merge_key(node);
+    let Some(key) = key.filter(|_| patch.iter().chain(&original).all(Value::is_object)) else {
+        let mut merged = original.clone();
+        for item in patch {
+            if !merged.contains(item) {
+                merged.push(item.clone());
+            }
+        }
+        return Ok(arrange(merged, order.unwrap_or(patch), &original, None));
+    };
+    let mut merged = original.clone();
+    let mut plain: Vec<Value> = Vec::new();
+    let mut replace = false;
+    for item in patch {
+        match item.get(DIRECTIVE).map(|it| it.as_str().unwrap_or("?")) {
+            Some("replace") => replace = true,
+            Some("delete") => {
+                let wanted = key_of(item, key)?;
+                merged.retain(|it| it.get(key) != Some(wanted));
+            }
+            Some("merge") | None => plain.push(item.clone()),
+            Some(other) => return Err(Error::Directive(other.to_owned())),
+        }
+    }
+    if replace {
+        return Ok(plain);
+    }
+    for item in &plain {
+        let wanted = key_of(item, key)?;
+        let Value::Object(change) = item else {
+            continue;
+        };
+        match merged.iter_mut().find(|it| it.get(key) == Some(wanted)) {
+            Some(same) => {
+                let before = match std::mem::take(same) {
+                    Value::Object(before) => before,
+                    _ => Object::new(),
+                };
+                *same = Value::Object(merge_map(before, change, node.item())?);
+            }
+            None => merged.push(Value::Object(merge_map(
+                Object::new(),
+                change,
+                node.item(),
+            )?)),
+        }
+    }
+    Ok(arrange(
+        merged,
+        order.unwrap_or(&plain),
+        &original,
+        Some(key),
+    ))
+}
+
+fn key_of<'a>(item: &'a Value, key: &str) -> Result<&'a Value, Error> {
+    item.get(key)
+        .ok_or_else(|| Error::MergeKey(item.to_string(), key.to_owned()))
+}
+
+/// Puts the items that `order` names in that order and the others where they stood before: each of
+/// these goes before the first named item that `before` has after it.
+pub(crate) fn arrange(
+    items: Vec<Value>,
+    order: &[Value],
+    before: &[Value],
+    key: Option<&str>,
+) -> Vec<Value> {
+    let same = |a: &Value, b: &Value| match key {
+        Some(key) => a.get(key).is_some() && a.get(key) == b.get(key),
+        None => a == b,
+    };
+    let place = |list: &[Value], item: &Value| list.iter().position(|it| same(it, item));
+    let (mut named, mut others): (Vec<Value>, Vec<Value>) = items
+        .into_iter()
+        .partition(|item| place(order, item).is_some());
+    named.sort_by_key(|item| place(order, item));
+    others.sort_by_key(|item| place(before, item).unwrap_or(usize::MAX));
+    let mut arranged = Vec::with_capacity(named.len() + others.len());
+    let mut others = others.into_iter().peekable();
+    for item in named {
+        let limit = place(before, &item);
+        while let (Some(limit), Some(other)) = (limit, others.peek()) {
+            if !place(before, other).is_some_and(|at| at < limit) {
+                break;
+            }
+            arranged.extend(others.next());
+        }
+        arranged.push(item);
+    }
+    arranged.extend(others);
+    arranged
+}

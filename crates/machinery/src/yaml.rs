@@ -1,0 +1,60 @@
+//! YAML as kubectl reads and prints it: YAML 1.1 scalars (`yes`, `0777`), merge keys, several
+//! documents; sorted keys and the quoting of upstream's `sigs.k8s.io/yaml` on the way out.
+
+mod print;
+mod read;
+mod scalar;
+#[cfg(test)]
+mod tests;
+
+pub use print::to_string;
+
+use serde_json::Value;
+
+/// Deepest nesting that is read; JSON decoders refuse more than 128.
+pub const DEPTH_LIMIT: usize = 100;
+/// Most nodes of one stream, those that aliases repeat included: the budget against alias bombs.
+pub const NODES_LIMIT: usize = 1_000_000;
+
+/// YAML that cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// Malformed.
+    #[error("error converting YAML to JSON: yaml: {0}")]
+    Syntax(String),
+    /// Too deep or too large.
+    #[error("error converting YAML to JSON: yaml: document exceeds {0}")]
+    Limit(&'static str),
+    /// Not text.
+    #[error("error converting YAML to JSON: yaml: invalid UTF-8")]
+    Encoding,
+}
+
+/// Reads every document of a stream; empty ones are left out. JSON is YAML, too.
+///
+/// # Errors
+/// When a document is malformed or a limit is passed.
+pub fn parse_documents(bytes: &[u8]) -> Result<Vec<Value>, Error> {
+    let text = std::str::from_utf8(bytes).map_err(|_| Error::Encoding)?;
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    read::documents(text)
+}
+
+/// Reads the first document; an empty stream is null.
+///
+/// # Errors
+/// See [`parse_documents`].
+pub fn parse(bytes: &[u8]) -> Result<Value, Error> {
+    // JSON is the common case and its own decoder is stricter about numbers and faster.
+    if bytes.trim_ascii_start().first() == Some(&b'{')
+        && let Ok(tree) = serde_json::from_slice(bytes)
+    {
+        return Ok(tree);
+    }
+    let mut documents = parse_documents(bytes)?;
+    Ok(if documents.is_empty() {
+        Value::Null
+    } else {
+        documents.swap_remove(0)
+    })
+}
