@@ -1,7 +1,9 @@
 //! A strategy with its type erased: what the door calls. Boxed here, at the crate's seam, so that
 //! the door is compiled once for all kinds.
 
-use crate::{Action, Cell, Column, Context, Destination, Hub, Names, Strategy, Subresource};
+use crate::{
+    Action, Cell, Column, Context, Destination, Hub, Names, ProxyName, Strategy, Subresource,
+};
 use api::{AnyObject, DecodeError, Object};
 use jiff::Timestamp;
 use k8s_openapi::{api::autoscaling::v1::Scale, apimachinery::pkg::apis::meta::v1::ObjectMeta};
@@ -92,6 +94,17 @@ pub trait Law: Send + Sync {
         &self,
         subresource: &str,
         object: &dyn AnyObject,
+        rest: &str,
+        query: &str,
+    ) -> Result<Destination, Status>;
+    /// See [`Strategy::proxy`].
+    ///
+    /// # Errors
+    /// The Status for the client.
+    fn proxy(
+        &self,
+        object: &dyn AnyObject,
+        name: &ProxyName,
         rest: &str,
         query: &str,
     ) -> Result<Destination, Status>;
@@ -276,6 +289,20 @@ impl<S: Strategy> Law for S {
             S::Object,
             Err(Status::internal(&WRONG_KIND)),
             |it| { Strategy::connect(self, subresource, it, rest, query) }
+        )
+    }
+    fn proxy(
+        &self,
+        object: &dyn AnyObject,
+        name: &ProxyName,
+        rest: &str,
+        query: &str,
+    ) -> Result<Destination, Status> {
+        typed!(
+            object,
+            S::Object,
+            Err(Status::internal(&WRONG_KIND)),
+            |it| { Strategy::proxy(self, it, name, rest, query) }
         )
     }
     fn grace_seconds(&self, object: &dyn AnyObject, requested: Option<i64>) -> Option<i64> {

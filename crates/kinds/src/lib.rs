@@ -10,6 +10,8 @@ mod authorization;
 mod autoscaling;
 mod batch;
 mod certificates;
+mod check;
+mod columns;
 mod coordination;
 mod core;
 mod discovery;
@@ -18,14 +20,19 @@ mod flowcontrol;
 mod law;
 mod networking;
 mod node;
+mod pod_spec;
 mod policy;
+mod prepare;
+mod query;
 mod rbac;
 mod resource;
 mod scheduling;
 mod storage;
 mod strategy;
+mod workload;
 
 pub use law::Law;
+pub use query::ProxyName;
 pub use strategy::{
     Action, Cell, Column, Context, Destination, Hub, Names, Route, Scope, Strategy, Subresource,
     SubresourceKind,

@@ -1,6 +1,7 @@
 //! What a kind's file says. Every method but `names` has a default, so that a file holds only what
 //! is special about its kind. Upstream: the `strategy.go` and `printers` of each registry folder.
 
+use crate::ProxyName;
 use api::{AnyObject, Object};
 use jiff::Timestamp;
 use k8s_openapi::api::autoscaling::v1::Scale;
@@ -440,6 +441,25 @@ pub trait Strategy: Send + Sync + 'static {
             405,
             "MethodNotAllowed",
             format!("{subresource} cannot be connected to"),
+        ))
+    }
+
+    /// `proxy`: where a proxied request goes. `name` carries the scheme and port of the path.
+    ///
+    /// # Errors
+    /// The Status that the client gets when the object has no address to be reached at.
+    fn proxy(
+        &self,
+        object: &Self::Object,
+        name: &ProxyName,
+        rest: &str,
+        query: &str,
+    ) -> Result<Destination, Status> {
+        let _ = (object, name, rest, query);
+        Err(Status::failure(
+            405,
+            "MethodNotAllowed",
+            "this kind cannot be proxied to",
         ))
     }
 

@@ -1,7 +1,11 @@
 //! Keeps a number of equal pods running.
 
-use crate::{Names, Strategy, Subresource};
-use k8s_openapi::api::apps::v1 as upstream;
+use crate::{
+    Cell, Column, Names, Strategy, Subresource, check, columns, pod_spec, prepare, workload,
+};
+use jiff::Timestamp;
+use k8s_openapi::api::{apps::v1 as upstream, autoscaling::v1::Scale};
+use machinery::field::{ErrorList, Path};
 
 /// The law of ReplicaSet.
 pub(crate) struct ReplicaSet;
@@ -15,7 +19,104 @@ impl Strategy for ReplicaSet {
             .categories(&["all"])
     }
 
+    fn default(&self, object: &mut upstream::ReplicaSet) {
+        let Some(spec) = &mut object.spec else { return };
+        spec.replicas.get_or_insert(1);
+        if let Some(template) = &mut spec.template {
+            pod_spec::defaults::template(template);
+        }
+    }
+
+    prepare::spec_and_status!();
+
+    fn validate(&self, object: &upstream::ReplicaSet) -> ErrorList {
+        let mut errors = ErrorList::new();
+        let path = Path::new("spec");
+        let empty = upstream::ReplicaSetSpec::default();
+        let spec = object.spec.as_ref().unwrap_or(&empty);
+        let template = spec.template.clone().unwrap_or_default();
+        check::not_negative(&mut errors, &path.child("replicas"), spec.replicas);
+        check::not_negative(
+            &mut errors,
+            &path.child("minReadySeconds"),
+            spec.min_ready_seconds,
+        );
+        workload::selector_and_template(&mut errors, &path, &spec.selector, &template);
+        workload::restarts_always(&mut errors, &path, &template);
+        errors
+    }
+
+    fn validate_update(&self, new: &upstream::ReplicaSet, old: &upstream::ReplicaSet) -> ErrorList {
+        let mut errors = self.validate(new);
+        let selector = |it: &upstream::ReplicaSet| it.spec.as_ref().map(|it| it.selector.clone());
+        let path = Path::new("spec").child("selector");
+        check::immutable(
+            &mut errors,
+            &path,
+            selector(new) == selector(old),
+            check::shown(selector(new).as_ref()),
+        );
+        errors
+    }
+
+    fn columns(&self) -> &'static [Column] {
+        const {
+            &[
+                Column::NAME,
+                Column::number("Desired", "Replicas is the number of desired pods. This is a pointer to distinguish between explicit zero and unspecified. Defaults to 1. More info: https://kubernetes.io/docs/concepts/workloads/controllers/replicaset"),
+                Column::number("Current", "Replicas is the most recently observed number of non-terminating pods. More info: https://kubernetes.io/docs/concepts/workloads/controllers/replicaset"),
+                Column::number("Ready", "The number of non-terminating pods targeted by this ReplicaSet with a Ready Condition."),
+                Column::AGE,
+                Column::CONTAINERS,
+                Column::IMAGES,
+                Column::text("Selector", "Selector is a label query over pods that should match the replica count. Label keys and values that must match in order to be controlled by this replica set. It must match the pod template's labels. More info: https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#label-selectors").wide(),
+            ]
+        }
+    }
+
+    fn row(&self, object: &upstream::ReplicaSet, now: Timestamp) -> Vec<Cell> {
+        let status = object.status.clone().unwrap_or_default();
+        let spec = object.spec.as_ref();
+        let template = spec.and_then(|it| it.template.as_ref());
+        let [containers, images] =
+            columns::containers_and_images(template.and_then(|it| it.spec.as_ref()));
+        vec![
+            columns::name(&object.metadata),
+            spec.and_then(|it| it.replicas).into(),
+            status.replicas.into(),
+            status.ready_replicas.into(),
+            columns::age(&object.metadata, now),
+            containers,
+            images,
+            machinery::labels::describe(spec.map(|it| &it.selector)).into(),
+        ]
+    }
+
+    fn selectable_fields(&self, object: &upstream::ReplicaSet) -> Vec<(&'static str, String)> {
+        let replicas = object.status.as_ref().map_or(0, |it| it.replicas);
+        vec![("status.replicas", replicas.to_string())]
+    }
+
+    fn selectable_field_names(&self) -> &'static [&'static str] {
+        &["status.replicas"]
+    }
+
     fn subresources(&self) -> &'static [Subresource] {
         const { &[Subresource::SCALE, Subresource::status("ReplicaSet")] }
+    }
+
+    fn scale(&self, object: &upstream::ReplicaSet) -> Option<Scale> {
+        let spec = object.spec.as_ref()?;
+        let running = object.status.as_ref().map_or(0, |it| it.replicas);
+        Some(workload::scale(
+            &object.metadata,
+            spec.replicas,
+            running,
+            &spec.selector,
+        ))
+    }
+
+    fn set_scale(&self, object: &mut upstream::ReplicaSet, replicas: i32) {
+        object.spec.get_or_insert_default().replicas = Some(replicas);
     }
 }

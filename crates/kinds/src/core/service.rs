@@ -1,10 +1,22 @@
 //! A stable name and address for a set of pods.
 
-use crate::{Names, Strategy, Subresource};
-use k8s_openapi::api::core::v1 as upstream;
+mod columns;
+#[cfg(test)]
+mod tests;
+mod validate;
+
+use crate::{
+    Cell, Column, Context, Destination, Names, ProxyName, Route, Strategy, Subresource,
+    pod_spec::defaults::text,
+};
+use jiff::Timestamp;
+use k8s_openapi::{api::core::v1 as upstream, apimachinery::pkg::util::intstr::IntOrString};
+use machinery::{field::ErrorList, status::Status};
 
 /// The law of Service.
 pub(crate) struct Service;
+
+const AFFINITY_SECONDS: i32 = 3 * 60 * 60;
 
 impl Strategy for Service {
     type Object = upstream::Service;
@@ -15,6 +27,94 @@ impl Strategy for Service {
             .categories(&["all"])
     }
 
+    fn default(&self, object: &mut upstream::Service) {
+        let Some(spec) = &mut object.spec else { return };
+        text(&mut spec.session_affinity, "None");
+        text(&mut spec.type_, "ClusterIP");
+        if spec.session_affinity.as_deref() == Some("ClientIP") {
+            let config = spec.session_affinity_config.get_or_insert_default();
+            let config = config.client_ip.get_or_insert_default();
+            config.timeout_seconds.get_or_insert(AFFINITY_SECONDS);
+        } else {
+            spec.session_affinity_config = None;
+        }
+        for port in spec.ports.iter_mut().flatten() {
+            text(&mut port.protocol, "TCP");
+            match &mut port.target_port {
+                None | Some(IntOrString::Int(0)) => {
+                    port.target_port = Some(IntOrString::Int(port.port))
+                }
+                Some(IntOrString::String(name)) if name.is_empty() => {
+                    port.target_port = Some(IntOrString::Int(port.port))
+                }
+                Some(_) => {}
+            }
+        }
+        let kind = spec.type_.clone().unwrap_or_default();
+        if matches!(kind.as_str(), "NodePort" | "LoadBalancer") {
+            text(&mut spec.external_traffic_policy, "Cluster");
+        }
+        if kind != "ExternalName" {
+            spec.internal_traffic_policy
+                .get_or_insert_with(|| "Cluster".to_owned());
+        }
+        if kind == "LoadBalancer" {
+            spec.allocate_load_balancer_node_ports.get_or_insert(true);
+        }
+        // Clients read `status.loadBalancer` without asking whether it is there.
+        object
+            .status
+            .get_or_insert_default()
+            .load_balancer
+            .get_or_insert_default();
+    }
+
+    fn prepare_for_create(&self, _: &Context<'_>, object: &mut upstream::Service) {
+        object.status = Some(empty_status());
+    }
+
+    fn prepare_for_update(
+        &self,
+        _: &Context<'_>,
+        new: &mut upstream::Service,
+        old: &upstream::Service,
+    ) {
+        new.status = old.status.clone();
+        keep_address(new, old);
+    }
+
+    fn validate(&self, object: &upstream::Service) -> ErrorList {
+        validate::service(object)
+    }
+
+    fn validate_update(&self, new: &upstream::Service, old: &upstream::Service) -> ErrorList {
+        validate::update(new, old)
+    }
+
+    fn name_errors(&self, name: &str) -> Vec<String> {
+        machinery::names::dns1035_label_errors(name)
+    }
+
+    fn columns(&self) -> &'static [Column] {
+        columns::COLUMNS
+    }
+
+    fn row(&self, object: &upstream::Service, now: Timestamp) -> Vec<Cell> {
+        columns::row(object, now)
+    }
+
+    fn selectable_fields(&self, object: &upstream::Service) -> Vec<(&'static str, String)> {
+        let spec = object.spec.clone().unwrap_or_default();
+        vec![
+            ("spec.clusterIP", spec.cluster_ip.unwrap_or_default()),
+            ("spec.type", spec.type_.unwrap_or_default()),
+        ]
+    }
+
+    fn selectable_field_names(&self) -> &'static [&'static str] {
+        &["spec.clusterIP", "spec.type"]
+    }
+
     fn subresources(&self) -> &'static [Subresource] {
         const {
             &[
@@ -22,5 +122,99 @@ impl Strategy for Service {
                 Subresource::status("Service"),
             ]
         }
+    }
+
+    fn prepare_for_subresource(
+        &self,
+        _: &str,
+        _: &Context<'_>,
+        new: &mut upstream::Service,
+        old: &upstream::Service,
+    ) {
+        new.spec = old.spec.clone();
+    }
+
+    fn connect(
+        &self,
+        _: &str,
+        object: &upstream::Service,
+        rest: &str,
+        query: &str,
+    ) -> Result<Destination, Status> {
+        let name = ProxyName::plain(object.metadata.name.as_deref().unwrap_or_default());
+        self.proxy(object, &name, rest, query)
+    }
+
+    fn proxy(
+        &self,
+        object: &upstream::Service,
+        name: &ProxyName,
+        rest: &str,
+        query: &str,
+    ) -> Result<Destination, Status> {
+        Ok(Destination {
+            route: Route::Service {
+                namespace: object.metadata.namespace.clone().unwrap_or_default(),
+                name: object.metadata.name.clone().unwrap_or_default(),
+                port: name.port.clone(),
+                tls: name.is_tls(),
+            },
+            path_and_query: crate::query::joined(rest, query),
+        })
+    }
+}
+
+fn empty_status() -> upstream::ServiceStatus {
+    upstream::ServiceStatus {
+        load_balancer: Some(Default::default()),
+        ..Default::default()
+    }
+}
+
+/// An update that leaves out what was allocated keeps it, as long as the type still needs it.
+fn keep_address(new: &mut upstream::Service, old: &upstream::Service) {
+    let (Some(new), Some(old)) = (&mut new.spec, &old.spec) else {
+        return;
+    };
+    let kind = |spec: &upstream::ServiceSpec| spec.type_.clone().unwrap_or_default();
+    if kind(new) == "ExternalName" || kind(old) == "ExternalName" {
+        if kind(new) == "ExternalName"
+            && kind(old) != "ExternalName"
+            && new.cluster_ip == old.cluster_ip
+        {
+            new.cluster_ip = None;
+            new.cluster_ips = None;
+            new.ip_families = None;
+            new.ip_family_policy = None;
+        }
+        return;
+    }
+    if new.cluster_ip.as_ref().is_none_or(String::is_empty) {
+        new.cluster_ip.clone_from(&old.cluster_ip);
+    }
+    if new.cluster_ips.as_ref().is_none_or(Vec::is_empty) && new.cluster_ip == old.cluster_ip {
+        new.cluster_ips.clone_from(&old.cluster_ips);
+    }
+    if new.ip_families.is_none() {
+        new.ip_families.clone_from(&old.ip_families);
+    }
+    if new.ip_family_policy.is_none() {
+        new.ip_family_policy.clone_from(&old.ip_family_policy);
+    }
+    if kind(new) == "ClusterIP" {
+        return;
+    }
+    for port in new
+        .ports
+        .iter_mut()
+        .flatten()
+        .filter(|it| it.node_port.unwrap_or(0) == 0)
+    {
+        let same = old
+            .ports
+            .iter()
+            .flatten()
+            .find(|it| it.port == port.port && it.protocol == port.protocol);
+        port.node_port = same.and_then(|it| it.node_port);
     }
 }

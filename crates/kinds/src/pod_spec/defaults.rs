@@ -1,0 +1,271 @@
+//! Defaults of a pod spec: upstream's `SetDefaults_PodSpec` and those of everything below it.
+
+use k8s_openapi::{
+    api::core::v1::{
+        Container, ContainerPort, EnvVar, HTTPGetAction, Lifecycle, ObjectFieldSelector, PodSpec,
+        PodTemplateSpec, Probe, ResourceFieldSelector, ResourceRequirements, Volume,
+    },
+    apimachinery::pkg::api::resource::Quantity,
+};
+
+/// Mode of files in configMap, secret, downwardAPI and projected volumes: 0644.
+const FILE_MODE: i32 = 0o644;
+const TOKEN_SECONDS: i64 = 60 * 60;
+
+/// Defaults of a workload's template.
+pub(crate) fn template(template: &mut PodTemplateSpec) {
+    template.metadata.get_or_insert_default();
+    if let Some(spec) = &mut template.spec {
+        self::spec(spec);
+    }
+}
+
+/// Defaults of a pod spec.
+pub(crate) fn spec(spec: &mut PodSpec) {
+    text(&mut spec.dns_policy, "ClusterFirst");
+    text(&mut spec.restart_policy, "Always");
+    text(&mut spec.scheduler_name, "default-scheduler");
+    spec.termination_grace_period_seconds.get_or_insert(30);
+    spec.security_context.get_or_insert_default();
+    // The old name of the field is kept equal for clients that still read it.
+    if is_empty(&spec.service_account_name) {
+        spec.service_account_name = spec.service_account.clone();
+    }
+    spec.service_account = spec.service_account_name.clone();
+    for item in spec.volumes.iter_mut().flatten() {
+        volume(item);
+    }
+    let init = spec.init_containers.iter_mut().flatten();
+    for item in init.chain(&mut spec.containers) {
+        container(item);
+    }
+    for item in spec.ephemeral_containers.iter_mut().flatten() {
+        let mut view = defaulted_part(item);
+        container(&mut view);
+        item.image_pull_policy = view.image_pull_policy;
+        item.termination_message_path = view.termination_message_path;
+        item.termination_message_policy = view.termination_message_policy;
+        item.env = view.env;
+        item.resources = view.resources;
+    }
+}
+
+/// The part of an ephemeral container that has defaults.
+fn defaulted_part(item: &k8s_openapi::api::core::v1::EphemeralContainer) -> Container {
+    Container {
+        image: item.image.clone(),
+        image_pull_policy: item.image_pull_policy.clone(),
+        termination_message_path: item.termination_message_path.clone(),
+        termination_message_policy: item.termination_message_policy.clone(),
+        env: item.env.clone(),
+        resources: item.resources.clone(),
+        ..Container::default()
+    }
+}
+
+fn container(container: &mut Container) {
+    if is_empty(&container.image_pull_policy) {
+        let policy = pull_policy(container.image.as_deref().unwrap_or_default());
+        container.image_pull_policy = Some(policy.to_owned());
+    }
+    text(
+        &mut container.termination_message_path,
+        "/dev/termination-log",
+    );
+    text(&mut container.termination_message_policy, "File");
+    container.resources.get_or_insert_default();
+    for ContainerPort { protocol, .. } in container.ports.iter_mut().flatten() {
+        text(protocol, "TCP");
+    }
+    container.env.iter_mut().flatten().for_each(environment);
+    for item in [
+        &mut container.liveness_probe,
+        &mut container.readiness_probe,
+        &mut container.startup_probe,
+    ] {
+        item.iter_mut().for_each(probe);
+    }
+    if let Some(Lifecycle {
+        post_start,
+        pre_stop,
+        ..
+    }) = &mut container.lifecycle
+    {
+        for handler in [post_start, pre_stop].into_iter().flatten() {
+            handler.http_get.iter_mut().for_each(http_get);
+        }
+    }
+}
+
+fn environment(variable: &mut EnvVar) {
+    if let Some(from) = &mut variable.value_from {
+        from.field_ref.iter_mut().for_each(field);
+        from.resource_field_ref.iter_mut().for_each(resource);
+        if let Some(file) = &mut from.file_key_ref {
+            file.optional.get_or_insert(false);
+        }
+    }
+}
+
+fn field(field: &mut ObjectFieldSelector) {
+    text(&mut field.api_version, "v1");
+}
+
+fn resource(field: &mut ResourceFieldSelector) {
+    field
+        .divisor
+        .get_or_insert_with(|| Quantity("0".to_owned()));
+}
+
+fn probe(probe: &mut Probe) {
+    for (field, value) in [
+        (&mut probe.timeout_seconds, 1),
+        (&mut probe.period_seconds, 10),
+        (&mut probe.success_threshold, 1),
+        (&mut probe.failure_threshold, 3),
+    ] {
+        if field.unwrap_or(0) == 0 {
+            *field = Some(value);
+        }
+    }
+    probe.http_get.iter_mut().for_each(http_get);
+    if let Some(grpc) = &mut probe.grpc {
+        grpc.service.get_or_insert_default();
+    }
+}
+
+fn http_get(get: &mut HTTPGetAction) {
+    text(&mut get.path, "/");
+    text(&mut get.scheme, "HTTP");
+}
+
+fn volume(volume: &mut Volume) {
+    let bare = Volume {
+        name: volume.name.clone(),
+        ..Volume::default()
+    };
+    if *volume == bare {
+        volume.empty_dir = Some(Default::default());
+    }
+    if let Some(it) = &mut volume.secret {
+        it.default_mode.get_or_insert(FILE_MODE);
+    }
+    if let Some(it) = &mut volume.config_map {
+        it.default_mode.get_or_insert(FILE_MODE);
+    }
+    if let Some(it) = &mut volume.downward_api {
+        it.default_mode.get_or_insert(FILE_MODE);
+        downward(&mut it.items);
+    }
+    if let Some(it) = &mut volume.projected {
+        it.default_mode.get_or_insert(FILE_MODE);
+        for source in it.sources.iter_mut().flatten() {
+            if let Some(token) = &mut source.service_account_token {
+                token.expiration_seconds.get_or_insert(TOKEN_SECONDS);
+            }
+            if let Some(it) = &mut source.downward_api {
+                downward(&mut it.items);
+            }
+        }
+    }
+    if let Some(it) = &mut volume.host_path {
+        it.type_.get_or_insert_default();
+    }
+    if let Some(it) = &mut volume.ephemeral
+        && let Some(claim) = &mut it.volume_claim_template
+    {
+        claim.metadata.get_or_insert_default();
+        text(&mut claim.spec.volume_mode, "Filesystem");
+        claim.spec.resources.get_or_insert_default();
+    }
+    if let Some(it) = &mut volume.image
+        && is_empty(&it.pull_policy)
+    {
+        let policy = pull_policy(it.reference.as_deref().unwrap_or_default());
+        it.pull_policy = Some(policy.to_owned());
+    }
+    foreign(volume);
+}
+
+/// Volume types of storage systems that live outside the cluster.
+fn foreign(volume: &mut Volume) {
+    if let Some(it) = &mut volume.iscsi {
+        text(&mut it.iscsi_interface, "default");
+    }
+    if let Some(it) = &mut volume.rbd {
+        text(&mut it.pool, "rbd");
+        text(&mut it.user, "admin");
+        text(&mut it.keyring, "/etc/ceph/keyring");
+    }
+    if let Some(it) = &mut volume.azure_disk {
+        text(&mut it.caching_mode, "ReadWrite");
+        text(&mut it.kind, "Shared");
+        text(&mut it.fs_type, "ext4");
+        it.read_only.get_or_insert(false);
+    }
+    if let Some(it) = &mut volume.scale_io {
+        text(&mut it.storage_mode, "ThinProvisioned");
+        text(&mut it.fs_type, "xfs");
+    }
+}
+
+fn downward(items: &mut Option<Vec<k8s_openapi::api::core::v1::DownwardAPIVolumeFile>>) {
+    for item in items.iter_mut().flatten() {
+        item.field_ref.iter_mut().for_each(field);
+        item.resource_field_ref.iter_mut().for_each(resource);
+    }
+}
+
+/// `Always` for a reference without a tag or with the tag `latest`, `IfNotPresent` otherwise.
+fn pull_policy(image: &str) -> &'static str {
+    let (reference, digest) = match image.split_once('@') {
+        Some((reference, _)) => (reference, true),
+        None => (image, false),
+    };
+    let last = reference.rsplit('/').next().unwrap_or_default();
+    match last.split_once(':') {
+        Some((_, "latest")) => "Always",
+        None if !digest => "Always",
+        _ => "IfNotPresent",
+    }
+}
+
+/// What only a Pod defaults, not a template: requests from limits, host ports, service links.
+pub(crate) fn pod_only(spec: &mut PodSpec) {
+    spec.enable_service_links.get_or_insert(true);
+    let host_network = spec.host_network == Some(true);
+    let init = spec.init_containers.iter_mut().flatten();
+    for container in init.chain(&mut spec.containers) {
+        container.resources.iter_mut().for_each(requests);
+        if host_network {
+            for port in container.ports.iter_mut().flatten() {
+                if port.host_port.unwrap_or(0) == 0 {
+                    port.host_port = Some(port.container_port);
+                }
+            }
+        }
+    }
+    spec.resources.iter_mut().for_each(requests);
+}
+
+fn requests(resources: &mut ResourceRequirements) {
+    if let Some(limits) = &resources.limits {
+        let requests = resources.requests.get_or_insert_default();
+        for (name, limit) in limits {
+            requests
+                .entry(name.clone())
+                .or_insert_with(|| limit.clone());
+        }
+    }
+}
+
+/// Sets an absent or empty text.
+pub(crate) fn text(field: &mut Option<String>, value: &str) {
+    if is_empty(field) {
+        *field = Some(value.to_owned());
+    }
+}
+
+fn is_empty(field: &Option<String>) -> bool {
+    field.as_ref().is_none_or(String::is_empty)
+}

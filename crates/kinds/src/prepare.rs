@@ -1,0 +1,52 @@
+//! What preparing has in common for every kind with a spec and a status: `metadata.generation`
+//! counts the changes of the spec, and a status update changes nothing else.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+
+/// A new object is of the first generation.
+pub(crate) fn first_generation(metadata: &mut ObjectMeta) {
+    metadata.generation = Some(1);
+}
+
+/// Keeps the generation, or counts one more when what it counts `changed`.
+pub(crate) fn next_generation(new: &mut ObjectMeta, old: &ObjectMeta, changed: bool) {
+    new.generation = if changed {
+        Some(old.generation.unwrap_or(0) + 1)
+    } else {
+        old.generation
+    };
+}
+
+/// The four preparations of a kind whose spec is all that users may write and whose status is all
+/// that the status subresource may write.
+macro_rules! spec_and_status {
+    () => {
+        fn prepare_for_create(&self, _: &crate::Context<'_>, object: &mut Self::Object) {
+            object.status = Default::default();
+            crate::prepare::first_generation(&mut object.metadata);
+        }
+
+        fn prepare_for_update(
+            &self,
+            _: &crate::Context<'_>,
+            new: &mut Self::Object,
+            old: &Self::Object,
+        ) {
+            new.status = old.status.clone();
+            let changed = new.spec != old.spec;
+            crate::prepare::next_generation(&mut new.metadata, &old.metadata, changed);
+        }
+
+        fn prepare_for_subresource(
+            &self,
+            _: &str,
+            _: &crate::Context<'_>,
+            new: &mut Self::Object,
+            old: &Self::Object,
+        ) {
+            new.spec = old.spec.clone();
+            new.metadata.generation = old.metadata.generation;
+        }
+    };
+}
+pub(crate) use spec_and_status;
