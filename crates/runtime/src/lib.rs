@@ -3,7 +3,7 @@
 //! It knows no Kubernetes type: a pod is a [`sandbox::Config`], a container is a
 //! [`container::Config`]. [`Runtime`] is the seam: the verbs of the container runtime interface
 //! (upstream: CRI, `RuntimeService` and `ImageService`) in two halves, [`Pods`] and [`Images`].
-//! `Native` acts on this machine, `Fake` only remembers.
+//! [`Native`] acts on this machine, [`Fake`] only remembers.
 
 use std::path::Path;
 use std::time::Duration;
@@ -14,6 +14,7 @@ use tokio::sync::broadcast;
 mod cgroup;
 pub mod container;
 pub mod error;
+pub mod fake;
 pub mod image;
 mod native;
 pub mod sandbox;
@@ -23,6 +24,7 @@ mod snapshot;
 mod spec;
 
 pub use error::{Error, Result};
+pub use fake::Fake;
 pub use native::{Native, Options};
 
 use container::{Container, Stats};

@@ -322,6 +322,6 @@ impl<R: Read> Read for Hashing<R> {
 }
 
 /// The digest of some bytes.
-pub(super) fn digest(bytes: &[u8]) -> String {
+pub(crate) fn digest(bytes: &[u8]) -> String {
     format!("sha256:{:x}", Sha256::digest(bytes))
 }

@@ -2,5 +2,6 @@
 //! so and passes.
 
 mod containers;
+mod images;
 mod machine;
 mod streams;
