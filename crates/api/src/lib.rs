@@ -6,6 +6,9 @@
 
 mod list;
 mod object;
+pub mod protobuf;
 pub mod schema;
+pub mod strict;
+pub mod openapi;
 
 pub use object::{AnyObject, DecodeError, Object};

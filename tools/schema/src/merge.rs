@@ -190,6 +190,9 @@ impl<'a> Merge<'a> {
                     return shape;
                 }
                 let (owner, short) = name.rsplit_once('.').unwrap_or(("", &name));
+                if self.sibling(owner, short).is_some() {
+                    return Shape::Object(self.of(&name));
+                }
                 match self.packages.get(owner).and_then(|p| p.aliases.get(short)).cloned() {
                     Some(alias) if self.go_name(owner, &alias) != name => self.go_shape(owner, &alias),
                     _ if self.packages.get(owner).is_some_and(|p| p.structs.contains_key(short)) => Shape::Object(self.of(&name)),
@@ -223,7 +226,7 @@ impl<'a> Merge<'a> {
             Some("JSONSchemaPropsOrArray") => Form::SchemaOrArray(self.of(schema)),
             Some("JSONSchemaPropsOrBool") => Form::SchemaOrBool(self.of(schema)),
             Some("JSONSchemaPropsOrStringArray") => Form::SchemaOrStrings(self.of(schema)),
-            _ if !repeated && !declared.of.is_empty() && matches!(self.go_shape(prefix, &declared.of), Shape::List(_)) => Form::Wrapped,
+            _ if !repeated && !declared.of.is_empty() && !declared.of.starts_with("[]") && matches!(self.go_shape(prefix, &declared.of), Shape::List(_)) => Form::Wrapped,
             _ => Form::Plain,
         };
         Some(ProtoField { tag, pointer: declared.pointer, form })

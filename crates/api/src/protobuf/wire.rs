@@ -1,0 +1,78 @@
+//! Protobuf's wire format: tags, varints and length-delimited bytes.
+
+/// The value of one field on the wire.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Payload<'a> {
+    Varint(u64),
+    Fixed64(u64),
+    Fixed32(u32),
+    Bytes(&'a [u8]),
+}
+
+/// What remains of a message.
+pub(super) struct Message<'a>(pub(super) &'a [u8]);
+
+impl<'a> Message<'a> {
+    /// The next field; `Some(None)` at the end, `None` when malformed.
+    pub(super) fn next(&mut self) -> Option<Option<(u32, Payload<'a>)>> {
+        if self.0.is_empty() {
+            return Some(None);
+        }
+        let key = self.varint()?;
+        let tag = u32::try_from(key >> 3).ok().filter(|tag| *tag != 0)?;
+        let payload = match key & 7 {
+            0 => Payload::Varint(self.varint()?),
+            1 => Payload::Fixed64(u64::from_le_bytes(self.take(8)?.try_into().ok()?)),
+            2 => {
+                let length = usize::try_from(self.varint()?).ok()?;
+                Payload::Bytes(self.take(length)?)
+            }
+            5 => Payload::Fixed32(u32::from_le_bytes(self.take(4)?.try_into().ok()?)),
+            _ => return None,
+        };
+        Some(Some((tag, payload)))
+    }
+
+    pub(super) fn varint(&mut self) -> Option<u64> {
+        let mut value = 0;
+        for shift in (0..64).step_by(7) {
+            let (byte, rest) = self.0.split_first()?;
+            self.0 = rest;
+            value |= u64::from(byte & 0x7f) << shift;
+            if byte & 0x80 == 0 {
+                return Some(value);
+            }
+        }
+        None
+    }
+
+    fn take(&mut self, length: usize) -> Option<&'a [u8]> {
+        let (taken, rest) = self.0.split_at_checked(length)?;
+        self.0 = rest;
+        Some(taken)
+    }
+}
+
+fn put_number(out: &mut Vec<u8>, mut value: u64) {
+    while value >= 0x80 {
+        out.push(value as u8 | 0x80);
+        value >>= 7;
+    }
+    out.push(value as u8);
+}
+
+pub(super) fn put_varint(out: &mut Vec<u8>, tag: u32, value: u64) {
+    put_number(out, u64::from(tag) << 3);
+    put_number(out, value);
+}
+
+pub(super) fn put_double(out: &mut Vec<u8>, tag: u32, value: f64) {
+    put_number(out, u64::from(tag) << 3 | 1);
+    out.extend_from_slice(&value.to_le_bytes());
+}
+
+pub(super) fn put_bytes(out: &mut Vec<u8>, tag: u32, value: &[u8]) {
+    put_number(out, u64::from(tag) << 3 | 2);
+    put_number(out, value.len() as u64);
+    out.extend_from_slice(value);
+}
