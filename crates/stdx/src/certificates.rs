@@ -1,434 +1,265 @@
-//! Certificates: authorities, leaves issued by them, and their renewal in place long before they expire.
-//!
-//! A pair lives in two files, `NAME.crt` and `NAME.key` (0600), each replaced whole. Leaves are renewed at two
-//! thirds of their life, or at once when what they should say has changed.
+//! Certificates: authorities, the leaves they issue, and their renewal long before they expire. Keys
+//! are written readable by their owner only, each file whole or not at all.
 
-use jiff::{SignedDuration, Timestamp, tz::TimeZone};
+mod files;
+mod server;
+
+pub use files::{load_or_create_authority, load_or_create_signing_key, load_or_issue};
+pub use server::{ServedCertificate, server_config};
+
+use jiff::Timestamp;
 use rcgen::{
-    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose, PKCS_RSA_SHA256,
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
+    Issuer, KeyPair, KeyUsagePurpose, SanType,
 };
-use std::{
-    fs,
-    io::{self, Write as _},
-    os::unix::fs::OpenOptionsExt as _,
-    path::{Path, PathBuf},
-};
-use x509_parser::{extensions::GeneralName, prelude::FromDer as _};
+use std::{net::IpAddr, path::PathBuf, sync::Arc, time::Duration};
+use x509_parser::prelude::FromDer;
 
-/// Life of an authority.
-const AUTHORITY_DAYS: i64 = 3650;
-/// Life of a leaf.
-const LEAF_DAYS: i64 = 365;
+/// How long an authority lives.
+pub const AUTHORITY_LIFE: Duration = Duration::from_secs(10 * 365 * 86_400);
+/// How long a leaf lives.
+pub const LEAF_LIFE: Duration = Duration::from_secs(365 * 86_400);
+/// How far back a certificate's life begins, for clocks that are late.
+const BACKDATE: Duration = Duration::from_secs(300);
 
-/// Why a certificate could not be had.
+/// Why a certificate could not be made or read.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// A file could not be read or written.
-    #[error("cannot {operation} {}: {source}", path.display())]
-    File {
-        /// Read or write.
-        operation: &'static str,
-        /// The file.
-        path: PathBuf,
-        /// The system's answer.
-        #[source]
-        source: io::Error,
-    },
-    /// A key or certificate could not be made or understood.
-    #[error("cannot {operation} {what}: {source}")]
-    Crypto {
-        /// Make, sign or read.
-        operation: &'static str,
-        /// Of what.
-        what: String,
-        /// The library's answer.
+    /// Making or signing failed.
+    #[error("cannot make the certificate of {subject}: {source}")]
+    Make {
+        /// Common name.
+        subject: String,
+        /// Why.
         #[source]
         source: rcgen::Error,
     },
-    /// A file holds no certificate.
-    #[error("{} holds no certificate: {reason}; restore it, or remove it to have a new one made", path.display())]
-    Malformed {
-        /// The file.
+    /// A file cannot be read or written.
+    #[error("cannot {operation} {path}: {source}")]
+    File {
+        /// What was tried.
+        operation: &'static str,
+        /// On which file.
         path: PathBuf,
-        /// What is wrong.
+        /// The system's answer.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Something that should be a certificate or key is not.
+    #[error("{what} is not usable: {reason}")]
+    Malformed {
+        /// Which thing.
+        what: String,
+        /// What is wrong with it.
         reason: String,
     },
 }
 
-/// A certificate with its key, both in PEM.
+/// A certificate and its key, in PEM.
 #[derive(Clone)]
 pub struct Pair {
-    /// The certificate.
+    /// The certificate (and those above it, but not the root).
     pub certificate_pem: String,
-    /// The key, PKCS #8.
+    /// The private key, PKCS#8.
     pub key_pem: String,
-    /// When it should be renewed.
-    pub renew_at: Timestamp,
 }
 
 impl std::fmt::Debug for Pair {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // The key stays out of logs.
-        f.debug_struct("Pair")
-            .field("renew_at", &self.renew_at)
-            .finish_non_exhaustive()
+        f.debug_struct("Pair").finish_non_exhaustive()
     }
 }
 
-/// What a leaf is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Usage {
-    /// Proving a server's names.
-    Server,
-    /// Proving who a client is.
-    Client,
-}
-
-/// What a leaf says.
-#[derive(Clone, Debug)]
-pub struct Leaf {
-    /// Common name: the user name of a client.
-    pub common_name: String,
-    /// Organizations: the groups of a client.
-    pub organizations: Vec<String>,
-    /// DNS names and IP addresses of a server.
-    pub names: Vec<String>,
-    /// Server or client.
-    pub usage: Usage,
-}
-
-/// An authority that issues leaves.
+/// An authority that signs leaves.
 pub struct Authority {
     pair: Pair,
     issuer: Issuer<'static, KeyPair>,
 }
 
+/// What a leaf says about its holder.
+#[derive(Clone, Debug, Default)]
+pub struct Leaf {
+    /// Common name: the user, or the server's name.
+    pub common_name: String,
+    /// Organisations: the user's groups.
+    pub organizations: Vec<String>,
+    /// Names the server is reached by; empty for a client.
+    pub dns_names: Vec<String>,
+    /// Addresses the server is reached by.
+    pub addresses: Vec<IpAddr>,
+    /// Good for serving.
+    pub server: bool,
+    /// Good for being a client.
+    pub client: bool,
+}
+
 impl Authority {
-    /// Reads the authority `name` in `folder`, or makes it at the first start.
+    /// A new authority, self-signed.
     ///
     /// # Errors
-    /// When its files cannot be read, understood or written.
-    pub fn load_or_create(
-        folder: &Path,
-        name: &str,
-        common_name: &str,
-        now: Timestamp,
-    ) -> Result<Self, Error> {
-        let files = Files::new(folder, name);
-        let pair = match files.read()? {
-            Some(pair) => pair,
-            None => {
-                let pair = new_authority(common_name, now)?;
-                files.write(&pair)?;
-                pair
-            }
+    /// When no key can be made.
+    pub fn create(common_name: &str, now: Timestamp) -> Result<Self, Error> {
+        let fail = |source| Error::Make {
+            subject: common_name.to_owned(),
+            source,
         };
-        let key = KeyPair::from_pem(&pair.key_pem).map_err(crypto("read", name))?;
-        let issuer =
-            Issuer::from_ca_cert_pem(&pair.certificate_pem, key).map_err(crypto("read", name))?;
+        let key = KeyPair::generate().map_err(fail)?;
+        let mut params = CertificateParams::default();
+        params.distinguished_name = name(common_name, &[]);
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.key_usages = vec![
+            KeyUsagePurpose::KeyCertSign,
+            KeyUsagePurpose::CrlSign,
+            KeyUsagePurpose::DigitalSignature,
+        ];
+        live(&mut params, now, AUTHORITY_LIFE);
+        let certificate = params.self_signed(&key).map_err(fail)?;
+        let pair = Pair {
+            certificate_pem: certificate.pem(),
+            key_pem: key.serialize_pem(),
+        };
+        Self::from_pair(pair)
+    }
+
+    /// From PEM.
+    ///
+    /// # Errors
+    /// When the certificate or its key cannot be read.
+    pub fn from_pair(pair: Pair) -> Result<Self, Error> {
+        let malformed = |source: rcgen::Error| Error::Malformed {
+            what: "the certificate authority".to_owned(),
+            reason: source.to_string(),
+        };
+        let key = KeyPair::from_pem(&pair.key_pem).map_err(malformed)?;
+        let issuer = Issuer::from_ca_cert_pem(&pair.certificate_pem, key).map_err(malformed)?;
         Ok(Self { pair, issuer })
     }
 
-    /// The authority's certificate in PEM.
+    /// Its certificate, which clients trust.
     #[must_use]
-    pub fn pem(&self) -> &str {
+    pub fn certificate_pem(&self) -> &str {
         &self.pair.certificate_pem
     }
 
-    /// A new leaf.
+    /// Its certificate and key.
+    #[must_use]
+    pub fn pair(&self) -> &Pair {
+        &self.pair
+    }
+
+    /// Issues a leaf with a new key, good from now for [`LEAF_LIFE`].
     ///
     /// # Errors
-    /// When a name is not one, or the key cannot be made.
+    /// When a name is malformed or signing fails.
     pub fn issue(&self, leaf: &Leaf, now: Timestamp) -> Result<Pair, Error> {
-        let mut params = CertificateParams::new(leaf.names.clone())
-            .map_err(crypto("make", &leaf.common_name))?;
-        set_life(&mut params, now, LEAF_DAYS);
-        params.distinguished_name = rcgen::DistinguishedName::new();
-        for organization in &leaf.organizations {
-            params
-                .distinguished_name
-                .push(DnType::OrganizationName, organization.as_str());
-        }
-        params
-            .distinguished_name
-            .push(DnType::CommonName, leaf.common_name.as_str());
+        let fail = |source| Error::Make {
+            subject: leaf.common_name.clone(),
+            source,
+        };
+        let key = KeyPair::generate().map_err(fail)?;
+        let mut params = CertificateParams::default();
+        params.distinguished_name = name(&leaf.common_name, &leaf.organizations);
+        params.is_ca = IsCa::ExplicitNoCa;
         params.key_usages = vec![
             KeyUsagePurpose::DigitalSignature,
             KeyUsagePurpose::KeyEncipherment,
         ];
-        params.extended_key_usages = vec![match leaf.usage {
-            Usage::Server => ExtendedKeyUsagePurpose::ServerAuth,
-            Usage::Client => ExtendedKeyUsagePurpose::ClientAuth,
-        }];
         params.use_authority_key_identifier_extension = true;
-        let key = KeyPair::generate().map_err(crypto("make a key for", &leaf.common_name))?;
-        let certificate = params
-            .signed_by(&key, &self.issuer)
-            .map_err(crypto("sign", &leaf.common_name))?;
+        if leaf.server {
+            params
+                .extended_key_usages
+                .push(ExtendedKeyUsagePurpose::ServerAuth);
+        }
+        if leaf.client {
+            params
+                .extended_key_usages
+                .push(ExtendedKeyUsagePurpose::ClientAuth);
+        }
+        for dns_name in &leaf.dns_names {
+            let dns_name = dns_name.as_str().try_into().map_err(fail)?;
+            params.subject_alt_names.push(SanType::DnsName(dns_name));
+        }
+        params
+            .subject_alt_names
+            .extend(leaf.addresses.iter().map(|it| SanType::IpAddress(*it)));
+        live(&mut params, now, LEAF_LIFE);
+        let certificate = params.signed_by(&key, &self.issuer).map_err(fail)?;
         Ok(Pair {
             certificate_pem: certificate.pem(),
             key_pem: key.serialize_pem(),
-            renew_at: two_thirds(now, LEAF_DAYS),
         })
     }
-
-    /// Reads the leaf `name` in `folder`; issues it anew when it is missing, due for renewal, issued by another
-    /// authority, or says something else than `leaf`.
-    ///
-    /// # Errors
-    /// When its files cannot be read or written, or it cannot be issued.
-    pub fn load_or_renew(
-        &self,
-        folder: &Path,
-        name: &str,
-        leaf: &Leaf,
-        now: Timestamp,
-    ) -> Result<Pair, Error> {
-        let files = Files::new(folder, name);
-        if let Ok(Some(pair)) = files.read()
-            && pair.renew_at > now
-            && says(&pair.certificate_pem, leaf)
-            && is_issued_by(&pair.certificate_pem, &self.pair.certificate_pem)
-        {
-            return Ok(pair);
-        }
-        let pair = self.issue(leaf, now)?;
-        files.write(&pair)?;
-        Ok(pair)
-    }
 }
 
-/// Reads the RSA signing key at `path` (PKCS #8 PEM), or makes it at the first start.
+/// A new key for signing service-account tokens: RSA of 2048 bits, PKCS#8 PEM.
 ///
 /// # Errors
-/// When the file cannot be read or written, or the key cannot be made.
-pub fn load_or_create_signing_key(path: &Path) -> Result<String, Error> {
-    if let Some(pem) = read(path)? {
-        return Ok(pem);
-    }
-    let key =
-        KeyPair::generate_for(&PKCS_RSA_SHA256).map_err(crypto("make", "the token signing key"))?;
-    let pem = key.serialize_pem();
-    write_private(path, &pem)?;
-    Ok(pem)
-}
-
-/// The public half of a key in PEM.
-///
-/// # Errors
-/// When the PEM holds no key.
-pub fn public_key_pem(key_pem: &str) -> Result<String, Error> {
-    let key = KeyPair::from_pem(key_pem).map_err(crypto("read", "the token signing key"))?;
-    Ok(key.public_key_pem())
-}
-
-fn new_authority(common_name: &str, now: Timestamp) -> Result<Pair, Error> {
-    let mut params = CertificateParams::default();
-    set_life(&mut params, now, AUTHORITY_DAYS);
-    params.distinguished_name = rcgen::DistinguishedName::new();
-    params
-        .distinguished_name
-        .push(DnType::CommonName, common_name);
-    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
-    params.key_usages = vec![
-        KeyUsagePurpose::KeyCertSign,
-        KeyUsagePurpose::DigitalSignature,
-    ];
-    let key = KeyPair::generate().map_err(crypto("make a key for", common_name))?;
-    let certificate = params
-        .self_signed(&key)
-        .map_err(crypto("sign", common_name))?;
-    Ok(Pair {
-        certificate_pem: certificate.pem(),
-        key_pem: key.serialize_pem(),
-        renew_at: two_thirds(now, AUTHORITY_DAYS),
-    })
-}
-
-/// Valid from the day before, so that a clock that is a little behind does not refuse it.
-fn set_life(params: &mut CertificateParams, now: Timestamp, days: i64) {
-    let date = |offset: i64| {
-        let time = now
-            .saturating_add(SignedDuration::from_hours(24 * offset))
-            .unwrap_or(now);
-        let date = time.to_zoned(TimeZone::UTC).date();
-        rcgen::date_time_ymd(
-            i32::from(date.year()),
-            date.month().unsigned_abs(),
-            date.day().unsigned_abs(),
-        )
-    };
-    params.not_before = date(-1);
-    params.not_after = date(days);
-}
-
-fn two_thirds(now: Timestamp, days: i64) -> Timestamp {
-    now.saturating_add(SignedDuration::from_hours(16 * days))
-        .unwrap_or(now)
-}
-
-fn crypto(operation: &'static str, what: &str) -> impl FnOnce(rcgen::Error) -> Error {
-    let what = what.to_owned();
-    move |source| Error::Crypto {
-        operation,
-        what,
+/// When no key can be made.
+pub fn create_signing_key() -> Result<String, Error> {
+    let key = KeyPair::generate_for(&rcgen::PKCS_RSA_SHA256).map_err(|source| Error::Make {
+        subject: "the service-account key".to_owned(),
         source,
-    }
+    })?;
+    Ok(key.serialize_pem())
 }
 
-/// Runs `read` on the parsed certificate; `None` when the PEM is malformed.
-fn parsed<T>(
-    pem: &str,
-    read: impl FnOnce(&x509_parser::certificate::X509Certificate<'_>) -> T,
-) -> Option<T> {
-    let (_, block) = x509_parser::pem::parse_x509_pem(pem.as_bytes()).ok()?;
-    let (_, certificate) =
-        x509_parser::certificate::X509Certificate::from_der(&block.contents).ok()?;
-    Some(read(&certificate))
-}
-
-fn is_issued_by(pem: &str, authority_pem: &str) -> bool {
-    parsed(authority_pem, |authority| {
-        parsed(pem, |leaf| {
-            leaf.verify_signature(Some(authority.public_key())).is_ok()
-        })
-    })
-    .flatten()
-    .unwrap_or(false)
-}
-
-/// Whether a certificate says what `leaf` asks for.
-fn says(pem: &str, leaf: &Leaf) -> bool {
-    parsed(pem, |certificate| {
-        let subject = certificate.subject();
-        let common_name = subject
-            .iter_common_name()
-            .next()
-            .and_then(|name| name.as_str().ok());
-        let organizations: Vec<_> = subject
-            .iter_organization()
-            .filter_map(|name| name.as_str().ok())
-            .collect();
-        let mut names: Vec<String> = certificate
-            .subject_alternative_name()
-            .ok()
-            .flatten()
-            .map(|extension| {
-                extension
-                    .value
-                    .general_names
-                    .iter()
-                    .filter_map(name_text)
-                    .collect()
-            })
-            .unwrap_or_default();
-        let mut wanted = leaf.names.clone();
-        names.sort();
-        wanted.sort();
-        common_name == Some(leaf.common_name.as_str())
-            && organizations == leaf.organizations
-            && names == wanted
-    })
-    .unwrap_or(false)
-}
-
-fn name_text(name: &GeneralName<'_>) -> Option<String> {
-    match name {
-        GeneralName::DNSName(name) => Some((*name).to_owned()),
-        GeneralName::IPAddress(bytes) => match bytes.len() {
-            4 => <[u8; 4]>::try_from(*bytes)
-                .ok()
-                .map(|bytes| std::net::IpAddr::from(bytes).to_string()),
-            16 => <[u8; 16]>::try_from(*bytes)
-                .ok()
-                .map(|bytes| std::net::IpAddr::from(bytes).to_string()),
-            _ => None,
-        },
-        _ => None,
-    }
-}
-
-struct Files {
-    certificate: PathBuf,
-    key: PathBuf,
-}
-
-impl Files {
-    fn new(folder: &Path, name: &str) -> Self {
-        Self {
-            certificate: folder.join(format!("{name}.crt")),
-            key: folder.join(format!("{name}.key")),
-        }
-    }
-
-    fn read(&self) -> Result<Option<Pair>, Error> {
-        let (Some(certificate_pem), Some(key_pem)) = (read(&self.certificate)?, read(&self.key)?)
-        else {
-            return Ok(None);
-        };
-        let malformed = |reason: &str| Error::Malformed {
-            path: self.certificate.clone(),
-            reason: reason.to_owned(),
-        };
-        let (from, to) = parsed(&certificate_pem, |certificate| {
-            let validity = certificate.validity();
-            (
-                validity.not_before.timestamp(),
-                validity.not_after.timestamp(),
-            )
-        })
-        .ok_or_else(|| malformed("it is not PEM with an X.509 certificate"))?;
-        let renew_at = Timestamp::from_second(from + (to - from) / 3 * 2)
-            .map_err(|_| malformed("its dates are out of range"))?;
-        Ok(Some(Pair {
-            certificate_pem,
-            key_pem,
-            renew_at,
-        }))
-    }
-
-    fn write(&self, pair: &Pair) -> Result<(), Error> {
-        // The key first: a certificate without its key would be read as a whole pair.
-        write_private(&self.key, &pair.key_pem)?;
-        write_private(&self.certificate, &pair.certificate_pem)
-    }
-}
-
-fn read(path: &Path) -> Result<Option<String>, Error> {
-    match fs::read_to_string(path) {
-        Ok(text) => Ok(Some(text)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(source) => Err(Error::File {
-            operation: "read",
-            path: path.to_owned(),
-            source,
-        }),
-    }
-}
-
-/// Writes a file whole or not at all, readable by its owner only.
+/// Begin and end of a certificate's life.
 ///
 /// # Errors
-/// When the file cannot be written.
-pub fn write_private(path: &Path, text: &str) -> Result<(), Error> {
-    let failed = |source| Error::File {
-        operation: "write",
-        path: path.to_owned(),
-        source,
+/// When it is no certificate.
+pub fn life(certificate_pem: &str) -> Result<(Timestamp, Timestamp), Error> {
+    let malformed = |reason: String| Error::Malformed {
+        what: "a certificate".to_owned(),
+        reason,
     };
-    let mut draft = path.as_os_str().to_owned();
-    draft.push(".new");
-    let mut file = fs::OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&draft)
-        .map_err(failed)?;
-    file.write_all(text.as_bytes()).map_err(failed)?;
-    file.sync_all().map_err(failed)?;
-    fs::rename(&draft, path).map_err(failed)
+    let (_, pem) = x509_parser::pem::parse_x509_pem(certificate_pem.as_bytes())
+        .map_err(|error| malformed(error.to_string()))?;
+    let (_, parsed) = x509_parser::certificate::X509Certificate::from_der(&pem.contents)
+        .map_err(|error| malformed(error.to_string()))?;
+    let time = |at: i64| Timestamp::from_second(at).map_err(|error| malformed(error.to_string()));
+    let validity = parsed.validity();
+    Ok((
+        time(validity.not_before.timestamp())?,
+        time(validity.not_after.timestamp())?,
+    ))
+}
+
+/// Whether two thirds of a certificate's life are over, or it cannot be read: time for a new one.
+#[must_use]
+pub fn is_due(certificate_pem: &str, now: Timestamp) -> bool {
+    life(certificate_pem).is_ok_and(|(from, until)| {
+        let whole = until.as_second() - from.as_second();
+        now.as_second() >= from.as_second() + whole / 3 * 2 || now < from
+    }) || life(certificate_pem).is_err()
+}
+
+/// Calls `renew` now and then until the group stops; it re-issues what is due. Renewal is checked
+/// every twelve hours, so a clock that jumps is noticed too.
+pub fn keep_renewed(tasks: &crate::tasks::Tasks, renew: Arc<dyn Fn() + Send + Sync>) {
+    const EVERY: Duration = Duration::from_secs(12 * 3600);
+    tasks.spawn("certificate renewal", async move {
+        loop {
+            tokio::time::sleep(EVERY).await;
+            renew();
+        }
+    });
+}
+
+fn name(common_name: &str, organizations: &[String]) -> DistinguishedName {
+    let mut name = DistinguishedName::new();
+    for organization in organizations {
+        name.push(DnType::OrganizationName, organization.as_str());
+    }
+    name.push(DnType::CommonName, common_name);
+    name
+}
+
+fn live(params: &mut CertificateParams, now: Timestamp, life: Duration) {
+    let from = now.checked_sub(BACKDATE).unwrap_or(now);
+    let until = now.checked_add(life).unwrap_or(Timestamp::MAX);
+    let date = |at: Timestamp| std::time::SystemTime::from(at).into();
+    params.not_before = date(from);
+    params.not_after = date(until);
 }
 
 #[cfg(test)]

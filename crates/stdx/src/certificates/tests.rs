@@ -1,75 +1,58 @@
-//! Authorities persist, leaves are kept until they are due or wrong, keys are private.
+//! Certificates end to end: made, written, read again, renewed, shown.
 
 use super::*;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::PermissionsExt;
 
-fn server(names: &[&str]) -> Leaf {
+fn leaf() -> Leaf {
     Leaf {
-        common_name: "kube-apiserver".to_owned(),
+        common_name: "system:admin".to_owned(),
         organizations: vec!["system:masters".to_owned()],
-        names: names.iter().map(|name| (*name).to_owned()).collect(),
-        usage: Usage::Server,
+        dns_names: vec!["kubernetes.default.svc".to_owned()],
+        addresses: vec!["10.43.0.1".parse().unwrap()],
+        server: true,
+        client: true,
     }
 }
 
-#[test]
-fn leaves_are_kept_until_due_or_changed() {
-    let folder = tempfile::tempdir().unwrap();
-    let now = Timestamp::from_second(1_800_000_000).unwrap();
-    let authority = Authority::load_or_create(folder.path(), "ca", "sampan-ca", now).unwrap();
-    let leaf = server(&["kubernetes", "10.43.0.1"]);
-    let get = |authority: &Authority, leaf: &Leaf, now| {
-        authority
-            .load_or_renew(folder.path(), "server", leaf, now)
-            .unwrap()
-            .certificate_pem
-    };
-    let first = get(&authority, &leaf, now);
-    assert_eq!(get(&authority, &leaf, now), first);
-    let again = Authority::load_or_create(folder.path(), "ca", "sampan-ca", now).unwrap();
-    assert_eq!(again.pem(), authority.pem());
-    assert_eq!(get(&again, &leaf, now), first);
-    let later = now + SignedDuration::from_hours(24 * 250);
-    let renewed = get(&authority, &leaf, later);
-    assert_ne!(renewed, first);
-    let wider = get(
-        &authority,
-        &server(&["kubernetes", "10.43.0.1", "::1"]),
-        later,
-    );
-    assert_ne!(wider, renewed);
-    let other = Authority::load_or_create(folder.path(), "other", "other-ca", now).unwrap();
-    assert_ne!(
-        get(&other, &server(&["kubernetes", "10.43.0.1", "::1"]), later),
-        wider
-    );
+fn scratch(name: &str) -> PathBuf {
+    let dir = std::env::temp_dir().join(format!("stdx-certificates-{name}-{}", std::process::id()));
+    let _ = std::fs::remove_dir_all(&dir);
+    dir
 }
 
 #[test]
-fn keys_are_private_and_damage_is_named() {
-    let folder = tempfile::tempdir().unwrap();
-    let now = Timestamp::from_second(1_800_000_000).unwrap();
-    Authority::load_or_create(folder.path(), "ca", "sampan-ca", now).unwrap();
-    let mode = std::fs::metadata(folder.path().join("ca.key"))
+fn a_leaf_is_kept_until_it_is_due_or_its_terms_change() {
+    let dir = scratch("kept");
+    let now: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
+    let authority = load_or_create_authority(&dir, "server-ca", now).unwrap();
+    let again = load_or_create_authority(&dir, "server-ca", now).unwrap();
+    assert_eq!(authority.certificate_pem(), again.certificate_pem());
+    let first = load_or_issue(&dir, "server", &authority, &leaf(), now).unwrap();
+    let early = now + Duration::from_secs(200 * 86_400);
+    let late = now + Duration::from_secs(250 * 86_400);
+    let same = load_or_issue(&dir, "server", &authority, &leaf(), early).unwrap();
+    assert_eq!(first.certificate_pem, same.certificate_pem);
+    let renewed = load_or_issue(&dir, "server", &authority, &leaf(), late).unwrap();
+    assert_ne!(first.certificate_pem, renewed.certificate_pem);
+    let mut other = leaf();
+    other.addresses.push("192.0.2.1".parse().unwrap());
+    let changed = load_or_issue(&dir, "server", &authority, &other, late).unwrap();
+    assert_ne!(renewed.certificate_pem, changed.certificate_pem);
+    let mode = std::fs::metadata(dir.join("server.key"))
         .unwrap()
         .permissions()
         .mode();
     assert_eq!(mode & 0o777, 0o600);
-    std::fs::write(folder.path().join("ca.crt"), "nonsense").unwrap();
-    let error = Authority::load_or_create(folder.path(), "ca", "sampan-ca", now)
-        .err()
-        .unwrap();
-    assert!(
-        error.to_string().contains("holds no certificate"),
-        "{error}"
-    );
+    std::fs::remove_dir_all(&dir).unwrap();
 }
 
 #[test]
-fn the_signing_key_persists() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("service-account.key");
-    let first = load_or_create_signing_key(&path).unwrap();
-    assert_eq!(load_or_create_signing_key(&path).unwrap(), first);
-    assert!(public_key_pem(&first).unwrap().contains("PUBLIC KEY"));
+fn a_server_can_show_it() {
+    let now = Timestamp::now();
+    let authority = Authority::create("ca", now).unwrap();
+    let pair = authority.issue(&leaf(), now).unwrap();
+    let served = ServedCertificate::new(&pair).unwrap();
+    served.set(&authority.issue(&leaf(), now).unwrap()).unwrap();
+    server_config(served, authority.certificate_pem()).unwrap();
+    assert!(create_signing_key().unwrap().contains("PRIVATE KEY"));
 }
