@@ -6,9 +6,9 @@
 
 mod list;
 mod object;
+pub mod openapi;
 pub mod protobuf;
 pub mod schema;
 pub mod strict;
-pub mod openapi;
 
 pub use object::{AnyObject, DecodeError, Object};

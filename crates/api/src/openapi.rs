@@ -3,7 +3,9 @@
 //! Made anew on every call from the schema table and the descriptions; the caller adds the paths and
 //! caches the document compressed. Upstream: `k8s.io/kube-openapi`.
 
-use crate::schema::{Field, Form, ListKind, Schemas, Shape, Structure, Type, TypeRef, builtin, descriptions};
+use crate::schema::{
+    Field, Form, ListKind, Schemas, Shape, Structure, Type, TypeRef, builtin, descriptions,
+};
 use descriptions::Descriptions;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -11,7 +13,14 @@ use std::collections::BTreeMap;
 const META: &str = "io.k8s.apimachinery.pkg.apis.meta.v1";
 
 /// Types that every group's paths refer to.
-const SHARED: [&str; 6] = ["APIResourceList", "DeleteOptions", "Status", "WatchEvent", "ObjectMeta", "ListMeta"];
+const SHARED: [&str; 6] = [
+    "APIResourceList",
+    "DeleteOptions",
+    "Status",
+    "WatchEvent",
+    "ObjectMeta",
+    "ListMeta",
+];
 
 /// The two forms of the document.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -24,8 +33,13 @@ enum Form2or3 {
 #[must_use]
 pub fn v3_components(group: &str, version: &str) -> Map<String, Value> {
     let schemas = builtin();
-    let shared = SHARED.iter().filter_map(|name| schemas.named(&format!("{META}.{name}")));
-    let kinds = schemas.kinds().iter().filter(|kind| &*kind.group == group && &*kind.version == version);
+    let shared = SHARED
+        .iter()
+        .filter_map(|name| schemas.named(&format!("{META}.{name}")));
+    let kinds = schemas
+        .kinds()
+        .iter()
+        .filter(|kind| &*kind.group == group && &*kind.version == version);
     components(schemas, kinds.map(|kind| kind.of).chain(shared))
 }
 
@@ -55,10 +69,18 @@ impl<'a> Writer<'a> {
     fn new(schemas: &'a Schemas, form: Form2or3) -> Self {
         let mut kinds: BTreeMap<TypeRef, Vec<Value>> = BTreeMap::new();
         for kind in schemas.kinds() {
-            let gvk = json!({"group": &*kind.group, "kind": &*kind.kind, "version": &*kind.version});
+            let gvk =
+                json!({"group": &*kind.group, "kind": &*kind.kind, "version": &*kind.version});
             kinds.entry(kind.of).or_default().push(gvk);
         }
-        Self { schemas, form, words: descriptions::load(), kinds, pending: Vec::new(), written: Map::new() }
+        Self {
+            schemas,
+            form,
+            words: descriptions::load(),
+            kinds,
+            pending: Vec::new(),
+            written: Map::new(),
+        }
     }
 
     fn write(mut self, roots: impl Iterator<Item = TypeRef>) -> Map<String, Value> {
@@ -88,7 +110,12 @@ impl<'a> Writer<'a> {
         if !properties.is_empty() {
             out.insert("properties".into(), Value::Object(properties));
         }
-        let required: Vec<&str> = kind.fields.iter().filter(|f| f.required).map(|f| &*f.name).collect();
+        let required: Vec<&str> = kind
+            .fields
+            .iter()
+            .filter(|f| f.required)
+            .map(|f| &*f.name)
+            .collect();
         if !required.is_empty() {
             out.insert("required".into(), required.into());
         }
@@ -99,14 +126,19 @@ impl<'a> Writer<'a> {
             out.insert("x-kubernetes-map-type".into(), "atomic".into());
         }
         if let Some(kinds) = self.kinds.get(&of) {
-            out.insert("x-kubernetes-group-version-kind".into(), kinds.clone().into());
+            out.insert(
+                "x-kubernetes-group-version-kind".into(),
+                kinds.clone().into(),
+            );
         }
         Value::Object(out)
     }
 
     fn write_field(&mut self, of: &Type, field: &Field) -> Value {
         // Only some raw JSON is known to be an object; the rest may be anything and says nothing.
-        let object = field.proto.is_some_and(|proto| !proto.pointer && proto.form == Form::Plain);
+        let object = field
+            .proto
+            .is_some_and(|proto| !proto.pointer && proto.form == Form::Plain);
         let mut out = match self.write_shape(&field.shape) {
             Value::Object(out) => out,
             _ => Map::new(),
@@ -139,10 +171,21 @@ impl<'a> Writer<'a> {
             out.insert("x-kubernetes-map-type".into(), "atomic".into());
         }
         let patch = &field.patch;
-        let words = [(patch.merge, "merge"), (patch.retain_keys, "retainKeys"), (patch.replace, "replace")];
-        let strategy: Vec<&str> = words.iter().filter(|(is, _)| *is).map(|(_, word)| *word).collect();
+        let words = [
+            (patch.merge, "merge"),
+            (patch.retain_keys, "retainKeys"),
+            (patch.replace, "replace"),
+        ];
+        let strategy: Vec<&str> = words
+            .iter()
+            .filter(|(is, _)| *is)
+            .map(|(_, word)| *word)
+            .collect();
         if !strategy.is_empty() {
-            out.insert("x-kubernetes-patch-strategy".into(), strategy.join(",").into());
+            out.insert(
+                "x-kubernetes-patch-strategy".into(),
+                strategy.join(",").into(),
+            );
         }
         if let Some(key) = &patch.merge_key {
             out.insert("x-kubernetes-patch-merge-key".into(), (**key).into());
@@ -158,11 +201,21 @@ impl<'a> Writer<'a> {
             Shape::Int32 => json!({"type": "integer", "format": "int32"}),
             Shape::Int64 => json!({"type": "integer", "format": "int64"}),
             Shape::Double => json!({"type": "number", "format": "double"}),
-            Shape::Time => self.named(&format!("{META}.Time"), json!({"type": "string", "format": "date-time"})),
-            Shape::MicroTime => self.named(&format!("{META}.MicroTime"), json!({"type": "string", "format": "date-time"})),
+            Shape::Time => self.named(
+                &format!("{META}.Time"),
+                json!({"type": "string", "format": "date-time"}),
+            ),
+            Shape::MicroTime => self.named(
+                &format!("{META}.MicroTime"),
+                json!({"type": "string", "format": "date-time"}),
+            ),
             Shape::Quantity => {
                 let v3 = json!({"oneOf": [{"type": "string"}, {"type": "number"}]});
-                let of = if self.form == Form2or3::V3 { v3 } else { json!({"type": "string"}) };
+                let of = if self.form == Form2or3::V3 {
+                    v3
+                } else {
+                    json!({"type": "string"})
+                };
                 self.named("io.k8s.apimachinery.pkg.api.resource.Quantity", of)
             }
             Shape::IntOrString => {
@@ -176,7 +229,9 @@ impl<'a> Writer<'a> {
                 self.reference(&self.schemas.get(*of).name)
             }
             Shape::List(item) => json!({"type": "array", "items": self.write_shape(item)}),
-            Shape::Map(value) => json!({"type": "object", "additionalProperties": self.write_shape(value)}),
+            Shape::Map(value) => {
+                json!({"type": "object", "additionalProperties": self.write_shape(value)})
+            }
             Shape::Any => json!({}),
         }
     }
@@ -188,7 +243,11 @@ impl<'a> Writer<'a> {
     }
 
     fn reference(&self, name: &str) -> Value {
-        let place = if self.form == Form2or3::V3 { "#/components/schemas/" } else { "#/definitions/" };
+        let place = if self.form == Form2or3::V3 {
+            "#/components/schemas/"
+        } else {
+            "#/definitions/"
+        };
         json!({"$ref": format!("{place}{name}")})
     }
 }
@@ -215,7 +274,10 @@ mod tests {
             walk(schema, &mut found);
         }
         for reference in found {
-            assert!(schemas.contains_key(reference.strip_prefix(prefix).expect("the right place")), "{reference}");
+            assert!(
+                schemas.contains_key(reference.strip_prefix(prefix).expect("the right place")),
+                "{reference}"
+            );
         }
     }
 
@@ -226,7 +288,12 @@ mod tests {
         let containers = &found["io.k8s.api.core.v1.PodSpec"]["properties"]["containers"];
         assert_eq!(containers["x-kubernetes-patch-merge-key"], "name");
         assert_eq!(containers["x-kubernetes-list-map-keys"], json!(["name"]));
-        assert!(containers["description"].as_str().expect("words").starts_with("List of containers"));
+        assert!(
+            containers["description"]
+                .as_str()
+                .expect("words")
+                .starts_with("List of containers")
+        );
         let deployment = &found["io.k8s.api.apps.v1.Deployment"];
         assert_eq!(
             deployment["x-kubernetes-group-version-kind"],

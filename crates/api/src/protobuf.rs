@@ -20,7 +20,9 @@ const DEPTH_LIMIT: u32 = 64;
 #[derive(Debug, thiserror::Error)]
 pub enum ProtobufError {
     /// The body lacks the magic prefix.
-    #[error("provided data does not appear to be a protobuf message, expected prefix [107 56 115 0]")]
+    #[error(
+        "provided data does not appear to be a protobuf message, expected prefix [107 56 115 0]"
+    )]
     Magic,
     /// The message ends early, has a malformed number, or nests too deeply.
     #[error("cannot decode protobuf of {0}: the message is malformed")]
@@ -67,9 +69,12 @@ struct Unknown<'a> {
 /// When the prefix is missing, the message is malformed or the kind has no protobuf.
 pub fn decode(bytes: &[u8]) -> Result<Decoded, ProtobufError> {
     let unknown = open(bytes)?;
-    let of = schema::builtin().api_kind(&unknown.api_version, &unknown.kind).ok_or_else(|| {
-        ProtobufError::NoProtobuf { api_version: unknown.api_version.clone(), kind: unknown.kind.clone() }
-    })?;
+    let of = schema::builtin()
+        .api_kind(&unknown.api_version, &unknown.kind)
+        .ok_or_else(|| ProtobufError::NoProtobuf {
+            api_version: unknown.api_version.clone(),
+            kind: unknown.kind.clone(),
+        })?;
     decode_unknown(unknown, schema::builtin(), of)
 }
 
@@ -81,7 +86,11 @@ pub fn decode_as(bytes: &[u8], schemas: &Schemas, of: TypeRef) -> Result<Decoded
     decode_unknown(open(bytes)?, schemas, of)
 }
 
-fn decode_unknown(unknown: Unknown<'_>, schemas: &Schemas, of: TypeRef) -> Result<Decoded, ProtobufError> {
+fn decode_unknown(
+    unknown: Unknown<'_>,
+    schemas: &Schemas,
+    of: TypeRef,
+) -> Result<Decoded, ProtobufError> {
     let malformed = || ProtobufError::Malformed(schemas.get(of).name.to_string());
     let mut object = decode::message(schemas, of, unknown.raw, 0).ok_or_else(malformed)?;
     if !unknown.kind.is_empty() && schemas.get(of).field("kind").is_some() {
@@ -89,7 +98,11 @@ fn decode_unknown(unknown: Unknown<'_>, schemas: &Schemas, of: TypeRef) -> Resul
         object.insert("kind".into(), unknown.kind.clone().into());
     }
     let json = serde_json::to_vec(&object).map_err(|_| malformed())?;
-    Ok(Decoded { api_version: unknown.api_version, kind: unknown.kind, json })
+    Ok(Decoded {
+        api_version: unknown.api_version,
+        kind: unknown.kind,
+        json,
+    })
 }
 
 fn open(bytes: &[u8]) -> Result<Unknown<'_>, ProtobufError> {
@@ -98,7 +111,11 @@ fn open(bytes: &[u8]) -> Result<Unknown<'_>, ProtobufError> {
 }
 
 fn envelope(body: &[u8]) -> Option<Unknown<'_>> {
-    let mut unknown = Unknown { api_version: String::new(), kind: String::new(), raw: &[] };
+    let mut unknown = Unknown {
+        api_version: String::new(),
+        kind: String::new(),
+        raw: &[],
+    };
     let mut message = Message(body);
     while let Some((tag, payload)) = message.next()? {
         match (tag, payload) {
@@ -106,8 +123,12 @@ fn envelope(body: &[u8]) -> Option<Unknown<'_>> {
                 let mut meta = Message(meta);
                 while let Some((tag, payload)) = meta.next()? {
                     match (tag, payload) {
-                        (1, Payload::Bytes(text)) => unknown.api_version = String::from_utf8(text.to_vec()).ok()?,
-                        (2, Payload::Bytes(text)) => unknown.kind = String::from_utf8(text.to_vec()).ok()?,
+                        (1, Payload::Bytes(text)) => {
+                            unknown.api_version = String::from_utf8(text.to_vec()).ok()?
+                        }
+                        (2, Payload::Bytes(text)) => {
+                            unknown.kind = String::from_utf8(text.to_vec()).ok()?
+                        }
                         _ => {}
                     }
                 }
@@ -125,7 +146,13 @@ fn envelope(body: &[u8]) -> Option<Unknown<'_>> {
 /// When it is not JSON, does not fit its kind, or the kind has no protobuf.
 pub fn encode(json: &[u8]) -> Result<Vec<u8>, ProtobufError> {
     let object = parse(json)?;
-    let text = |field: &str| object.get(field).and_then(|v| v.as_str()).unwrap_or_default().to_owned();
+    let text = |field: &str| {
+        object
+            .get(field)
+            .and_then(|v| v.as_str())
+            .unwrap_or_default()
+            .to_owned()
+    };
     let (api_version, kind) = (text("apiVersion"), text("kind"));
     let schemas = schema::builtin();
     match schemas.api_kind(&api_version, &kind) {
@@ -143,8 +170,10 @@ pub fn encode_as(json: &[u8], schemas: &Schemas, of: TypeRef) -> Result<Vec<u8>,
 }
 
 fn parse(json: &[u8]) -> Result<serde_json::Map<String, serde_json::Value>, ProtobufError> {
-    serde_json::from_slice(json)
-        .map_err(|error| ProtobufError::Json { of: "an object".into(), why: error.to_string() })
+    serde_json::from_slice(json).map_err(|error| ProtobufError::Json {
+        of: "an object".into(),
+        why: error.to_string(),
+    })
 }
 
 fn encode_object(

@@ -40,12 +40,28 @@ pub fn check(json: &[u8], schemas: &Schemas, of: TypeRef) -> Vec<String> {
 /// Checks fields and the types of values.
 #[must_use]
 pub fn report(json: &[u8], schemas: &Schemas, of: TypeRef) -> Report {
-    let walk = Walk { schemas, path: RefCell::default(), strict: RefCell::default(), wrong: RefCell::default() };
+    let walk = Walk {
+        schemas,
+        path: RefCell::default(),
+        strict: RefCell::default(),
+        wrong: RefCell::default(),
+    };
     let mut input = serde_json::Deserializer::from_slice(json);
-    let seed = Seed { walk: &walk, shape: &Shape::Object(of), owner: "", root: true };
+    let seed = Seed {
+        walk: &walk,
+        shape: &Shape::Object(of),
+        owner: "",
+        root: true,
+    };
     let outcome = seed.deserialize(&mut input).and_then(|()| input.end());
-    let malformed = walk.wrong.into_inner().or_else(|| outcome.err().map(|error| error.to_string()));
-    Report { strict: walk.strict.into_inner(), malformed }
+    let malformed = walk
+        .wrong
+        .into_inner()
+        .or_else(|| outcome.err().map(|error| error.to_string()));
+    Report {
+        strict: walk.strict.into_inner(),
+        malformed,
+    }
 }
 
 struct Walk<'a> {
@@ -106,8 +122,22 @@ impl Seed<'_, '_> {
             Shape::IntOrString => "intstr.IntOrString".into(),
             Shape::Any => "interface {}".into(),
             Shape::Object(of) => go_name(self.walk.schemas.get(*of)),
-            Shape::List(item) => format!("[]{}", Seed { shape: item, ..*self }.go_type()),
-            Shape::Map(value) => format!("map[string]{}", Seed { shape: value, ..*self }.go_type()),
+            Shape::List(item) => format!(
+                "[]{}",
+                Seed {
+                    shape: item,
+                    ..*self
+                }
+                .go_type()
+            ),
+            Shape::Map(value) => format!(
+                "map[string]{}",
+                Seed {
+                    shape: value,
+                    ..*self
+                }
+                .go_type()
+            ),
         }
     }
 
@@ -126,7 +156,10 @@ impl Seed<'_, '_> {
         let message = if self.root {
             format!("json: cannot unmarshal {found} into Go value of type {go_type}")
         } else {
-            format!("json: cannot unmarshal {found} into Go struct field {}.{path} of type {go_type}", self.owner)
+            format!(
+                "json: cannot unmarshal {found} into Go struct field {}.{path} of type {go_type}",
+                self.owner
+            )
         };
         *self.walk.wrong.borrow_mut() = Some(message.clone());
         E::custom(message)
@@ -163,13 +196,21 @@ impl<'de> Visitor<'de> for Seed<'_, '_> {
     }
 
     fn visit_bool<E: serde::de::Error>(self, _: bool) -> Result<(), E> {
-        if matches!(self.shape, Shape::Boolean) { Ok(()) } else { Err(self.refuse("bool")) }
+        if matches!(self.shape, Shape::Boolean) {
+            Ok(())
+        } else {
+            Err(self.refuse("bool"))
+        }
     }
 
     fn visit_i64<E: serde::de::Error>(self, number: i64) -> Result<(), E> {
         match self.shape {
-            Shape::Int32 | Shape::IntOrString if i32::try_from(number).is_err() => Err(self.refuse(&format!("number {number}"))),
-            Shape::Int32 | Shape::Int64 | Shape::Double | Shape::Quantity | Shape::IntOrString => Ok(()),
+            Shape::Int32 | Shape::IntOrString if i32::try_from(number).is_err() => {
+                Err(self.refuse(&format!("number {number}")))
+            }
+            Shape::Int32 | Shape::Int64 | Shape::Double | Shape::Quantity | Shape::IntOrString => {
+                Ok(())
+            }
             _ => Err(self.refuse("number")),
         }
     }
@@ -185,23 +226,39 @@ impl<'de> Visitor<'de> for Seed<'_, '_> {
     fn visit_f64<E: serde::de::Error>(self, number: f64) -> Result<(), E> {
         match self.shape {
             Shape::Double | Shape::Quantity => Ok(()),
-            Shape::Int32 | Shape::Int64 | Shape::IntOrString => Err(self.refuse(&format!("number {number}"))),
+            Shape::Int32 | Shape::Int64 | Shape::IntOrString => {
+                Err(self.refuse(&format!("number {number}")))
+            }
             _ => Err(self.refuse("number")),
         }
     }
 
     fn visit_str<E: serde::de::Error>(self, _: &str) -> Result<(), E> {
         match self.shape {
-            Shape::String | Shape::Bytes | Shape::Time | Shape::MicroTime | Shape::Duration | Shape::Quantity | Shape::IntOrString => Ok(()),
+            Shape::String
+            | Shape::Bytes
+            | Shape::Time
+            | Shape::MicroTime
+            | Shape::Duration
+            | Shape::Quantity
+            | Shape::IntOrString => Ok(()),
             _ => Err(self.refuse("string")),
         }
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
-        let Shape::List(item) = self.shape else { return Err(self.refuse("array")) };
+        let Shape::List(item) = self.shape else {
+            return Err(self.refuse("array"));
+        };
         for at in 0usize.. {
-            let seed = Seed { shape: item, root: false, ..self };
-            let more = self.walk.within(format_args!("[{at}]"), "", || items.next_element_seed(seed))?;
+            let seed = Seed {
+                shape: item,
+                root: false,
+                ..self
+            };
+            let more = self
+                .walk
+                .within(format_args!("[{at}]"), "", || items.next_element_seed(seed))?;
             if more.is_none() {
                 break;
             }
@@ -218,7 +275,12 @@ impl<'de> Visitor<'de> for Seed<'_, '_> {
         // Fields are told by their place in the type; other names by a set, which is rarely filled.
         let (mut seen, mut others) = (Seen::default(), HashSet::new());
         while let Some(key) = entries.next_key::<std::borrow::Cow<'_, str>>()? {
-            let field = of.and_then(|of| of.fields.binary_search_by(|f| (*f.name).cmp(&*key)).ok().map(|at| (of, at)));
+            let field = of.and_then(|of| {
+                of.fields
+                    .binary_search_by(|f| (*f.name).cmp(&*key))
+                    .ok()
+                    .map(|at| (of, at))
+            });
             self.walk.within(format_args!("{key}"), ".", || {
                 let fresh = match field {
                     Some((_, at)) => seen.insert(at),
@@ -230,9 +292,18 @@ impl<'de> Visitor<'de> for Seed<'_, '_> {
                 match (field, self.shape) {
                     (Some((of, at)), _) => {
                         let owner = of.short_name();
-                        entries.next_value_seed(Seed { shape: &of.fields[at].shape, owner, root: false, ..self })
+                        entries.next_value_seed(Seed {
+                            shape: &of.fields[at].shape,
+                            owner,
+                            root: false,
+                            ..self
+                        })
                     }
-                    (None, Shape::Map(value)) => entries.next_value_seed(Seed { shape: value, root: false, ..self }),
+                    (None, Shape::Map(value)) => entries.next_value_seed(Seed {
+                        shape: value,
+                        root: false,
+                        ..self
+                    }),
                     (None, _) => {
                         if !of.is_some_and(|of| of.open) && fresh {
                             self.walk.complain("unknown");
@@ -270,7 +341,9 @@ mod tests {
     use crate::schema::builtin;
 
     fn deployment(json: &str) -> Report {
-        let of = builtin().kind("apps", "v1", "Deployment").expect("a known kind");
+        let of = builtin()
+            .kind("apps", "v1", "Deployment")
+            .expect("a known kind");
         report(json.as_bytes(), builtin(), of)
     }
 
@@ -306,11 +379,19 @@ mod tests {
             r#"{"metadata":{"labels":{"a":1}}}"#,
             "json: cannot unmarshal number into Go struct field ObjectMeta.metadata.labels.a of type string",
         );
-        check(r#"[]"#, "json: cannot unmarshal array into Go value of type v1.Deployment");
+        check(
+            r#"[]"#,
+            "json: cannot unmarshal array into Go value of type v1.Deployment",
+        );
     }
 
     #[test]
     fn null_is_absent() {
-        assert_eq!(deployment(r#"{"spec":{"replicas":null,"template":null,"selector":{"matchLabels":null}}}"#), Report::default());
+        assert_eq!(
+            deployment(
+                r#"{"spec":{"replicas":null,"template":null,"selector":{"matchLabels":null}}}"#
+            ),
+            Report::default()
+        );
     }
 }

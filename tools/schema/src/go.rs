@@ -36,8 +36,16 @@ pub fn read(dir: &Path) -> Result<Package> {
         .collect();
     files.sort();
     for file in files {
-        let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        if !name.ends_with(".go") || name.ends_with("_test.go") || name.starts_with("generated") || name == "fieldsv1_string.go" {
+        let name = file
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        if !name.ends_with(".go")
+            || name.ends_with("_test.go")
+            || name.starts_with("generated")
+            || name == "fieldsv1_string.go"
+        {
             continue;
         }
         read_file(&std::fs::read_to_string(&file)?, &mut package);
@@ -50,7 +58,10 @@ fn read_file(text: &str, package: &mut Package) {
     let mut comment: Vec<String> = Vec::new();
     for line in text.lines() {
         let line = line.trim();
-        if let Some(rest) = line.strip_prefix("const GroupName =").or(line.strip_prefix("GroupName =")) {
+        if let Some(rest) = line
+            .strip_prefix("const GroupName =")
+            .or(line.strip_prefix("GroupName ="))
+        {
             package.group = rest.trim().trim_matches('"').to_owned();
         }
         if let Some(words) = line.strip_prefix("//") {

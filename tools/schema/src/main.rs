@@ -5,7 +5,10 @@ mod merge;
 mod prost;
 
 use anyhow::{Context, Result};
-use std::{collections::BTreeMap, path::{Path, PathBuf}};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 fn main() -> Result<()> {
     let arguments: Vec<PathBuf> = std::env::args_os().skip(1).map(Into::into).collect();
@@ -14,26 +17,41 @@ fn main() -> Result<()> {
     };
     let text = std::fs::read_to_string(definitions).context("definitions")?;
     let json: serde_json::Value = serde_json::from_str(&text)?;
-    let definitions = json["$defs"].as_object().context("no $defs in the definitions")?;
+    let definitions = json["$defs"]
+        .as_object()
+        .context("no $defs in the definitions")?;
     let packages = packages(definitions.keys(), go, prost)?;
     let mut merge = merge::Merge::new(definitions, &packages);
     merge.run();
     let table = api::schema::table::encode(&merge.schemas);
     let missing = report(&merge.schemas);
     std::fs::write(out.join("builtin.zst"), zstd::bulk::compress(&table, 19)?)?;
-    std::fs::write(out.join("descriptions.zst"), zstd::bulk::compress(merge.descriptions.as_bytes(), 19)?)?;
+    std::fs::write(
+        out.join("descriptions.zst"),
+        zstd::bulk::compress(merge.descriptions.as_bytes(), 19)?,
+    )?;
     let sources = format!(
         "Kubernetes 1.36\nkubernetes-validate 1.36.0 {:016x}\ngolang-k8s-api-dev 0.36.4-1\ngolang-k8s-apimachinery-dev 0.36.4-3\n\
          golang-k8s-apiextensions-apiserver-dev 0.36.4-1\nk8s-pb 0.9.0\ntable {} {:016x}\nwithout protobuf: {missing}\n",
-        api::schema::table::checksum(text.as_bytes()), table.len(), api::schema::table::checksum(&table));
+        api::schema::table::checksum(text.as_bytes()),
+        table.len(),
+        api::schema::table::checksum(&table)
+    );
     std::fs::write(out.join("sources.txt"), sources)?;
     Ok(())
 }
 
 /// The Go package, or else the prost module, of every OpenAPI prefix.
-fn packages<'a>(names: impl Iterator<Item = &'a String>, go: &Path, pb: &Path) -> Result<BTreeMap<String, go::Package>> {
+fn packages<'a>(
+    names: impl Iterator<Item = &'a String>,
+    go: &Path,
+    pb: &Path,
+) -> Result<BTreeMap<String, go::Package>> {
     let mut packages = BTreeMap::new();
-    for prefix in names.filter_map(|name| name.rsplit_once('.')).map(|(prefix, _)| prefix) {
+    for prefix in names
+        .filter_map(|name| name.rsplit_once('.'))
+        .map(|(prefix, _)| prefix)
+    {
         if packages.contains_key(prefix) {
             continue;
         }
@@ -59,12 +77,19 @@ fn report(schemas: &api::schema::Schemas) -> String {
         types += 1;
         for field in &of.fields {
             fields += 1;
-            let inline = of.inline.iter().any(|i| schemas.get(i.of).field(&field.name).is_some());
+            let inline = of
+                .inline
+                .iter()
+                .any(|i| schemas.get(i.of).field(&field.name).is_some());
             if field.proto.is_none() && !inline && !["kind", "apiVersion"].contains(&&*field.name) {
                 missing.push(format!("{}.{}", of.name, field.name));
             }
         }
     }
-    println!("{types} types, {fields} fields, {} kinds, {} fields without protobuf", schemas.kinds().len(), missing.len());
+    println!(
+        "{types} types, {fields} fields, {} kinds, {} fields without protobuf",
+        schemas.kinds().len(),
+        missing.len()
+    );
     missing.join(" ")
 }

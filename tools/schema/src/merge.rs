@@ -1,7 +1,13 @@
 //! Joins the OpenAPI definitions with the Go types into one arena.
 
-use crate::{go::{GoField, Package}, prost};
-use api::schema::{Field, Form, Inline, ListKind, PatchStrategy, ProtoField, Schemas, Shape, Structure, Type, TypeRef};
+use crate::{
+    go::{GoField, Package},
+    prost,
+};
+use api::schema::{
+    Field, Form, Inline, ListKind, PatchStrategy, ProtoField, Schemas, Shape, Structure, Type,
+    TypeRef,
+};
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap};
 
@@ -18,8 +24,17 @@ pub struct Merge<'a> {
 }
 
 impl<'a> Merge<'a> {
-    pub fn new(definitions: &'a serde_json::Map<String, Value>, packages: &'a BTreeMap<String, Package>) -> Self {
-        Self { definitions, packages, schemas: Schemas::new(), descriptions: String::new(), known: HashMap::new() }
+    pub fn new(
+        definitions: &'a serde_json::Map<String, Value>,
+        packages: &'a BTreeMap<String, Package>,
+    ) -> Self {
+        Self {
+            definitions,
+            packages,
+            schemas: Schemas::new(),
+            descriptions: String::new(),
+            known: HashMap::new(),
+        }
     }
 
     pub fn run(&mut self) {
@@ -30,9 +45,14 @@ impl<'a> Merge<'a> {
                 continue;
             }
             let at = self.of(name);
-            for gvk in self.definitions[name]["x-kubernetes-group-version-kind"].as_array().into_iter().flatten() {
+            for gvk in self.definitions[name]["x-kubernetes-group-version-kind"]
+                .as_array()
+                .into_iter()
+                .flatten()
+            {
                 let part = |part: &str| gvk[part].as_str().unwrap_or("").to_owned();
-                self.schemas.set_kind(&part("group"), &part("version"), &part("kind"), at);
+                self.schemas
+                    .set_kind(&part("group"), &part("version"), &part("kind"), at);
             }
         }
         for (prefix, package) in self.packages {
@@ -40,7 +60,9 @@ impl<'a> Merge<'a> {
             names.sort();
             for name in names {
                 let fields = &package.structs[name];
-                let kind = fields.iter().any(|f| f.json.is_empty() && f.of.ends_with("TypeMeta") && f.proto.is_none());
+                let kind = fields
+                    .iter()
+                    .any(|f| f.json.is_empty() && f.of.ends_with("TypeMeta") && f.proto.is_none());
                 if !kind || name.starts_with("Internal") || name.starts_with("Table") {
                     continue;
                 }
@@ -62,12 +84,20 @@ impl<'a> Merge<'a> {
         if let Some(at) = self.known.get(name) {
             return *at;
         }
-        let at = self.schemas.push(Type { name: name.into(), ..Type::default() });
+        let at = self.schemas.push(Type {
+            name: name.into(),
+            ..Type::default()
+        });
         self.known.insert(name.to_owned(), at);
         let (prefix, short) = name.rsplit_once('.').unwrap_or(("", name));
         let none = Package::default();
         let package = self.packages.get(prefix).unwrap_or(&none);
-        let go = package.structs.get(short).or_else(|| self.sibling(prefix, short)).cloned().unwrap_or_default();
+        let go = package
+            .structs
+            .get(short)
+            .or_else(|| self.sibling(prefix, short))
+            .cloned()
+            .unwrap_or_default();
         let mut of = match self.definitions.get(name).cloned() {
             Some(definition) => self.from_definition(name, prefix, &definition, &go),
             None => self.from_go(name, prefix, &go),
@@ -75,7 +105,12 @@ impl<'a> Merge<'a> {
         of.inline = go
             .iter()
             .filter(|f| f.json.is_empty())
-            .filter_map(|f| Some(Inline { tag: f.proto?.0, of: self.of(&self.go_name(prefix, &f.of)) }))
+            .filter_map(|f| {
+                Some(Inline {
+                    tag: f.proto?.0,
+                    of: self.of(&self.go_name(prefix, &f.of)),
+                })
+            })
             .collect();
         of.inline.sort_by_key(|inline| inline.tag);
         self.schemas.replace(at, of);
@@ -90,9 +125,18 @@ impl<'a> Merge<'a> {
         self.packages.get(&format!("{group}.v1"))?.structs.get(name)
     }
 
-    fn from_definition(&mut self, name: &str, prefix: &str, definition: &Value, go: &[GoField]) -> Type {
+    fn from_definition(
+        &mut self,
+        name: &str,
+        prefix: &str,
+        definition: &Value,
+        go: &[GoField],
+    ) -> Type {
         self.describe(name, "", definition["description"].as_str().unwrap_or(""));
-        let required = definition["required"].as_array().cloned().unwrap_or_default();
+        let required = definition["required"]
+            .as_array()
+            .cloned()
+            .unwrap_or_default();
         let mut fields = Vec::new();
         for (json, property) in definition["properties"].as_object().into_iter().flatten() {
             self.describe(name, json, property["description"].as_str().unwrap_or(""));
@@ -101,8 +145,13 @@ impl<'a> Merge<'a> {
             field.list = list_kind(property);
             field.structure = structure(property);
             field.patch = patch(property);
-            let declared = go.iter().find(|f| !f.json.is_empty() && f.json == *json)
-                .or_else(|| go.iter().find(|f| f.of.is_empty() && f.json == prost::letters(json)));
+            let declared = go
+                .iter()
+                .find(|f| !f.json.is_empty() && f.json == *json)
+                .or_else(|| {
+                    go.iter()
+                        .find(|f| f.of.is_empty() && f.json == prost::letters(json))
+                });
             if let Some(declared) = declared {
                 field.proto = self.proto(prefix, declared, property["$ref"].as_str());
                 field.default = default(declared.default.as_deref());
@@ -112,19 +161,30 @@ impl<'a> Merge<'a> {
             }
             fields.push(field);
         }
-        Type { name: name.into(), fields, structure: structure(definition), ..Type::default() }
+        Type {
+            name: name.into(),
+            fields,
+            structure: structure(definition),
+            ..Type::default()
+        }
     }
 
     fn from_go(&mut self, name: &str, prefix: &str, go: &[GoField]) -> Type {
         let mut fields = Vec::new();
         for declared in go {
-            if declared.json.is_empty() && declared.of.ends_with("TypeMeta") && declared.proto.is_none() {
+            if declared.json.is_empty()
+                && declared.of.ends_with("TypeMeta")
+                && declared.proto.is_none()
+            {
                 fields.push(Field::new("apiVersion", Shape::String));
                 fields.push(Field::new("kind", Shape::String));
             }
             if declared.json.is_empty() && declared.proto.is_some() {
                 let of = self.of(&self.go_name(prefix, &declared.of));
-                fields.extend(self.schemas.get(of).fields.iter().map(|f| Field { proto: None, ..f.clone() }));
+                fields.extend(self.schemas.get(of).fields.iter().map(|f| Field {
+                    proto: None,
+                    ..f.clone()
+                }));
             }
             if declared.json.is_empty() || declared.json == "-" {
                 continue;
@@ -135,12 +195,17 @@ impl<'a> Merge<'a> {
             field.proto = self.proto(prefix, declared, None);
             fields.push(field);
         }
-        Type { name: name.into(), fields, ..Type::default() }
+        Type {
+            name: name.into(),
+            fields,
+            ..Type::default()
+        }
     }
 
     fn describe(&mut self, of: &str, field: &str, words: &str) {
         if !words.is_empty() {
-            self.descriptions.push_str(&format!("{of}\u{1f}{field}\u{1f}{words}\u{1e}"));
+            self.descriptions
+                .push_str(&format!("{of}\u{1f}{field}\u{1f}{words}\u{1e}"));
         }
     }
 
@@ -172,10 +237,15 @@ impl<'a> Merge<'a> {
         if let Some(item) = of.strip_prefix("[]") {
             return match item {
                 "byte" => Shape::Bytes,
-                item => Shape::List(Box::new(self.go_shape(prefix, item.trim_start_matches('*')))),
+                item => Shape::List(Box::new(
+                    self.go_shape(prefix, item.trim_start_matches('*')),
+                )),
             };
         }
-        if let Some((_, value)) = of.strip_prefix("map[").and_then(|rest| rest.split_once(']')) {
+        if let Some((_, value)) = of
+            .strip_prefix("map[")
+            .and_then(|rest| rest.split_once(']'))
+        {
             return Shape::Map(Box::new(self.go_shape(prefix, value)));
         }
         match of {
@@ -193,9 +263,22 @@ impl<'a> Merge<'a> {
                 if self.sibling(owner, short).is_some() {
                     return Shape::Object(self.of(&name));
                 }
-                match self.packages.get(owner).and_then(|p| p.aliases.get(short)).cloned() {
-                    Some(alias) if self.go_name(owner, &alias) != name => self.go_shape(owner, &alias),
-                    _ if self.packages.get(owner).is_some_and(|p| p.structs.contains_key(short)) => Shape::Object(self.of(&name)),
+                match self
+                    .packages
+                    .get(owner)
+                    .and_then(|p| p.aliases.get(short))
+                    .cloned()
+                {
+                    Some(alias) if self.go_name(owner, &alias) != name => {
+                        self.go_shape(owner, &alias)
+                    }
+                    _ if self
+                        .packages
+                        .get(owner)
+                        .is_some_and(|p| p.structs.contains_key(short)) =>
+                    {
+                        Shape::Object(self.of(&name))
+                    }
                     _ => Shape::String,
                 }
             }
@@ -209,7 +292,10 @@ impl<'a> Merge<'a> {
             Some(("metav1", name)) => format!("{META}.{name}"),
             Some(("v1" | "corev1", name)) => {
                 let core = "io.k8s.api.core.v1";
-                let here = self.packages.get(core).is_some_and(|p| p.structs.contains_key(name) || p.aliases.contains_key(name));
+                let here = self
+                    .packages
+                    .get(core)
+                    .is_some_and(|p| p.structs.contains_key(name) || p.aliases.contains_key(name));
                 format!("{}.{name}", if here { core } else { META })
             }
             Some(("runtime", name)) => format!("io.k8s.apimachinery.pkg.runtime.{name}"),
@@ -219,17 +305,32 @@ impl<'a> Merge<'a> {
         }
     }
 
-    fn proto(&mut self, prefix: &str, declared: &GoField, reference: Option<&str>) -> Option<ProtoField> {
+    fn proto(
+        &mut self,
+        prefix: &str,
+        declared: &GoField,
+        reference: Option<&str>,
+    ) -> Option<ProtoField> {
         let (tag, repeated) = declared.proto?;
         let schema = "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSONSchemaProps";
         let form = match reference.and_then(|r| r.rsplit('.').next()) {
             Some("JSONSchemaPropsOrArray") => Form::SchemaOrArray(self.of(schema)),
             Some("JSONSchemaPropsOrBool") => Form::SchemaOrBool(self.of(schema)),
             Some("JSONSchemaPropsOrStringArray") => Form::SchemaOrStrings(self.of(schema)),
-            _ if !repeated && !declared.of.is_empty() && !declared.of.starts_with("[]") && matches!(self.go_shape(prefix, &declared.of), Shape::List(_)) => Form::Wrapped,
+            _ if !repeated
+                && !declared.of.is_empty()
+                && !declared.of.starts_with("[]")
+                && matches!(self.go_shape(prefix, &declared.of), Shape::List(_)) =>
+            {
+                Form::Wrapped
+            }
             _ => Form::Plain,
         };
-        Some(ProtoField { tag, pointer: declared.pointer, form })
+        Some(ProtoField {
+            tag,
+            pointer: declared.pointer,
+            form,
+        })
     }
 }
 
@@ -250,8 +351,13 @@ fn list_kind(property: &Value) -> ListKind {
     match property["x-kubernetes-list-type"].as_str() {
         Some("set") => ListKind::Set,
         Some("map") => {
-            let keys = property["x-kubernetes-list-map-keys"].as_array().into_iter().flatten();
-            ListKind::Map { keys: keys.filter_map(|key| Some(key.as_str()?.into())).collect() }
+            let keys = property["x-kubernetes-list-map-keys"]
+                .as_array()
+                .into_iter()
+                .flatten();
+            ListKind::Map {
+                keys: keys.filter_map(|key| Some(key.as_str()?.into())).collect(),
+            }
         }
         _ => ListKind::Atomic,
     }
@@ -265,11 +371,15 @@ fn structure(of: &Value) -> Structure {
 }
 
 fn patch(property: &Value) -> PatchStrategy {
-    let strategy = property["x-kubernetes-patch-strategy"].as_str().unwrap_or("");
+    let strategy = property["x-kubernetes-patch-strategy"]
+        .as_str()
+        .unwrap_or("");
     let has = |word: &str| strategy.split(',').any(|part| part == word);
     PatchStrategy {
         merge: has("merge"),
-        merge_key: property["x-kubernetes-patch-merge-key"].as_str().map(Into::into),
+        merge_key: property["x-kubernetes-patch-merge-key"]
+            .as_str()
+            .map(Into::into),
         retain_keys: has("retainKeys"),
         replace: has("replace"),
     }

@@ -12,15 +12,31 @@ pub fn read(text: &str) -> Package {
             name = rest.trim_end_matches(['{', '}', ' ']).to_owned();
             package.structs.insert(name.clone(), Vec::new());
         } else if let Some(rest) = line.strip_prefix("#[prost(") {
-            let number = rest.split("tag = \"").nth(1).and_then(|t| t.split('"').next());
+            let number = rest
+                .split("tag = \"")
+                .nth(1)
+                .and_then(|t| t.split('"').next());
             let message = rest.starts_with("message");
-            tag = number.and_then(|n| n.parse().ok()).map(|n: u32| (n, rest.contains("repeated"), message));
-        } else if let (Some(rest), Some((number, repeated, message))) = (line.strip_prefix("pub "), tag) {
-            let field = rest.split(':').next().unwrap_or("").trim_start_matches("r#");
+            tag = number
+                .and_then(|n| n.parse().ok())
+                .map(|n: u32| (n, rest.contains("repeated"), message));
+        } else if let (Some(rest), Some((number, repeated, message))) =
+            (line.strip_prefix("pub "), tag)
+        {
+            let field = rest
+                .split(':')
+                .next()
+                .unwrap_or("")
+                .trim_start_matches("r#");
             let json = letters(field);
             // A kind's own parts are never pointers; any other message is one.
             let own = ["metadata", "spec", "status"].contains(&json.as_str());
-            let field = GoField { json, pointer: message && !own, proto: Some((number, repeated)), ..GoField::default() };
+            let field = GoField {
+                json,
+                pointer: message && !own,
+                proto: Some((number, repeated)),
+                ..GoField::default()
+            };
             package.structs.entry(name.clone()).or_default().push(field);
             tag = None;
         }
@@ -30,5 +46,8 @@ pub fn read(text: &str) -> Package {
 
 /// The letters and digits of a name in lower case.
 pub fn letters(name: &str) -> String {
-    name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect()
+    name.chars()
+        .filter(char::is_ascii_alphanumeric)
+        .map(|c| c.to_ascii_lowercase())
+        .collect()
 }

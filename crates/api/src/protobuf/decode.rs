@@ -3,7 +3,10 @@
 //! Go writes every field that is not a pointer, zero or not, and JSON leaves such zeros out unless the
 //! field is required; so zeros are read as Go would print them.
 
-use super::{DEPTH_LIMIT, MAGIC, wire::{Message, Payload}};
+use super::{
+    DEPTH_LIMIT, MAGIC,
+    wire::{Message, Payload},
+};
 use crate::schema::{Field, Form, Schemas, Shape, TypeRef};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Map, Value};
@@ -16,7 +19,13 @@ pub(super) fn message(schemas: &Schemas, of: TypeRef, bytes: &[u8], depth: u32) 
     Some(object)
 }
 
-fn fill(schemas: &Schemas, of: TypeRef, bytes: &[u8], depth: u32, object: &mut Object) -> Option<()> {
+fn fill(
+    schemas: &Schemas,
+    of: TypeRef,
+    bytes: &[u8],
+    depth: u32,
+    object: &mut Object,
+) -> Option<()> {
     if depth > DEPTH_LIMIT {
         return None;
     }
@@ -25,7 +34,11 @@ fn fill(schemas: &Schemas, of: TypeRef, bytes: &[u8], depth: u32, object: &mut O
     while let Some((tag, payload)) = message.next()? {
         if let Some(inline) = kind.inline.iter().find(|inline| inline.tag == tag) {
             fill(schemas, inline.of, payload.bytes()?, depth + 1, object)?;
-        } else if let Some(field) = kind.fields.iter().find(|f| f.proto.is_some_and(|p| p.tag == tag)) {
+        } else if let Some(field) = kind
+            .fields
+            .iter()
+            .find(|f| f.proto.is_some_and(|p| p.tag == tag))
+        {
             add(schemas, field, payload, depth, object)?;
         }
     }
@@ -44,16 +57,30 @@ fn fill(schemas: &Schemas, of: TypeRef, bytes: &[u8], depth: u32, object: &mut O
     Some(())
 }
 
-fn add(schemas: &Schemas, field: &Field, payload: Payload<'_>, depth: u32, object: &mut Object) -> Option<()> {
+fn add(
+    schemas: &Schemas,
+    field: &Field,
+    payload: Payload<'_>,
+    depth: u32,
+    object: &mut Object,
+) -> Option<()> {
     let proto = field.proto?;
     match (&field.shape, proto.form) {
         (Shape::List(item), Form::Plain) => {
-            let list = object.entry(&*field.name).or_insert_with(|| Value::Array(Vec::new())).as_array_mut()?;
+            let list = object
+                .entry(&*field.name)
+                .or_insert_with(|| Value::Array(Vec::new()))
+                .as_array_mut()?;
             match (&**item, payload) {
                 (Shape::Int32 | Shape::Int64, Payload::Bytes(packed)) => {
                     let mut packed = Message(packed);
                     while !packed.0.is_empty() {
-                        list.push(value(schemas, item, Payload::Varint(packed.varint()?), depth)?);
+                        list.push(value(
+                            schemas,
+                            item,
+                            Payload::Varint(packed.varint()?),
+                            depth,
+                        )?);
                     }
                 }
                 _ => list.push(value(schemas, item, payload, depth)?),
@@ -61,7 +88,9 @@ fn add(schemas: &Schemas, field: &Field, payload: Payload<'_>, depth: u32, objec
         }
         (Shape::Map(of), Form::Plain) => {
             let (key, item) = entry(schemas, of, payload.bytes()?, depth)?;
-            let map = object.entry(&*field.name).or_insert_with(|| Value::Object(Object::new()));
+            let map = object
+                .entry(&*field.name)
+                .or_insert_with(|| Value::Object(Object::new()));
             map.as_object_mut()?.insert(key, item);
         }
         (shape, form) => {
@@ -72,7 +101,8 @@ fn add(schemas: &Schemas, field: &Field, payload: Payload<'_>, depth: u32, objec
                     union(schemas, form, of, payload.bytes()?, depth)?
                 }
             };
-            let absent = item.is_null() || (!proto.pointer && !field.required && is_zero(shape, &item));
+            let absent =
+                item.is_null() || (!proto.pointer && !field.required && is_zero(shape, &item));
             if !absent {
                 object.insert(field.name.to_string(), item);
             }
@@ -130,7 +160,9 @@ fn value(schemas: &Schemas, shape: &Shape, payload: Payload<'_>, depth: u32) -> 
         },
         Shape::Time | Shape::MicroTime => moment(shape, payload.bytes()?)?,
         Shape::Duration => return None,
-        Shape::Quantity => first(payload.bytes()?)?.map_or_else(|| Some("0".to_owned()), text).map(Value::from)?,
+        Shape::Quantity => first(payload.bytes()?)?
+            .map_or_else(|| Some("0".to_owned()), text)
+            .map(Value::from)?,
         Shape::IntOrString => int_or_string(payload.bytes()?)?,
         Shape::Object(of) => Value::Object(message(schemas, *of, payload.bytes()?, depth + 1)?),
         // A list or a map inside another is a message with the list as its first field.
@@ -156,7 +188,9 @@ fn first(bytes: &[u8]) -> Option<Option<Payload<'_>>> {
 }
 
 fn wrapped(schemas: &Schemas, shape: &Shape, bytes: &[u8], depth: u32) -> Option<Value> {
-    let Shape::List(item) = shape else { return None };
+    let Shape::List(item) = shape else {
+        return None;
+    };
     let (mut list, mut message) = (Vec::new(), Message(bytes));
     while let Some((tag, payload)) = message.next()? {
         if tag == 1 {
@@ -173,10 +207,20 @@ fn union(schemas: &Schemas, form: Form, of: TypeRef, bytes: &[u8], depth: u32) -
         match (form, tag) {
             (Form::SchemaOrBool(_), 1) => allows = payload.varint()? != 0,
             (Form::SchemaOrBool(_), 2) | (_, 1) => {
-                schema = Some(Value::Object(message(schemas, of, payload.bytes()?, depth + 1)?));
+                schema = Some(Value::Object(message(
+                    schemas,
+                    of,
+                    payload.bytes()?,
+                    depth + 1,
+                )?));
             }
             (Form::SchemaOrArray(_), 2) => {
-                list.push(Value::Object(message(schemas, of, payload.bytes()?, depth + 1)?));
+                list.push(Value::Object(message(
+                    schemas,
+                    of,
+                    payload.bytes()?,
+                    depth + 1,
+                )?));
             }
             (Form::SchemaOrStrings(_), 2) => list.push(text(payload)?.into()),
             _ => {}
@@ -205,7 +249,11 @@ fn moment(shape: &Shape, bytes: &[u8]) -> Option<Value> {
     if bytes.is_empty() {
         return Some(Value::Null);
     }
-    let format = if *shape == Shape::Time { "%Y-%m-%dT%H:%M:%SZ" } else { "%Y-%m-%dT%H:%M:%S%.6fZ" };
+    let format = if *shape == Shape::Time {
+        "%Y-%m-%dT%H:%M:%SZ"
+    } else {
+        "%Y-%m-%dT%H:%M:%S%.6fZ"
+    };
     let nanos = if *shape == Shape::Time { 0 } else { nanos };
     let at = jiff::Timestamp::new(seconds, nanos).ok()?;
     Some(at.strftime(format).to_string().into())
@@ -227,7 +275,9 @@ fn int_or_string(bytes: &[u8]) -> Option<Value> {
 
 /// Raw JSON, or an enveloped message of its own (clients nest those in lists).
 fn raw(bytes: &[u8], depth: u32) -> Option<Value> {
-    let Some(payload) = first(bytes)? else { return Some(Value::Null) };
+    let Some(payload) = first(bytes)? else {
+        return Some(Value::Null);
+    };
     let bytes = payload.bytes()?;
     if bytes.is_empty() {
         return Some(Value::Null);

@@ -1,7 +1,10 @@
 //! JSON to protobuf, byte for byte as Go writes it: fields by number, maps by key, and every field that is
 //! not a pointer even when it is zero.
 
-use super::{DEPTH_LIMIT, ProtobufError, wire::{put_bytes, put_double, put_varint}};
+use super::{
+    DEPTH_LIMIT, ProtobufError,
+    wire::{put_bytes, put_double, put_varint},
+};
 use crate::schema::{Field, Form, Schemas, Shape, TypeRef};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Map, Value};
@@ -22,7 +25,10 @@ fn wrong(of: &str, value: &Value) -> ProtobufError {
         Value::Array(_) => "a list",
         Value::Object(_) => "an object",
     };
-    ProtobufError::Json { of: of.to_owned(), why: format!("unexpected {found}") }
+    ProtobufError::Json {
+        of: of.to_owned(),
+        why: format!("unexpected {found}"),
+    }
 }
 
 pub(super) fn message(
@@ -34,11 +40,21 @@ pub(super) fn message(
 ) -> Result<(), ProtobufError> {
     let kind = schemas.get(of);
     if depth > DEPTH_LIMIT {
-        return Err(ProtobufError::Json { of: kind.name.to_string(), why: "nested too deeply".into() });
+        return Err(ProtobufError::Json {
+            of: kind.name.to_string(),
+            why: "nested too deeply".into(),
+        });
     }
-    let mut parts: Vec<(u32, Part<'_>)> =
-        kind.fields.iter().filter_map(|field| Some((field.proto?.tag, Part::Field(field)))).collect();
-    parts.extend(kind.inline.iter().map(|inline| (inline.tag, Part::Inline(inline.of))));
+    let mut parts: Vec<(u32, Part<'_>)> = kind
+        .fields
+        .iter()
+        .filter_map(|field| Some((field.proto?.tag, Part::Field(field))))
+        .collect();
+    parts.extend(
+        kind.inline
+            .iter()
+            .map(|inline| (inline.tag, Part::Inline(inline.of))),
+    );
     parts.sort_by_key(|(tag, _)| *tag);
     for (tag, part) in parts {
         match part {
@@ -67,14 +83,22 @@ fn put_field(
     out: &mut Vec<u8>,
     depth: u32,
 ) -> Result<(), ProtobufError> {
-    match (&field.shape, field.proto.map(|p| p.form).unwrap_or_default()) {
+    match (
+        &field.shape,
+        field.proto.map(|p| p.form).unwrap_or_default(),
+    ) {
         (Shape::List(item), Form::Plain) => {
-            for each in present.as_array().ok_or_else(|| wrong(&field.name, present))? {
+            for each in present
+                .as_array()
+                .ok_or_else(|| wrong(&field.name, present))?
+            {
                 put(schemas, item, &field.name, tag, each, out, depth)?;
             }
         }
         (Shape::Map(of), Form::Plain) => {
-            let map = present.as_object().ok_or_else(|| wrong(&field.name, present))?;
+            let map = present
+                .as_object()
+                .ok_or_else(|| wrong(&field.name, present))?;
             let mut keys: Vec<&String> = map.keys().collect();
             keys.sort();
             for key in keys {
@@ -84,7 +108,9 @@ fn put_field(
                 put_bytes(out, tag, &entry);
             }
         }
-        (shape, Form::Plain | Form::Wrapped) => put(schemas, shape, &field.name, tag, present, out, depth)?,
+        (shape, Form::Plain | Form::Wrapped) => {
+            put(schemas, shape, &field.name, tag, present, out, depth)?
+        }
         (_, form) => {
             let mut inner = Vec::new();
             union(schemas, form, present, &mut inner, depth)?;
@@ -94,7 +120,13 @@ fn put_field(
     Ok(())
 }
 
-fn put_zero(schemas: &Schemas, field: &Field, tag: u32, out: &mut Vec<u8>, depth: u32) -> Result<(), ProtobufError> {
+fn put_zero(
+    schemas: &Schemas,
+    field: &Field,
+    tag: u32,
+    out: &mut Vec<u8>,
+    depth: u32,
+) -> Result<(), ProtobufError> {
     if field.proto.is_none_or(|proto| proto.pointer) {
         return Ok(());
     }
@@ -103,8 +135,24 @@ fn put_zero(schemas: &Schemas, field: &Field, tag: u32, out: &mut Vec<u8>, depth
         Shape::Boolean | Shape::Int32 | Shape::Int64 => put_varint(out, tag, 0),
         Shape::Double => put_double(out, tag, 0.0),
         Shape::Time | Shape::MicroTime | Shape::Any | Shape::Duration => put_bytes(out, tag, b""),
-        Shape::Quantity => put(schemas, &Shape::Quantity, "", tag, &Value::from("0"), out, depth)?,
-        Shape::IntOrString => put(schemas, &Shape::IntOrString, "", tag, &Value::from(0), out, depth)?,
+        Shape::Quantity => put(
+            schemas,
+            &Shape::Quantity,
+            "",
+            tag,
+            &Value::from("0"),
+            out,
+            depth,
+        )?,
+        Shape::IntOrString => put(
+            schemas,
+            &Shape::IntOrString,
+            "",
+            tag,
+            &Value::from(0),
+            out,
+            depth,
+        )?,
         Shape::Object(of) => {
             let mut inner = Vec::new();
             message(schemas, *of, &Object::new(), &mut inner, depth + 1)?;
@@ -134,7 +182,10 @@ fn put(
         }
         Shape::Boolean => put_varint(out, tag, u64::from(value.as_bool().ok_or_else(bad)?)),
         Shape::Int32 => {
-            let number = value.as_i64().and_then(|n| i32::try_from(n).ok()).ok_or_else(bad)?;
+            let number = value
+                .as_i64()
+                .and_then(|n| i32::try_from(n).ok())
+                .ok_or_else(bad)?;
             put_varint(out, tag, i64::from(number) as u64);
         }
         Shape::Int64 => put_varint(out, tag, value.as_i64().ok_or_else(bad)? as u64),
@@ -145,9 +196,20 @@ fn put(
             let at: jiff::Timestamp = text.parse().map_err(|_| bad())?;
             // Go counts nanoseconds forward from the second, also before 1970.
             let nanos = at.as_nanosecond();
-            let (seconds, micros) = (nanos.div_euclid(1_000_000_000), nanos.rem_euclid(1_000_000_000) / 1000);
+            let (seconds, micros) = (
+                nanos.div_euclid(1_000_000_000),
+                nanos.rem_euclid(1_000_000_000) / 1000,
+            );
             put_varint(&mut inner, 1, seconds as i64 as u64);
-            put_varint(&mut inner, 2, if *shape == Shape::Time { 0 } else { micros as u64 * 1000 });
+            put_varint(
+                &mut inner,
+                2,
+                if *shape == Shape::Time {
+                    0
+                } else {
+                    micros as u64 * 1000
+                },
+            );
             put_bytes(out, tag, &inner);
         }
         Shape::Duration => return Err(bad()),
@@ -170,7 +232,11 @@ fn put(
         }
         Shape::Object(of) => {
             let empty = Object::new();
-            let object = if value.is_null() { &empty } else { value.as_object().ok_or_else(bad)? };
+            let object = if value.is_null() {
+                &empty
+            } else {
+                value.as_object().ok_or_else(bad)?
+            };
             message(schemas, *of, object, &mut inner, depth + 1)?;
             put_bytes(out, tag, &inner);
         }
@@ -189,8 +255,18 @@ fn put(
     Ok(())
 }
 
-fn union(schemas: &Schemas, form: Form, value: &Value, out: &mut Vec<u8>, depth: u32) -> Result<(), ProtobufError> {
-    let schema_tag = if matches!(form, Form::SchemaOrBool(_)) { 2 } else { 1 };
+fn union(
+    schemas: &Schemas,
+    form: Form,
+    value: &Value,
+    out: &mut Vec<u8>,
+    depth: u32,
+) -> Result<(), ProtobufError> {
+    let schema_tag = if matches!(form, Form::SchemaOrBool(_)) {
+        2
+    } else {
+        1
+    };
     match (form, value) {
         (Form::SchemaOrBool(_), Value::Bool(allows)) => put_varint(out, 1, u64::from(*allows)),
         (Form::SchemaOrArray(of), Value::Array(list)) => {
@@ -203,11 +279,22 @@ fn union(schemas: &Schemas, form: Form, value: &Value, out: &mut Vec<u8>, depth:
                 put(schemas, &Shape::String, "dependencies", 2, each, out, depth)?;
             }
         }
-        (Form::SchemaOrBool(of) | Form::SchemaOrArray(of) | Form::SchemaOrStrings(of), Value::Object(_)) => {
+        (
+            Form::SchemaOrBool(of) | Form::SchemaOrArray(of) | Form::SchemaOrStrings(of),
+            Value::Object(_),
+        ) => {
             if schema_tag == 2 {
                 put_varint(out, 1, 1);
             }
-            put(schemas, &Shape::Object(of), "schema", schema_tag, value, out, depth)?;
+            put(
+                schemas,
+                &Shape::Object(of),
+                "schema",
+                schema_tag,
+                value,
+                out,
+                depth,
+            )?;
         }
         _ => return Err(wrong("a schema", value)),
     }

@@ -7,14 +7,27 @@ use serde_json::Value;
 /// Published serialization test data, when it is there: one `.json` and one `.pb` for each kind.
 fn pairs() -> Vec<(String, Vec<u8>, Vec<u8>)> {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/golden/api");
-    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
-    let mut paths: Vec<_> = entries.map(|entry| entry.expect("an entry").path()).collect();
+    let Ok(entries) = std::fs::read_dir(folder) else {
+        return Vec::new();
+    };
+    let mut paths: Vec<_> = entries
+        .map(|entry| entry.expect("an entry").path())
+        .collect();
     paths.sort();
     paths.retain(|path| path.extension().is_some_and(|e| e == "json"));
     let read = |path: &std::path::Path| std::fs::read(path).expect("readable");
     paths
         .iter()
-        .map(|path| (path.file_stem().expect("a name").to_string_lossy().into_owned(), read(path), read(&path.with_extension("pb"))))
+        .map(|path| {
+            (
+                path.file_stem()
+                    .expect("a name")
+                    .to_string_lossy()
+                    .into_owned(),
+                read(path),
+                read(&path.with_extension("pb")),
+            )
+        })
         .collect()
 }
 
@@ -35,9 +48,10 @@ fn difference(path: &str, found: &Value, expected: &Value) -> Option<String> {
             let (a, b) = (a.get(key).unwrap_or(&empty), b.get(key).unwrap_or(&empty));
             difference(&format!("{path}.{key}"), a, b)
         }),
-        (Value::Array(a), Value::Array(b)) if a.len() == b.len() => {
-            a.iter().zip(b).find_map(|(a, b)| difference(&format!("{path}[]"), a, b))
-        }
+        (Value::Array(a), Value::Array(b)) if a.len() == b.len() => a
+            .iter()
+            .zip(b)
+            .find_map(|(a, b)| difference(&format!("{path}[]"), a, b)),
         _ if found == expected => None,
         _ => Some(format!("{path}: {found} but expected {expected}")),
     }
@@ -61,8 +75,12 @@ fn published_pairs_transcode_both_ways() {
         match encode_as(&json, schema::builtin(), of) {
             Ok(bytes) if bytes == pb => same += 1,
             Ok(bytes) => {
-                let again = decode_as(&bytes, schema::builtin(), of).map(|d| d.json).unwrap_or_default();
-                let first = decode_as(&pb, schema::builtin(), of).map(|d| d.json).unwrap_or_default();
+                let again = decode_as(&bytes, schema::builtin(), of)
+                    .map(|d| d.json)
+                    .unwrap_or_default();
+                let first = decode_as(&pb, schema::builtin(), of)
+                    .map(|d| d.json)
+                    .unwrap_or_default();
                 match again == first {
                     true => eprintln!("{name}: other bytes, same meaning"),
                     false => failed.push(format!("{name}: encodes to other bytes")),
@@ -71,8 +89,16 @@ fn published_pairs_transcode_both_ways() {
             Err(error) => failed.push(format!("{name}: {error}")),
         }
     }
-    eprintln!("{same} byte for byte, {} without a type: {skipped:?}", skipped.len());
-    assert!(failed.is_empty(), "{} failed\n{}", failed.len(), failed.join("\n"));
+    eprintln!(
+        "{same} byte for byte, {} without a type: {skipped:?}",
+        skipped.len()
+    );
+    assert!(
+        failed.is_empty(),
+        "{} failed\n{}",
+        failed.len(),
+        failed.join("\n")
+    );
 }
 
 proptest! {

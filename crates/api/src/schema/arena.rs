@@ -61,7 +61,12 @@ impl Schemas {
 
     /// Says which type describes a kind.
     pub fn set_kind(&mut self, group: &str, version: &str, kind: &str, of: TypeRef) {
-        let entry = Kind { group: group.into(), version: version.into(), kind: kind.into(), of };
+        let entry = Kind {
+            group: group.into(),
+            version: version.into(),
+            kind: kind.into(),
+            of,
+        };
         match self.kinds.binary_search_by(|k| k.key().cmp(&entry.key())) {
             Ok(at) => self.kinds[at] = entry,
             Err(at) => self.kinds.insert(at, entry),
@@ -74,13 +79,18 @@ impl Schemas {
         if let Some(known) = self.named(&source.name) {
             return known;
         }
-        let at = self.push(Type { name: source.name.clone(), ..Type::default() });
+        let at = self.push(Type {
+            name: source.name.clone(),
+            ..Type::default()
+        });
         let mut copy = source.clone();
         for field in &mut copy.fields {
             self.import_shape(from, &mut field.shape);
             if let Some(proto) = &mut field.proto {
                 match &mut proto.form {
-                    Form::SchemaOrArray(of) | Form::SchemaOrBool(of) | Form::SchemaOrStrings(of) => {
+                    Form::SchemaOrArray(of)
+                    | Form::SchemaOrBool(of)
+                    | Form::SchemaOrStrings(of) => {
                         *of = self.import(from, *of);
                     }
                     Form::Plain | Form::Wrapped => {}
@@ -105,7 +115,10 @@ impl Schemas {
     /// The type of a kind. The group of core kinds is the empty string.
     #[must_use]
     pub fn kind(&self, group: &str, version: &str, kind: &str) -> Option<TypeRef> {
-        let at = self.kinds.binary_search_by(|k| k.key().cmp(&(group, version, kind))).ok()?;
+        let at = self
+            .kinds
+            .binary_search_by(|k| k.key().cmp(&(group, version, kind)))
+            .ok()?;
         self.kinds.get(at).map(|k| k.of)
     }
 

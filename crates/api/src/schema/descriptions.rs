@@ -32,13 +32,16 @@ impl Descriptions {
         let start = text.as_ptr() as usize;
         for record in text.split('\u{1e}') {
             let mut parts = record.splitn(3, '\u{1f}');
-            let (Some(of), Some(field), Some(words)) = (parts.next(), parts.next(), parts.next()) else {
+            let (Some(of), Some(field), Some(words)) = (parts.next(), parts.next(), parts.next())
+            else {
                 continue;
             };
             let key = (descriptions.number(of), descriptions.number(field));
             // Offsets fit: the text is smaller than LIMIT.
             let from = (words.as_ptr() as usize - start) as u32;
-            descriptions.at.insert(key, (from, from + words.len() as u32));
+            descriptions
+                .at
+                .insert(key, (from, from + words.len() as u32));
         }
         descriptions.text = text;
         descriptions

@@ -22,7 +22,9 @@ impl Type {
     /// The field of that JSON name. Case matters, as it does for Kubernetes.
     #[must_use]
     pub fn field(&self, name: &str) -> Option<&Field> {
-        let at = self.fields.binary_search_by(|field| (*field.name).cmp(name));
+        let at = self
+            .fields
+            .binary_search_by(|field| (*field.name).cmp(name));
         self.fields.get(at.ok()?)
     }
 

@@ -4,7 +4,8 @@
 //! numbers are variable-length; order is the arena's.
 
 use crate::schema::{
-    Field, Form, Inline, ListKind, PatchStrategy, ProtoField, Schemas, Shape, Structure, Type, TypeRef,
+    Field, Form, Inline, ListKind, PatchStrategy, ProtoField, Schemas, Shape, Structure, Type,
+    TypeRef,
 };
 use std::{collections::HashMap, sync::Arc};
 
@@ -54,7 +55,10 @@ pub fn encode(schemas: &Schemas) -> Vec<u8> {
 /// When it cannot be decompressed or is damaged.
 pub fn decode(compressed: &[u8]) -> Result<Schemas, TableError> {
     let bytes = zstd::bulk::decompress(compressed, LIMIT).map_err(TableError::Decompress)?;
-    let mut reader = Reader { rest: &bytes, strings: Vec::new() };
+    let mut reader = Reader {
+        rest: &bytes,
+        strings: Vec::new(),
+    };
     reader.arena().ok_or(TableError::Damaged)
 }
 
@@ -109,7 +113,12 @@ impl Writer {
             field.default.is_some(),
             field.proto.is_some(),
         ];
-        self.number(flags.iter().rev().fold(0, |sum, flag| sum << 1 | u64::from(*flag)));
+        self.number(
+            flags
+                .iter()
+                .rev()
+                .fold(0, |sum, flag| sum << 1 | u64::from(*flag)),
+        );
         self.write_shape(&field.shape);
         match &field.list {
             ListKind::Atomic => self.number(0),
@@ -235,12 +244,25 @@ impl Reader<'_> {
     fn read_type(&mut self) -> Option<Type> {
         let name = self.text()?;
         let flags = self.number()?;
-        let fields = (0..self.small()?).map(|_| self.read_field()).collect::<Option<_>>()?;
+        let fields = (0..self.small()?)
+            .map(|_| self.read_field())
+            .collect::<Option<_>>()?;
         let inline = (0..self.small()?)
-            .map(|_| Some(Inline { tag: self.small()?, of: self.type_ref()? }))
+            .map(|_| {
+                Some(Inline {
+                    tag: self.small()?,
+                    of: self.type_ref()?,
+                })
+            })
             .collect::<Option<_>>()?;
         let structure = structure(flags & 2 != 0);
-        Some(Type { name, fields, structure, open: flags & 1 != 0, inline })
+        Some(Type {
+            name,
+            fields,
+            structure,
+            open: flags & 1 != 0,
+            inline,
+        })
     }
 
     fn read_field(&mut self) -> Option<Field> {
@@ -251,21 +273,32 @@ impl Reader<'_> {
         let list = match self.small()? {
             0 => ListKind::Atomic,
             1 => ListKind::Set,
-            more => ListKind::Map { keys: (1..more).map(|_| self.text()).collect::<Option<_>>()? },
+            more => ListKind::Map {
+                keys: (1..more).map(|_| self.text()).collect::<Option<_>>()?,
+            },
         };
         let merge_key = if flag(3) { Some(self.text()?) } else { None };
         let default = match flag(6) {
             true => Some(Box::new(serde_json::from_str(&self.text()?).ok()?)),
             false => None,
         };
-        let proto = if flag(7) { Some(self.read_proto()?) } else { None };
+        let proto = if flag(7) {
+            Some(self.read_proto()?)
+        } else {
+            None
+        };
         Some(Field {
             name,
             required: flag(0),
             shape,
             list,
             structure: structure(flag(1)),
-            patch: PatchStrategy { merge: flag(2), merge_key, retain_keys: flag(4), replace: flag(5) },
+            patch: PatchStrategy {
+                merge: flag(2),
+                merge_key,
+                retain_keys: flag(4),
+                replace: flag(5),
+            },
             default,
             proto,
         })
@@ -281,7 +314,11 @@ impl Reader<'_> {
             4 => Form::SchemaOrStrings(self.type_ref()?),
             _ => return None,
         };
-        Some(ProtoField { tag: tag >> 1, pointer: tag & 1 != 0, form })
+        Some(ProtoField {
+            tag: tag >> 1,
+            pointer: tag & 1 != 0,
+            form,
+        })
     }
 
     fn read_shape(&mut self) -> Option<Shape> {
@@ -295,11 +332,17 @@ impl Reader<'_> {
 }
 
 fn structure(atomic: bool) -> Structure {
-    if atomic { Structure::Atomic } else { Structure::Granular }
+    if atomic {
+        Structure::Atomic
+    } else {
+        Structure::Granular
+    }
 }
 
 /// FNV-1a: tells whether a table is the one that its sources say. Not a defence against anybody.
 #[must_use]
 pub fn checksum(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |sum, byte| (sum ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |sum, byte| {
+        (sum ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+    })
 }

@@ -16,7 +16,10 @@ fn the_table_round_trips() {
 #[test]
 fn the_table_is_the_one_its_sources_made() {
     let expected = format!("table {} {:016x}", raw().len(), table::checksum(&raw()));
-    assert!(include_str!("sources.txt").contains(&expected), "run tools/schema: {expected}");
+    assert!(
+        include_str!("sources.txt").contains(&expected),
+        "run tools/schema: {expected}"
+    );
 }
 
 #[test]
@@ -34,7 +37,10 @@ fn every_kind_of_the_closed_list_has_a_type() {
         ("scheduling.k8s.io", "v1", "PriorityClass"),
         ("meta.k8s.io", "v1", "PartialObjectMetadataList"),
     ] {
-        assert!(builtin().kind(group, version, kind).is_some(), "{group}/{version} {kind}");
+        assert!(
+            builtin().kind(group, version, kind).is_some(),
+            "{group}/{version} {kind}"
+        );
     }
 }
 
@@ -43,11 +49,18 @@ fn merge_rules_are_upstreams() {
     let schemas = builtin();
     let pod_spec = schemas.get(schemas.named("io.k8s.api.core.v1.PodSpec").expect("known"));
     let containers = pod_spec.field("containers").expect("known");
-    assert_eq!(containers.list, ListKind::Map { keys: vec!["name".into()] });
+    assert_eq!(
+        containers.list,
+        ListKind::Map {
+            keys: vec!["name".into()]
+        }
+    );
     assert_eq!(containers.patch.merge_key.as_deref(), Some("name"));
     assert!(containers.required && containers.patch.merge);
     assert!(pod_spec.field("volumes").expect("known").patch.retain_keys);
-    let selector = schemas.named("io.k8s.apimachinery.pkg.apis.meta.v1.LabelSelector").expect("known");
+    let selector = schemas
+        .named("io.k8s.apimachinery.pkg.apis.meta.v1.LabelSelector")
+        .expect("known");
     assert_eq!(schemas.get(selector).structure, Structure::Atomic);
     let probe = schemas.get(schemas.named("io.k8s.api.core.v1.Probe").expect("known"));
     assert!(probe.field("httpGet").is_some_and(|f| f.proto.is_none()) && probe.inline.len() == 1);
@@ -58,13 +71,27 @@ fn a_type_copied_to_another_arena_keeps_its_parts() {
     let mut mine = Schemas::new();
     let pod = builtin().kind("", "v1", "Pod").expect("known");
     let copy = mine.import(builtin(), pod);
-    let spec = mine.get(copy).field("spec").expect("known").shape.object().expect("an object");
+    let spec = mine
+        .get(copy)
+        .field("spec")
+        .expect("known")
+        .shape
+        .object()
+        .expect("an object");
     assert_eq!(&*mine.get(spec).name, "io.k8s.api.core.v1.PodSpec");
 }
 
 #[test]
 fn descriptions_are_there() {
     let words = descriptions::load();
-    assert!(words.of_type("io.k8s.api.core.v1.Pod").is_some_and(|w| w.starts_with("Pod is a collection")));
-    assert!(words.of_field("io.k8s.api.core.v1.PodSpec", "nodeName").is_some());
+    assert!(
+        words
+            .of_type("io.k8s.api.core.v1.Pod")
+            .is_some_and(|w| w.starts_with("Pod is a collection"))
+    );
+    assert!(
+        words
+            .of_field("io.k8s.api.core.v1.PodSpec", "nodeName")
+            .is_some()
+    );
 }
