@@ -27,6 +27,8 @@ enum Mode {
     Store(modes::store::Arguments),
     /// Requests to a running server
     Api(modes::api::Arguments),
+    /// Everything: `store`, then `start` with `api` on the server it starts (needs root)
+    All(modes::start::Arguments),
     /// Starts a server on a fresh directory and measures it from there (needs root)
     Start(modes::start::Arguments),
 }
@@ -39,9 +41,21 @@ fn main() -> Result<()> {
     let runtime = tokio::runtime::Runtime::new()?;
     runtime.block_on(async {
         match arguments.mode {
+            Mode::All(arguments) => modes::all::run(arguments).await,
             Mode::Store(arguments) => modes::store::run(arguments).await,
             Mode::Api(arguments) => modes::api::run(arguments).await,
             Mode::Start(arguments) => modes::start::run(arguments).await,
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn arguments_are_sound() {
+        Arguments::command().debug_assert();
+    }
 }

@@ -19,6 +19,9 @@ use std::{
 
 /// Bytes of payload that make a ConfigMap about 1 KB on the wire.
 const PAYLOAD: usize = 850;
+const SECONDS: u64 = 3;
+const LIST: u64 = 5_000;
+const EVENTS: u32 = 500;
 const CONNECTIONS: [usize; 3] = [1, 16, 64];
 /// How long an event may take.
 const EVENT_LIMIT: Duration = Duration::from_secs(10);
@@ -33,14 +36,27 @@ pub(crate) struct Arguments {
     #[arg(long)]
     pid: Option<u32>,
     /// Seconds per figure
-    #[arg(long, default_value_t = 3)]
+    #[arg(long, default_value_t = SECONDS)]
     seconds: u64,
     /// Objects in the list
-    #[arg(long, default_value_t = 5_000)]
+    #[arg(long, default_value_t = LIST)]
     list: u64,
     /// Writes whose way to a watcher is measured
-    #[arg(long, default_value_t = 500)]
+    #[arg(long, default_value_t = EVENTS)]
     events: u32,
+}
+
+impl Arguments {
+    /// The defaults, for this server.
+    pub(crate) fn for_server(kubeconfig: PathBuf, pid: u32) -> Self {
+        Self {
+            kubeconfig,
+            pid: Some(pid),
+            seconds: SECONDS,
+            list: LIST,
+            events: EVENTS,
+        }
+    }
 }
 
 struct Run {

@@ -1,5 +1,6 @@
 //! A server on a fresh directory: how soon it answers, what it uses at rest, how soon pods run.
 
+use super::api;
 use crate::{figure::Figure, http::Connection, kubeconfig::Target, load::Latencies, process};
 use anyhow::{Context, Result, bail};
 use bytes::Bytes;
@@ -30,10 +31,10 @@ const SETTLE: Duration = Duration::from_secs(5);
 pub(crate) struct Arguments {
     /// The program to measure
     #[arg(long)]
-    binary: PathBuf,
+    sampan: PathBuf,
     /// Directory under which the server keeps its data
     #[arg(long, default_value = ".")]
-    dir: PathBuf,
+    pub(super) dir: PathBuf,
     /// Port of its API
     #[arg(long, default_value_t = 6443)]
     port: u16,
@@ -49,6 +50,9 @@ pub(crate) struct Arguments {
     /// Pods whose start is measured
     #[arg(long, default_value_t = 50)]
     pods: usize,
+    /// Measures the requests of `bench api` too
+    #[arg(long)]
+    pub(super) api: bool,
 }
 
 struct Server {
@@ -59,8 +63,8 @@ struct Server {
 
 /// Prints the figures, then stops the server and has it remove what it made.
 pub(crate) async fn run(arguments: Arguments) -> Result<()> {
-    let size = std::fs::metadata(&arguments.binary)
-        .with_context(|| format!("cannot read {}", arguments.binary.display()))?
+    let size = std::fs::metadata(&arguments.sampan)
+        .with_context(|| format!("cannot read {}", arguments.sampan.display()))?
         .len();
     Figure::new("binary_size", size as f64 / 1e6, "MB").print();
     let directory = tempfile::tempdir_in(&arguments.dir)?;
@@ -73,7 +77,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
             eprintln!("server: {line}");
         }
     }
-    let removed = Command::new(&arguments.binary)
+    let removed = Command::new(&arguments.sampan)
         .arg("uninstall")
         .arg("--data-dir")
         .arg(directory.path().join("data"))
@@ -121,13 +125,17 @@ async fn measure(arguments: &Arguments, directory: &Path) -> Result<()> {
     tokio::try_join!(node_ready, pod_running)?;
     idle(server.pid, arguments.idle_seconds).await?;
     pod_starts(&server.target, arguments).await?;
+    if arguments.api {
+        let kubeconfig = directory.join("kubeconfig");
+        api::run(api::Arguments::for_server(kubeconfig, server.pid)).await?;
+    }
     stop(&mut server).await
 }
 
 async fn start_server(arguments: &Arguments, directory: &Path) -> Result<Server> {
     let kubeconfig = directory.join("kubeconfig");
     let log = File::create(directory.join("server.log"))?;
-    let mut child = Command::new(&arguments.binary)
+    let mut child = Command::new(&arguments.sampan)
         .arg("server")
         .arg("--data-dir")
         .arg(directory.join("data"))
@@ -138,7 +146,7 @@ async fn start_server(arguments: &Arguments, directory: &Path) -> Result<Server>
         .stderr(log)
         .kill_on_drop(true)
         .spawn()
-        .with_context(|| format!("cannot run {}", arguments.binary.display()))?;
+        .with_context(|| format!("cannot run {}", arguments.sampan.display()))?;
     let pid = child.id().context("the server has ended")?;
     let mut ready = None;
     wait("the API to be ready", async || {

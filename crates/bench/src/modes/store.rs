@@ -24,6 +24,9 @@ use tokio::{
     process::{Child, Command},
 };
 
+const SECONDS: u64 = 3;
+const VALUE_BYTES: usize = 1024;
+const WRITERS: [usize; 3] = [1, 16, 64];
 const ETCD: &str = "127.0.0.1:23790";
 const ETCD_PEER: &str = "http://127.0.0.1:23800";
 const HOW: &str = "its gRPC Put on one HTTP/2 connection per writer; ours is called in process";
@@ -37,14 +40,26 @@ pub(crate) struct Arguments {
     #[arg(long, default_value = ".")]
     dir: PathBuf,
     /// Seconds per figure
-    #[arg(long, default_value_t = 3)]
+    #[arg(long, default_value_t = SECONDS)]
     seconds: u64,
     /// Bytes per value
-    #[arg(long, default_value_t = 1024)]
+    #[arg(long, default_value_t = VALUE_BYTES)]
     value_bytes: usize,
     /// Numbers of concurrent writers
-    #[arg(long, value_delimiter = ',', default_value = "1,16,64")]
+    #[arg(long, value_delimiter = ',', default_values_t = WRITERS)]
     writers: Vec<usize>,
+}
+
+impl Arguments {
+    /// The defaults, on the disk of this directory.
+    pub(crate) fn in_directory(dir: &Path) -> Self {
+        Self {
+            dir: dir.to_owned(),
+            seconds: SECONDS,
+            value_bytes: VALUE_BYTES,
+            writers: WRITERS.into(),
+        }
+    }
 }
 
 /// Prints the figures.
