@@ -4,6 +4,9 @@
 
 mod diff;
 mod encode;
+mod expression;
+mod frame;
+mod matching;
 mod render;
 mod rule;
 #[cfg(test)]

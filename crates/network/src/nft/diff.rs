@@ -4,8 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::frame;
 use super::render::{self, Fragments};
-use super::rule::{Chain, ElementKey, Family, Fragment, Hook, Rule, SetKind, Verdict};
+use super::rule::{Chain, ElementKey, Family, Fragment, Hook, Rule, SetKind, Value};
 use crate::{ClusterRanges, Ruleset};
 
 /// One operation on a family's table, in an order the kernel accepts.
@@ -18,7 +19,7 @@ pub(crate) enum Op {
     FlushChain(String),
     AddRule(String, Rule),
     DeleteElements(&'static str, Vec<Vec<u8>>),
-    AddElements(&'static str, Vec<(Vec<u8>, Option<Verdict>)>),
+    AddElements(&'static str, Vec<(Vec<u8>, Value)>),
     DeleteChain(String),
     DeleteSet(String),
 }
@@ -26,7 +27,7 @@ pub(crate) enum Op {
 /// Who wants which element. Two services may claim the same address and port; the kernel's map has one value for
 /// it, so the first owner by name has it until it lets go.
 #[derive(Debug, Default)]
-pub(crate) struct Claims(BTreeMap<(Family, ElementKey), BTreeMap<Arc<str>, Option<Verdict>>>);
+pub(crate) struct Claims(BTreeMap<(Family, ElementKey), BTreeMap<Arc<str>, Value>>);
 
 /// One owner's part before and after.
 struct Change {
@@ -51,7 +52,7 @@ pub(crate) fn replace(claims: &mut Claims, ruleset: &Ruleset) -> Vec<(Family, Op
         ranges: ruleset.ranges.clone(),
         ..Ruleset::default()
     };
-    let mut changes = vec![frame(&ruleset.ranges)];
+    let mut changes = vec![frame_change(&ruleset.ranges)];
     changes.extend(changes_between(&nothing, ruleset));
     ops.extend(operations(claims, &changes));
     ops
@@ -76,10 +77,10 @@ pub(crate) fn families(ranges: &ClusterRanges) -> Vec<Family> {
     Family::ALL.into_iter().filter(used).collect()
 }
 
-fn frame(ranges: &ClusterRanges) -> Change {
+fn frame_change(ranges: &ClusterRanges) -> Change {
     let new = families(ranges)
         .into_iter()
-        .map(|family| (family, render::frame(family, ranges)))
+        .map(|family| (family, frame::frame(family, ranges)))
         .collect();
     Change {
         owner: "frame".into(),
@@ -196,7 +197,7 @@ fn operations(claims: &mut Claims, changes: &[Change]) -> Vec<(Family, Op)> {
         emptied,
         deleted,
     } = phases;
-    [sets, chains, rules, elements, emptied, deleted].concat()
+    [sets, chains, elements, rules, emptied, deleted].concat()
 }
 
 impl Phases {
@@ -243,16 +244,11 @@ impl Phases {
 }
 
 impl Claims {
-    fn winner(&self, place: &(Family, ElementKey)) -> Option<Option<Verdict>> {
+    fn winner(&self, place: &(Family, ElementKey)) -> Option<Value> {
         self.0.get(place)?.values().next().cloned()
     }
 
-    fn set(
-        &mut self,
-        place: &(Family, ElementKey),
-        owner: &Arc<str>,
-        value: Option<&Option<Verdict>>,
-    ) {
+    fn set(&mut self, place: &(Family, ElementKey), owner: &Arc<str>, value: Option<&Value>) {
         match value {
             Some(value) => {
                 self.0
@@ -275,11 +271,10 @@ impl Claims {
 /// Deletions before additions, because a value is changed by deleting and adding; one operation a set.
 fn element_operations(
     claims: &Claims,
-    touched: BTreeMap<(Family, ElementKey), Option<Option<Verdict>>>,
+    touched: BTreeMap<(Family, ElementKey), Option<Value>>,
 ) -> Vec<(Family, Op)> {
     let mut deletions: BTreeMap<(Family, &'static str), Vec<Vec<u8>>> = BTreeMap::new();
-    let mut additions: BTreeMap<(Family, &'static str), Vec<(Vec<u8>, Option<Verdict>)>> =
-        BTreeMap::new();
+    let mut additions: BTreeMap<(Family, &'static str), Vec<(Vec<u8>, Value)>> = BTreeMap::new();
     for (place, before) in touched {
         let after = claims.winner(&place);
         if before == after {

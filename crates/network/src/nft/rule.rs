@@ -144,6 +144,7 @@ pub(crate) enum Datatype {
     AddressProtocolPort,
     ProtocolPort,
     AddressPort,
+    Index,
     Verdict,
 }
 
@@ -182,13 +183,23 @@ pub(crate) struct ElementKey {
     pub(crate) key: Vec<u8>,
 }
 
+/// What an element holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Value {
+    /// Nothing: it is in the set.
+    Member,
+    Verdict(Verdict),
+    /// Address and port.
+    Endpoint(Vec<u8>),
+}
+
 /// Everything one owner (a service port, a pod's host ports, the table's frame) puts into one family's table.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Fragment {
     pub(crate) sets: BTreeMap<String, SetKind>,
     pub(crate) chains: BTreeMap<String, Chain>,
-    /// Elements of the frame's sets; a set's element has no value.
-    pub(crate) elements: BTreeMap<ElementKey, Option<Verdict>>,
+    /// Elements of the frame's sets.
+    pub(crate) elements: BTreeMap<ElementKey, Value>,
 }
 
 /// A chain and its rules.
@@ -204,6 +215,16 @@ impl fmt::Display for Verdict {
             Self::Drop => f.write_str("drop"),
             Self::Goto(chain) => write!(f, "goto {chain}"),
             Self::Jump(chain) => write!(f, "jump {chain}"),
+        }
+    }
+}
+
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Member => Ok(()),
+            Self::Verdict(verdict) => write!(f, "{verdict}"),
+            Self::Endpoint(endpoint) => f.write_str(&hex(endpoint)),
         }
     }
 }

@@ -1,0 +1,225 @@
+//! Steps of a rule as nf_tables expressions: the kernel's name of each and its attributes by number.
+
+use super::rule::{Family, Load, Register, Step, Verdict};
+use crate::netlink::Batch;
+
+/// The first 32-bit register.
+const REGISTERS: u32 = 8;
+const VERDICT_REGISTER: u32 = 0;
+
+pub(crate) type Fill<'a> = Box<dyn FnOnce(&mut Batch) + 'a>;
+
+/// The kernel's name of a step and what fills in its attributes.
+pub(crate) fn expression_of<'a>(
+    family: Family,
+    step: &'a Step,
+    unnamed: Option<&'a (String, u32)>,
+) -> (&'static str, Fill<'a>) {
+    // Steps that need none have none.
+    let (set, number) = unnamed.map_or(("", None), |(name, number)| (name.as_str(), Some(*number)));
+    match step {
+        Step::Load(load, to) => load_of(family, *load, REGISTERS + to),
+        Step::Value(register, value) => (
+            "immediate",
+            Box::new(move |batch| set_value(batch, *register, value)),
+        ),
+        Step::Mask {
+            register,
+            mask,
+            flip,
+        } => (
+            "bitwise",
+            Box::new(move |batch| set_bits(batch, *register, mask, flip)),
+        ),
+        Step::Equal(register, value) => (
+            "cmp",
+            Box::new(move |batch| compare(batch, *register, 0, value)),
+        ),
+        Step::NotEqual(register, value) => (
+            "cmp",
+            Box::new(move |batch| compare(batch, *register, 1, value)),
+        ),
+        Step::Contains { set, key } => lookup(set, *key, None, None),
+        Step::Among { key, .. } => lookup(set, *key, None, number),
+        Step::Pick { index, value, .. } => lookup(set, *index, Some(REGISTERS + value), number),
+        Step::Map { map, key, value } => lookup(map, *key, Some(REGISTERS + value), None),
+        Step::VerdictMap { map, key } => lookup(map, *key, Some(VERDICT_REGISTER), None),
+        Step::Remember {
+            map,
+            key,
+            value,
+            timeout_seconds,
+        } => {
+            let milliseconds = u64::from(*timeout_seconds) * 1000;
+            (
+                "dynset",
+                Box::new(move |batch| {
+                    change_map(batch, map, 1, [*key, *value], Some(milliseconds))
+                }),
+            )
+        }
+        Step::Forget { map, key, value } => (
+            "dynset",
+            Box::new(move |batch| change_map(batch, map, 2, [*key, *value], None)),
+        ),
+        Step::SetMark(register) => (
+            "meta",
+            Box::new(move |batch| {
+                batch.number(2, 3);
+                batch.number(3, REGISTERS + register);
+            }),
+        ),
+        Step::DestinationNat { address, port } => (
+            "nat",
+            Box::new(move |batch| translate(batch, family, *address, *port)),
+        ),
+        // Ports chosen at random: two connections made at once must not ask for the same one.
+        Step::Masquerade => ("masq", Box::new(|batch| batch.number(1, 0x10))),
+        Step::Reject => (
+            "reject",
+            Box::new(move |batch| {
+                batch.number(1, 0);
+                batch.attr(2, &[if family == Family::V4 { 3 } else { 4 }]);
+            }),
+        ),
+        Step::Verdict(verdict) => (
+            "immediate",
+            Box::new(move |batch| {
+                batch.number(1, VERDICT_REGISTER);
+                batch.nest(2, |value| write_verdict(value, verdict));
+            }),
+        ),
+    }
+}
+
+fn set_value(batch: &mut Batch, register: Register, value: &[u8]) {
+    batch.number(1, REGISTERS + register);
+    batch.nest(2, |data| data.attr(1, value));
+}
+
+fn set_bits(batch: &mut Batch, register: Register, mask: &[u8], flip: &[u8]) {
+    batch.number(1, REGISTERS + register);
+    batch.number(2, REGISTERS + register);
+    batch.number(3, mask.len() as u32);
+    batch.nest(4, |data| data.attr(1, mask));
+    batch.nest(5, |data| data.attr(1, flip));
+}
+
+fn change_map(
+    batch: &mut Batch,
+    map: &str,
+    operation: u32,
+    registers: [Register; 2],
+    milliseconds: Option<u64>,
+) {
+    batch.text(1, map);
+    batch.number(3, operation);
+    batch.number(4, REGISTERS + registers[0]);
+    batch.number(5, REGISTERS + registers[1]);
+    if let Some(milliseconds) = milliseconds {
+        batch.attr(6, &milliseconds.to_be_bytes());
+    }
+}
+
+fn translate(batch: &mut Batch, family: Family, address: Register, port: Register) {
+    batch.number(1, 1);
+    batch.number(2, if family == Family::V4 { 2 } else { 10 });
+    batch.number(3, REGISTERS + address);
+    batch.number(5, REGISTERS + port);
+}
+
+fn compare(batch: &mut Batch, register: Register, operator: u32, value: &[u8]) {
+    batch.number(1, REGISTERS + register);
+    batch.number(2, operator);
+    batch.nest(3, |compared| compared.attr(1, value));
+}
+
+fn lookup(
+    set: &str,
+    key: Register,
+    into: Option<u32>,
+    number: Option<u32>,
+) -> (&'static str, Fill<'_>) {
+    (
+        "lookup",
+        Box::new(move |batch| {
+            batch.text(1, set);
+            batch.number(2, REGISTERS + key);
+            if let Some(into) = into {
+                batch.number(3, into);
+            }
+            if let Some(number) = number {
+                batch.number(4, number);
+            }
+        }),
+    )
+}
+
+fn load_of(family: Family, load: Load, to: u32) -> (&'static str, Fill<'static>) {
+    let payload = move |base: u32, offset: u32, length: u32| -> (&'static str, Fill<'static>) {
+        (
+            "payload",
+            Box::new(move |batch| {
+                batch.number(1, to);
+                batch.number(2, base);
+                batch.number(3, offset);
+                batch.number(4, length);
+            }),
+        )
+    };
+    let keyed = move |name: &'static str, key: u32| -> (&'static str, Fill<'static>) {
+        (
+            name,
+            Box::new(move |batch| {
+                batch.number(1, to);
+                batch.number(2, key);
+            }),
+        )
+    };
+    let kind = move |flag: u32| -> (&'static str, Fill<'static>) {
+        (
+            "fib",
+            Box::new(move |batch| {
+                batch.number(1, to);
+                batch.number(2, 3);
+                batch.number(3, flag);
+            }),
+        )
+    };
+    match (load, family) {
+        (Load::SourceAddress, Family::V4) => payload(1, 12, 4),
+        (Load::DestinationAddress, Family::V4) => payload(1, 16, 4),
+        (Load::SourceAddress, Family::V6) => payload(1, 8, 16),
+        (Load::DestinationAddress, Family::V6) => payload(1, 24, 16),
+        (Load::DestinationPort, _) => payload(2, 2, 2),
+        (Load::Protocol, _) => keyed("meta", 16),
+        (Load::Mark, _) => keyed("meta", 3),
+        (Load::InputLink, _) => keyed("meta", 6),
+        (Load::OutputLink, _) => keyed("meta", 7),
+        (Load::ConnectionState, _) => keyed("ct", 0),
+        (Load::SourceKind, _) => kind(1),
+        (Load::DestinationKind, _) => kind(2),
+        (Load::Random(below), _) => (
+            "numgen",
+            Box::new(move |batch| {
+                batch.number(1, to);
+                batch.number(2, below);
+                batch.number(3, 1);
+            }),
+        ),
+    }
+}
+
+pub(crate) fn write_verdict(batch: &mut Batch, verdict: &Verdict) {
+    let (code, chain): (i32, _) = match verdict {
+        Verdict::Drop => (0, None),
+        Verdict::Jump(chain) => (-3, Some(chain)),
+        Verdict::Goto(chain) => (-4, Some(chain)),
+    };
+    batch.nest(2, |fields| {
+        fields.number(1, code as u32);
+        if let Some(chain) = chain {
+            fields.text(2, chain);
+        }
+    });
+}
