@@ -1,10 +1,16 @@
 //! A scope for names, and its life cycle.
 
-use crate::{Names, Strategy, Subresource};
+use crate::{Cell, Column, Context, Names, Strategy, Subresource, columns};
+use jiff::Timestamp;
 use k8s_openapi::api::core::v1 as upstream;
 
 /// The law of Namespace.
 pub(crate) struct Namespace;
+
+/// Selectors find namespaces by name through this label.
+const NAME_LABEL: &str = "kubernetes.io/metadata.name";
+/// Held by a namespace until everything in it is gone.
+const FINALIZER: &str = "kubernetes";
 
 impl Strategy for Namespace {
     type Object = upstream::Namespace;
@@ -17,6 +23,67 @@ impl Strategy for Namespace {
             ])
     }
 
+    fn default(&self, object: &mut upstream::Namespace) {
+        label(object);
+    }
+
+    fn prepare_for_create(&self, _: &Context<'_>, object: &mut upstream::Namespace) {
+        label(object);
+        object.status = Some(upstream::NamespaceStatus {
+            phase: Some("Active".to_owned()),
+            conditions: None,
+        });
+        let finalizers = object
+            .spec
+            .get_or_insert_default()
+            .finalizers
+            .get_or_insert_default();
+        if !finalizers.iter().any(|it| it == FINALIZER) {
+            finalizers.push(FINALIZER.to_owned());
+        }
+    }
+
+    fn prepare_for_update(
+        &self,
+        _: &Context<'_>,
+        new: &mut upstream::Namespace,
+        old: &upstream::Namespace,
+    ) {
+        label(new);
+        new.spec.clone_from(&old.spec);
+        new.status.clone_from(&old.status);
+    }
+
+    fn name_errors(&self, name: &str) -> Vec<String> {
+        machinery::names::label_errors(name)
+    }
+
+    fn columns(&self) -> &'static [Column] {
+        const {
+            &[
+                Column::NAME,
+                Column::text("Status", "The status of the namespace"),
+                Column::AGE,
+            ]
+        }
+    }
+
+    fn row(&self, object: &upstream::Namespace, now: Timestamp) -> Vec<Cell> {
+        vec![
+            columns::name(&object.metadata),
+            phase(object).into(),
+            columns::age(&object.metadata, now),
+        ]
+    }
+
+    fn selectable_fields(&self, object: &upstream::Namespace) -> Vec<(&'static str, String)> {
+        vec![("status.phase", phase(object))]
+    }
+
+    fn selectable_field_names(&self) -> &'static [&'static str] {
+        &["status.phase"]
+    }
+
     fn subresources(&self) -> &'static [Subresource] {
         const {
             &[
@@ -24,5 +91,75 @@ impl Strategy for Namespace {
                 Subresource::status("Namespace"),
             ]
         }
+    }
+
+    fn prepare_for_subresource(
+        &self,
+        subresource: &str,
+        _: &Context<'_>,
+        new: &mut upstream::Namespace,
+        old: &upstream::Namespace,
+    ) {
+        if subresource == "finalize" {
+            new.status.clone_from(&old.status);
+        } else {
+            new.spec.clone_from(&old.spec);
+        }
+    }
+
+    fn begin_deletion(&self, object: &mut upstream::Namespace) {
+        object.status.get_or_insert_default().phase = Some("Terminating".to_owned());
+    }
+
+    fn holds_deletion(&self, object: &upstream::Namespace) -> bool {
+        let finalizers = object.spec.as_ref().and_then(|it| it.finalizers.as_ref());
+        finalizers.is_some_and(|it| !it.is_empty())
+    }
+}
+
+fn phase(object: &upstream::Namespace) -> String {
+    object
+        .status
+        .as_ref()
+        .and_then(|it| it.phase.clone())
+        .unwrap_or_default()
+}
+
+fn label(object: &mut upstream::Namespace) {
+    if let Some(name) = object.metadata.name.clone().filter(|it| !it.is_empty()) {
+        object
+            .metadata
+            .labels
+            .get_or_insert_default()
+            .insert(NAME_LABEL.to_owned(), name);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lives_until_its_finalizer_goes() {
+        let context = Context {
+            now: Timestamp::UNIX_EPOCH,
+            user: "",
+            user_uid: "",
+            groups: &[],
+        };
+        let mut it = upstream::Namespace::default();
+        it.metadata.name = Some("a".to_owned());
+        Namespace.prepare_for_create(&context, &mut it);
+        assert_eq!(phase(&it), "Active");
+        assert!(Namespace.holds_deletion(&it));
+        assert_eq!(it.metadata.labels.as_ref().unwrap()[NAME_LABEL], "a");
+        Namespace.begin_deletion(&mut it);
+        assert_eq!(phase(&it), "Terminating");
+        let mut done = it.clone();
+        done.spec = None;
+        done.status = None;
+        Namespace.prepare_for_subresource("finalize", &context, &mut done, &it);
+        assert!(!Namespace.holds_deletion(&done));
+        assert_eq!(phase(&done), "Terminating");
     }
 }

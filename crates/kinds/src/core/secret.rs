@@ -1,15 +1,173 @@
 //! Confidential keys and values.
 
-use crate::{Names, Strategy};
-use k8s_openapi::api::core::v1 as upstream;
+use super::config_map::FROZEN;
+use crate::{Cell, Column, Names, Strategy, check, columns, pod_spec::defaults::text};
+use jiff::Timestamp;
+use k8s_openapi::{ByteString, api::core::v1 as upstream};
+use machinery::{
+    field::{Error, ErrorList, Path},
+    names,
+};
 
 /// The law of Secret.
 pub(crate) struct Secret;
+
+/// All values together.
+const SIZE_LIMIT_BYTES: usize = 1024 * 1024;
 
 impl Strategy for Secret {
     type Object = upstream::Secret;
 
     fn names(&self) -> Names {
         Names::namespaced("secrets", "secret")
+    }
+
+    fn default(&self, object: &mut upstream::Secret) {
+        text(&mut object.type_, "Opaque");
+        if let Some(plain) = object.string_data.take() {
+            let bytes = plain
+                .into_iter()
+                .map(|(key, value)| (key, ByteString(value.into_bytes())));
+            object.data.get_or_insert_default().extend(bytes);
+        }
+    }
+
+    fn validate(&self, object: &upstream::Secret) -> ErrorList {
+        let mut errors = ErrorList::new();
+        let data = Path::new("data");
+        let mut size = 0;
+        for (key, value) in object.data.iter().flatten() {
+            check::messages(
+                &mut errors,
+                &data.key(key),
+                key,
+                names::config_map_key_errors(key),
+            );
+            size += value.0.len();
+        }
+        if size > SIZE_LIMIT_BYTES {
+            errors.push(Error::too_long(&data, SIZE_LIMIT_BYTES));
+        }
+        typed(&mut errors, &data, object);
+        errors
+    }
+
+    fn validate_update(&self, new: &upstream::Secret, old: &upstream::Secret) -> ErrorList {
+        let mut errors = ErrorList::new();
+        let kind = new.type_.clone().unwrap_or_default();
+        check::immutable(
+            &mut errors,
+            &Path::new("type"),
+            new.type_ == old.type_,
+            kind,
+        );
+        if old.immutable == Some(true) {
+            if new.immutable != Some(true) {
+                errors.push(Error::forbidden(&Path::new("immutable"), FROZEN));
+            }
+            if new.data != old.data {
+                errors.push(Error::forbidden(&Path::new("data"), FROZEN));
+            }
+        }
+        errors.extend(self.validate(new));
+        errors
+    }
+
+    fn columns(&self) -> &'static [Column] {
+        const {
+            &[
+                Column::NAME,
+                Column::text(
+                    "Type",
+                    "Used to facilitate programmatic handling of secret data. More info: https://kubernetes.io/docs/concepts/configuration/secret/#secret-types",
+                ),
+                Column::text(
+                    "Data",
+                    "Data contains the secret data. Each key must consist of alphanumeric characters, '-', '_' or '.'. The serialized form of the secret data is a base64 encoded string, representing the arbitrary (possibly non-string) data value here. Described in https://tools.ietf.org/html/rfc4648#section-4",
+                ),
+                Column::AGE,
+            ]
+        }
+    }
+
+    fn row(&self, object: &upstream::Secret, now: Timestamp) -> Vec<Cell> {
+        let count = object.data.as_ref().map_or(0, |it| it.len());
+        vec![
+            columns::name(&object.metadata),
+            columns::or(object.type_.as_ref(), ""),
+            count.into(),
+            columns::age(&object.metadata, now),
+        ]
+    }
+
+    fn selectable_fields(&self, object: &upstream::Secret) -> Vec<(&'static str, String)> {
+        vec![("type", object.type_.clone().unwrap_or_default())]
+    }
+
+    fn selectable_field_names(&self) -> &'static [&'static str] {
+        &["type"]
+    }
+}
+
+/// What the well-known types must hold.
+fn typed(errors: &mut ErrorList, data: &Path, object: &upstream::Secret) {
+    let has = |key: &str| object.data.as_ref().is_some_and(|it| it.contains_key(key));
+    let mut need = |key: &str| {
+        if !has(key) {
+            errors.push(Error::required(&data.key(key), ""));
+        }
+    };
+    match object.type_.as_deref().unwrap_or_default() {
+        "kubernetes.io/service-account-token" => {
+            const ACCOUNT: &str = "kubernetes.io/service-account.name";
+            let annotations = object.metadata.annotations.as_ref();
+            if annotations.is_none_or(|it| it.get(ACCOUNT).is_none_or(String::is_empty)) {
+                let path = Path::new("metadata").child("annotations").key(ACCOUNT);
+                errors.push(Error::required(&path, ""));
+            }
+        }
+        "kubernetes.io/dockercfg" => need(".dockercfg"),
+        "kubernetes.io/dockerconfigjson" => need(".dockerconfigjson"),
+        "kubernetes.io/basic-auth" if !has("username") && !has("password") => {
+            need("username");
+            need("password");
+        }
+        "kubernetes.io/ssh-auth" => need("ssh-privatekey"),
+        "kubernetes.io/tls" => {
+            need("tls.crt");
+            need("tls.key");
+        }
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use api::Object;
+
+    #[test]
+    fn plain_texts_become_data_and_the_type_stays() {
+        let mut it =
+            upstream::Secret::decode(br#"{"metadata":{"name":"a"},"stringData":{"k":"v"}}"#)
+                .unwrap();
+        Secret.default(&mut it);
+        assert_eq!(it.data.as_ref().unwrap()["k"].0, b"v");
+        assert_eq!(it.type_.as_deref(), Some("Opaque"));
+        let mut new = it.clone();
+        new.type_ = Some("kubernetes.io/tls".to_owned());
+        let texts: Vec<_> = Secret
+            .validate_update(&new, &it)
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        assert_eq!(
+            texts,
+            [
+                r#"type: Invalid value: "kubernetes.io/tls": field is immutable"#,
+                "data[tls.crt]: Required value",
+                "data[tls.key]: Required value"
+            ]
+        );
     }
 }

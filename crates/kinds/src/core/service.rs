@@ -162,6 +162,10 @@ impl Strategy for Service {
             path_and_query: crate::query::joined(rest, query),
         })
     }
+
+    fn create_on_update(&self) -> bool {
+        true
+    }
 }
 
 fn empty_status() -> upstream::ServiceStatus {

@@ -1,15 +1,121 @@
 //! events.k8s.io/v1 Event: a view of the core/v1 form, in which it is stored.
 
-use crate::{Names, Strategy};
-use k8s_openapi::api::events::v1 as upstream;
+use crate::{Cell, Column, Hub, Names, Strategy, core::event};
+use api::AnyObject;
+use jiff::Timestamp;
+use k8s_openapi::api::{core::v1 as core, events::v1 as upstream};
+use machinery::field::{ErrorList, Path};
 
 /// The law of Event.
 pub(crate) struct Event;
+
+static HUB: Hub = Hub {
+    group: "",
+    version: "v1",
+    to_hub: |object| Some(Box::new(to_core(object.downcast_ref()?)) as Box<dyn AnyObject>),
+    from_hub: |object| Some(Box::new(from_core(object.downcast_ref()?)) as Box<dyn AnyObject>),
+};
 
 impl Strategy for Event {
     type Object = upstream::Event;
 
     fn names(&self) -> Names {
         Names::namespaced("events", "event").short(&["ev"])
+    }
+
+    fn hub(&self) -> Option<&'static Hub> {
+        Some(&HUB)
+    }
+
+    fn validate(&self, object: &upstream::Event) -> ErrorList {
+        let mut errors = ErrorList::new();
+        if object.event_time.is_none() {
+            errors.push(machinery::field::Error::required(
+                &Path::new("eventTime"),
+                "",
+            ));
+        }
+        for (field, value) in [
+            ("reportingController", &object.reporting_controller),
+            ("reportingInstance", &object.reporting_instance),
+            ("action", &object.action),
+            ("reason", &object.reason),
+        ] {
+            crate::check::required(&mut errors, &Path::new(field), value.as_ref());
+        }
+        let kinds = &["Normal", "Warning"];
+        crate::check::one_of(
+            &mut errors,
+            &Path::new("type"),
+            object.type_.as_ref(),
+            kinds,
+        );
+        errors
+    }
+
+    fn validate_update(&self, _: &upstream::Event, _: &upstream::Event) -> ErrorList {
+        ErrorList::new()
+    }
+
+    fn columns(&self) -> &'static [Column] {
+        event::Event.columns()
+    }
+
+    fn row(&self, object: &upstream::Event, now: Timestamp) -> Vec<Cell> {
+        event::Event.row(&to_core(object), now)
+    }
+
+    fn create_on_update(&self) -> bool {
+        true
+    }
+}
+
+fn to_core(view: &upstream::Event) -> core::Event {
+    let view = view.clone();
+    core::Event {
+        action: view.action,
+        count: view.deprecated_count,
+        event_time: view.event_time,
+        first_timestamp: view.deprecated_first_timestamp,
+        involved_object: view.regarding.unwrap_or_default(),
+        last_timestamp: view.deprecated_last_timestamp,
+        message: view.note,
+        metadata: view.metadata,
+        reason: view.reason,
+        related: view.related,
+        reporting_component: view.reporting_controller,
+        reporting_instance: view.reporting_instance,
+        series: view.series.map(|it| core::EventSeries {
+            count: Some(it.count),
+            last_observed_time: Some(it.last_observed_time),
+        }),
+        source: view.deprecated_source,
+        type_: view.type_,
+    }
+}
+
+fn from_core(stored: &core::Event) -> upstream::Event {
+    let stored = stored.clone();
+    upstream::Event {
+        action: stored.action,
+        deprecated_count: stored.count,
+        deprecated_first_timestamp: stored.first_timestamp,
+        deprecated_last_timestamp: stored.last_timestamp,
+        deprecated_source: stored.source,
+        event_time: stored.event_time,
+        metadata: stored.metadata,
+        note: stored.message,
+        reason: stored.reason,
+        regarding: Some(stored.involved_object),
+        related: stored.related,
+        reporting_controller: stored.reporting_component,
+        reporting_instance: stored.reporting_instance,
+        series: stored.series.and_then(|it| {
+            Some(upstream::EventSeries {
+                count: it.count.unwrap_or(0),
+                last_observed_time: it.last_observed_time?,
+            })
+        }),
+        type_: stored.type_,
     }
 }
