@@ -1,1 +1,40 @@
-//! apiserver
+//! The Door: the only way to the ledger. One straight path (`serve`) from bytes of a request to bytes
+//! of an answer: route, authn, fairness, authz, verbs, admission, law, store, watch cache.
+
+pub mod admission;
+mod answer;
+pub mod authn;
+pub mod authz;
+pub mod bootstrap;
+mod config;
+mod connect;
+mod decode;
+mod discovery;
+mod fairness;
+mod forms;
+mod health;
+mod listen;
+mod metrics;
+mod negotiate;
+mod openapi;
+mod query;
+mod resources;
+mod reviews;
+mod route;
+mod serve;
+mod stall;
+pub mod tokens;
+mod user;
+mod verbs;
+mod watch_cache;
+
+pub use answer::Body;
+pub use config::{Config, ServiceNetwork};
+pub use connect::{DialError, NodeDialer, Stream};
+pub use listen::Listening;
+pub use serve::Door;
+pub use tokens::Tokens;
+pub use user::User;
+
+/// An error of whatever kind, as bodies carry it.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;

@@ -1,0 +1,180 @@
+//! Admission: what is asked of a write beyond the law of its kind. A step mutates before the law
+//! prepares, judges after it validated, and may add claims: keys that are written, or must hold, in
+//! the object's own transaction. One file for each step; the only place that knows single kinds.
+
+pub(crate) mod disruption_budget;
+pub mod namespace_lifecycle;
+
+use crate::{Door, User};
+use api::AnyObject;
+use bytes::Bytes;
+use jiff::Timestamp;
+use machinery::status::Status;
+use std::sync::Arc;
+use store::{Condition, Transaction};
+
+/// What is being done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operation {
+    /// A new object.
+    Create,
+    /// A change of an object.
+    Update,
+    /// A deletion.
+    Delete,
+}
+
+/// A write under review.
+pub struct Review<'a> {
+    /// What is being done.
+    pub operation: Operation,
+    /// Group of the stored form.
+    pub group: &'a str,
+    /// Kind of the object.
+    pub kind: &'a str,
+    /// Resource.
+    pub plural: &'a str,
+    /// Whether its objects live in namespaces.
+    pub namespaced: bool,
+    /// Namespace of the path.
+    pub namespace: &'a str,
+    /// Name of the path; empty for a create.
+    pub name: &'a str,
+    /// Subresource of the path.
+    pub subresource: &'a str,
+    /// Who asks.
+    pub user: &'a User,
+    /// When.
+    pub now: Timestamp,
+    /// Nothing will be stored.
+    pub dry_run: bool,
+    /// The object as it is wished, in its stored form; absent for a deletion.
+    pub object: Option<Box<dyn AnyObject>>,
+    /// The object as it is; absent for a create.
+    pub old: Option<&'a dyn AnyObject>,
+    pub(crate) door: &'a Door,
+}
+
+impl Review<'_> {
+    /// Whether it is about this resource.
+    #[must_use]
+    pub fn is(&self, group: &str, plural: &str) -> bool {
+        self.group == group && self.plural == plural
+    }
+
+    /// Another object, as it is now.
+    #[must_use]
+    pub fn get(&self, group: &str, plural: &str, namespace: &str, name: &str) -> Option<Box<dyn AnyObject>> {
+        let resource = self.door.resources.find_any(group, plural)?;
+        let item = self.door.cache.get(resource.slot, namespace, name)?;
+        resource.law.decode(&item.bytes()).ok()
+    }
+
+    /// All objects of a resource in a namespace (empty: in all).
+    #[must_use]
+    pub fn list(&self, group: &str, plural: &str, namespace: &str) -> Vec<Box<dyn AnyObject>> {
+        let Some(resource) = self.door.resources.find_any(group, plural) else {
+            return Vec::new();
+        };
+        let selection = crate::watch_cache::Selection::of_namespace(namespace);
+        let page = self.door.cache.list(resource.slot, &selection, 0);
+        page.items
+            .iter()
+            .filter_map(|item| resource.law.decode(&item.bytes()).ok())
+            .collect()
+    }
+
+    /// The store key of an object.
+    #[must_use]
+    pub fn key(&self, group: &str, plural: &str, namespace: &str, name: &str) -> Option<String> {
+        Some(self.door.resources.find_any(group, plural)?.key(namespace, name))
+    }
+
+    /// Randomness for names.
+    #[must_use]
+    pub fn random(&self) -> &stdx::random::Random {
+        &self.door.config.random
+    }
+
+    /// Where Services live.
+    #[must_use]
+    pub fn network(&self) -> &crate::ServiceNetwork {
+        &self.door.config.network
+    }
+
+    /// 403 about the object: `pods "x" is forbidden: because`.
+    #[must_use]
+    pub fn forbidden(&self, because: &str) -> Status {
+        let named = machinery::status::Resource { group: self.group, plural: self.plural };
+        let own = self.object.as_deref().and_then(|it| it.metadata().name.as_deref());
+        Status::forbidden(named, own.unwrap_or(self.name), because)
+    }
+}
+
+/// Keys that join the object's transaction.
+#[derive(Debug, Default)]
+pub struct Claims {
+    conditions: Vec<Condition>,
+    taken: Vec<(String, Bytes)>,
+    released: Vec<String>,
+}
+
+impl Claims {
+    /// Takes a key that nobody may hold.
+    pub fn take(&mut self, key: impl Into<String>, owner: impl Into<Bytes>) {
+        let key = key.into();
+        self.conditions.push(Condition::Absent(key.clone()));
+        self.taken.push((key, owner.into()));
+    }
+
+    /// Gives a key back.
+    pub fn release(&mut self, key: impl Into<String>) {
+        self.released.push(key.into());
+    }
+
+    /// Demands that something holds when the object is written.
+    pub fn require(&mut self, condition: Condition) {
+        self.conditions.push(condition);
+    }
+
+    pub(crate) fn join(self, mut transaction: Transaction) -> Transaction {
+        transaction.conditions.extend(self.conditions);
+        for (key, owner) in self.taken {
+            transaction = transaction.and_put(key, owner);
+        }
+        for key in self.released {
+            transaction = transaction.and_delete(key);
+        }
+        transaction
+    }
+}
+
+/// One step.
+pub trait Admit: Send + Sync {
+    /// Whether the step has anything to say.
+    fn handles(&self, review: &Review<'_>) -> bool;
+
+    /// Changes the wished object.
+    ///
+    /// # Errors
+    /// The Status for the client.
+    fn mutate(&self, review: &mut Review<'_>) -> Result<(), Status> {
+        let _ = review;
+        Ok(())
+    }
+
+    /// Refuses, or claims.
+    ///
+    /// # Errors
+    /// The Status for the client.
+    fn judge(&self, review: &Review<'_>, claims: &mut Claims) -> Result<(), Status> {
+        let _ = (review, claims);
+        Ok(())
+    }
+}
+
+/// The steps of a usual cluster, in order.
+#[must_use]
+pub fn standard() -> Vec<Arc<dyn Admit>> {
+    vec![Arc::new(namespace_lifecycle::NamespaceLifecycle)]
+}

@@ -1,0 +1,57 @@
+//! Who sends a request: authenticators asked in order. A credential that is wrong is refused; one
+//! that an authenticator does not know is left to the next.
+
+mod certificates;
+mod service_accounts;
+
+pub use certificates::ClientCertificates;
+pub use service_accounts::ServiceAccounts;
+
+use crate::{Door, User};
+use async_trait::async_trait;
+use http::header;
+use machinery::status::Status;
+use rustls_pki_types::CertificateDer;
+
+/// What a request brings to prove who sends it.
+#[derive(Clone, Debug, Default)]
+pub struct Credentials {
+    /// `Authorization: Bearer`.
+    pub bearer: Option<String>,
+    /// The client certificate; the TLS handshake has verified it against the client authority.
+    pub certificate: Option<PeerCertificate>,
+}
+
+/// A verified client certificate, put into a request's extensions by the listener.
+#[derive(Clone, Debug)]
+pub struct PeerCertificate(pub CertificateDer<'static>);
+
+impl Credentials {
+    pub(crate) fn of<B>(request: &http::Request<B>) -> Self {
+        let bearer = request
+            .headers()
+            .get(header::AUTHORIZATION)
+            .and_then(|value| value.to_str().ok())
+            .and_then(|value| value.split_once(' '))
+            .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+            .map(|(_, token)| token.trim().to_owned());
+        Self {
+            bearer: bearer.filter(|token| !token.is_empty()),
+            certificate: request.extensions().get::<PeerCertificate>().cloned(),
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.bearer.is_none() && self.certificate.is_none()
+    }
+}
+
+/// One way to prove who one is.
+#[async_trait]
+pub trait Authenticate: Send + Sync {
+    /// The user; `None` when the credentials are of another sort.
+    ///
+    /// # Errors
+    /// 401 when the credentials are of this sort and wrong.
+    async fn authenticate(&self, door: &Door, credentials: &Credentials) -> Result<Option<User>, Status>;
+}

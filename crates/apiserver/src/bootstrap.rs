@@ -1,0 +1,84 @@
+//! What every cluster has from its first moment, made through the door itself: safe to repeat.
+
+use crate::{Door, User, answer};
+use http::{Method, Request, header};
+use http_body_util::BodyExt;
+use machinery::status::Status;
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+/// An object could not be made.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot create {path}: {status}")]
+pub struct BootstrapError {
+    path: String,
+    status: Status,
+}
+
+impl Door {
+    /// Makes what is missing of the standard objects.
+    ///
+    /// # Errors
+    /// When an object is refused for another reason than being there already.
+    pub async fn bootstrap(self: &Arc<Self>) -> Result<(), BootstrapError> {
+        for (path, object) in objects(self) {
+            self.ensure(path, &object).await?;
+        }
+        Ok(())
+    }
+
+    async fn ensure(self: &Arc<Self>, path: &str, object: &Value) -> Result<(), BootstrapError> {
+        let mut request = Request::new(answer::full(object.to_string()));
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = path.parse().unwrap_or_default();
+        request.extensions_mut().insert(User::apiserver());
+        let agent = http::HeaderValue::from_static("apiserver");
+        request.headers_mut().insert(header::USER_AGENT, agent);
+        let response = self.handle(request).await;
+        if response.status().is_success() {
+            return Ok(());
+        }
+        let body = response.into_body().collect().await.map(|it| it.to_bytes()).unwrap_or_default();
+        let status: Status = serde_json::from_slice(&body).unwrap_or_else(|error| Status::internal(&error));
+        if status.is("AlreadyExists") {
+            return Ok(());
+        }
+        Err(BootstrapError { path: path.to_owned(), status })
+    }
+}
+
+fn objects(door: &Door) -> Vec<(&'static str, Value)> {
+    const NAMESPACES: &str = "/api/v1/namespaces";
+    const PRIORITIES: &str = "/apis/scheduling.k8s.io/v1/priorityclasses";
+    let network = &door.config.network;
+    let mut all: Vec<(&'static str, Value)> = ["default", "kube-system", "kube-public", "kube-node-lease"]
+        .iter()
+        .map(|name| (NAMESPACES, json!({ "metadata": { "name": name } })))
+        .collect();
+    let critical = "Used for system critical pods that must";
+    for (name, value, text) in [
+        ("system-cluster-critical", 2_000_000_000, format!("{critical} run in the cluster, but can be moved to another node if necessary.")),
+        ("system-node-critical", 2_000_001_000, format!("{critical} not be moved from their current node.")),
+    ] {
+        all.push((PRIORITIES, json!({ "metadata": { "name": name }, "value": value, "description": text })));
+    }
+    let cidrs: Vec<String> = network.service_cidrs.iter().map(ToString::to_string).collect();
+    if let Some(first) = network.service_cidrs.first() {
+        all.push(("/apis/networking.k8s.io/v1/servicecidrs", json!({ "metadata": { "name": "kubernetes" }, "spec": { "cidrs": cidrs } })));
+        let address = first.hosts().next().map(|it| it.to_string()).unwrap_or_default();
+        let labels = json!({ "component": "apiserver", "provider": "kubernetes" });
+        all.push(("/api/v1/namespaces/default/services", json!({
+            "metadata": { "name": "kubernetes", "labels": labels },
+            "spec": { "clusterIP": address, "clusterIPs": [address], "type": "ClusterIP", "sessionAffinity": "None",
+                "ports": [{ "name": "https", "protocol": "TCP", "port": 443, "targetPort": network.port }] },
+        })));
+        let family = if network.advertise_address.is_ipv4() { "IPv4" } else { "IPv6" };
+        all.push(("/apis/discovery.k8s.io/v1/namespaces/default/endpointslices", json!({
+            "metadata": { "name": "kubernetes", "labels": { "kubernetes.io/service-name": "kubernetes" } },
+            "addressType": family,
+            "endpoints": [{ "addresses": [network.advertise_address.to_string()], "conditions": { "ready": true } }],
+            "ports": [{ "name": "https", "protocol": "TCP", "port": network.port }],
+        })));
+    }
+    all
+}

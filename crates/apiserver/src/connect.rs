@@ -1,0 +1,154 @@
+//! Streams and requests passed on: logs, exec, attach, port-forward and proxies. The door finds out
+//! where they go and copies bytes; what they mean is between the client and who answers.
+
+mod tunnel;
+
+use crate::{
+    BoxError, Door,
+    answer::{Answer, Body},
+    verbs::{Call, change::Current},
+};
+use async_trait::async_trait;
+use http::{HeaderValue, Request, Uri, header};
+use http_body_util::BodyExt;
+use hyper_util::rt::TokioIo;
+use k8s_openapi::api::discovery::v1::EndpointSlice;
+use kinds::{Route, Subresource};
+use machinery::status::Status;
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+/// How long a connection to a node may take.
+const DIAL: Duration = Duration::from_secs(10);
+
+/// A connection, whatever it runs over.
+pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+
+/// A node or address cannot be reached.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot reach {target}: {source}")]
+pub struct DialError {
+    /// Node name or address.
+    pub target: String,
+    /// Why.
+    #[source]
+    pub source: BoxError,
+}
+
+/// Reaches nodes and pods. Wired by the binary: in process, or over TLS.
+#[async_trait]
+pub trait NodeDialer: Send + Sync {
+    /// A connection on which this node's kubelet speaks HTTP/1.1.
+    async fn dial_node(&self, node: &str) -> Result<Box<dyn Stream>, DialError>;
+    /// A connection to an address in the pod network.
+    async fn dial_address(&self, host: &str, port: u16, tls: bool) -> Result<Box<dyn Stream>, DialError>;
+}
+
+/// Answers the request by passing it on.
+pub(crate) async fn run(
+    door: &Door,
+    call: &Call,
+    sub: &Subresource,
+    current: &Current,
+    request: Request<Body>,
+) -> Answer {
+    let Some(dialer) = &door.config.dialer else {
+        return Err(Status::unavailable("nodes cannot be reached from this server"));
+    };
+    let query = request.uri().query().unwrap_or_default();
+    let destination = call.resource.law.connect(sub.name, &*current.view, &call.target.rest, query)?;
+    let dialled = tokio::time::timeout(DIAL, async {
+        match &destination.route {
+            Route::Kubelet { node } => dialer.dial_node(node).await.map_err(unreachable),
+            Route::Address { host, port, tls } => dialer.dial_address(host, *port, *tls).await.map_err(unreachable),
+            Route::Service { namespace, name, port, tls } => {
+                let (host, port) = endpoint(door, namespace, name, port)?;
+                dialer.dial_address(&host, port, *tls).await.map_err(unreachable)
+            }
+        }
+    })
+    .await;
+    let stream = dialled.map_err(|_| Status::failure(504, "Timeout", "Timeout: the node did not answer in time"))??;
+    forward(door, stream, &destination.path_and_query, request).await
+}
+
+fn unreachable(error: DialError) -> Status {
+    Status::unavailable(format!("error trying to reach service: {error}: {}", error.source))
+}
+
+/// A ready endpoint of a service's port.
+fn endpoint(door: &Door, namespace: &str, name: &str, port: &str) -> Result<(String, u16), Status> {
+    let none = || Status::unavailable(format!("no endpoints available for service {name:?}"));
+    let resource = door.resources.find_any("discovery.k8s.io", "endpointslices").ok_or_else(none)?;
+    let selection = crate::watch_cache::Selection::of_namespace(namespace);
+    let mut found = Vec::new();
+    for item in door.cache.list(resource.slot, &selection, 0).items {
+        if item.labels.get("kubernetes.io/service-name").map(String::as_str) != Some(name) {
+            continue;
+        }
+        let Ok(object) = resource.law.decode(&item.bytes()) else { continue };
+        let Some(slice) = object.downcast_ref::<EndpointSlice>() else { continue };
+        let ports = slice.ports.as_deref().unwrap_or_default();
+        let number = ports.iter().find_map(|it| {
+            let number = u16::try_from(it.port?).ok()?;
+            let named = it.name.as_deref().unwrap_or_default() == port;
+            (named || number.to_string() == port || (port.is_empty() && ports.len() == 1)).then_some(number)
+        });
+        let Some(number) = number else { continue };
+        for endpoint in slice.endpoints.as_deref().unwrap_or_default() {
+            let ready = endpoint.conditions.as_ref().and_then(|it| it.ready).unwrap_or(true);
+            if let (true, Some(address)) = (ready, endpoint.addresses.first()) {
+                found.push((address.clone(), number));
+            }
+        }
+    }
+    if found.is_empty() {
+        return Err(none());
+    }
+    let chosen = door.config.random.below(found.len() as u64);
+    Ok(found.swap_remove(usize::try_from(chosen).unwrap_or(0)))
+}
+
+/// Sends the request over the stream; after a 101 copies bytes both ways.
+async fn forward(door: &Door, stream: Box<dyn Stream>, path_and_query: &str, mut request: Request<Body>) -> Answer {
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+        .await
+        .map_err(|error| Status::unavailable(format!("error trying to reach service: {error}")))?;
+    door.tasks().spawn("proxied connection", async move {
+        if let Err(error) = connection.with_upgrades().await {
+            tracing::debug!(%error, "a proxied connection ended early");
+        }
+    });
+    let upgrade = request.extensions_mut().remove::<hyper::upgrade::OnUpgrade>();
+    let upgrades = request.headers().contains_key(header::UPGRADE);
+    let (mut parts, body) = request.into_parts();
+    parts.uri = path_and_query
+        .parse::<Uri>()
+        .map_err(|error| Status::bad_request(format!("the path cannot be passed on: {error}")))?;
+    parts.version = http::Version::HTTP_11;
+    parts.extensions = http::Extensions::new();
+    // The answerer must not be given the client's credentials.
+    parts.headers.remove(header::AUTHORIZATION);
+    if !parts.headers.contains_key(header::HOST) {
+        parts.headers.insert(header::HOST, HeaderValue::from_static("localhost"));
+    }
+    if !upgrades {
+        parts.headers.remove(header::CONNECTION);
+    }
+    let mut response = sender
+        .send_request(Request::from_parts(parts, body))
+        .await
+        .map_err(|error| Status::unavailable(format!("error trying to reach service: {error}")))?;
+    if response.status() == http::StatusCode::SWITCHING_PROTOCOLS {
+        let theirs = hyper::upgrade::on(&mut response);
+        let Some(ours) = upgrade else {
+            return Err(Status::bad_request("this transport cannot be upgraded"));
+        };
+        door.tasks().spawn("tunnel", tunnel::copy(ours, theirs));
+    } else {
+        response.headers_mut().remove(header::CONNECTION);
+        response.headers_mut().remove(header::TRANSFER_ENCODING);
+    }
+    Ok(response.map(|body| body.map_err(Into::into).boxed_unsync()))
+}

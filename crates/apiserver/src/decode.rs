@@ -1,0 +1,227 @@
+//! Bodies of requests: bounded, in JSON, YAML or protobuf, checked as strictly as the client asks.
+
+use crate::{answer::Body, query::Query, resources::Resource};
+use api::{AnyObject, protobuf, schema, strict};
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, header};
+use http_body_util::BodyExt;
+use machinery::status::Status;
+use serde::Deserialize;
+use std::{io::Read, time::Duration};
+
+/// Largest body, upstream's `MaxRequestBodyBytes`.
+const BODY_BYTES: usize = 3 << 20;
+/// How long a body may take to arrive.
+const BODY_TIME: Duration = Duration::from_secs(30);
+
+/// Reads a whole body.
+pub(crate) async fn read(headers: &HeaderMap, body: Body) -> Result<Bytes, Status> {
+    let declared = headers
+        .get(header::CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+    if declared.is_some_and(|length| length > BODY_BYTES) {
+        return Err(too_large());
+    }
+    let bytes = tokio::time::timeout(BODY_TIME, collect(body))
+        .await
+        .map_err(|_| Status::failure(408, "Timeout", "the body of the request did not arrive in time"))??;
+    match headers.get(header::CONTENT_ENCODING).map(|value| value.as_bytes()) {
+        Some(b"gzip") => inflate(&bytes),
+        _ => Ok(bytes),
+    }
+}
+
+async fn collect(mut body: Body) -> Result<Bytes, Status> {
+    let mut whole = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| Status::bad_request(format!("cannot read the body: {error}")))?;
+        if let Ok(bytes) = frame.into_data() {
+            if whole.len() + bytes.len() > BODY_BYTES {
+                return Err(too_large());
+            }
+            whole.extend_from_slice(&bytes);
+        }
+    }
+    Ok(whole.freeze())
+}
+
+fn inflate(bytes: &[u8]) -> Result<Bytes, Status> {
+    let mut plain = Vec::new();
+    flate2::read::GzDecoder::new(bytes)
+        .take(BODY_BYTES as u64 + 1)
+        .read_to_end(&mut plain)
+        .map_err(|error| Status::bad_request(format!("the gzip body is damaged: {error}")))?;
+    if plain.len() > BODY_BYTES {
+        return Err(too_large());
+    }
+    Ok(plain.into())
+}
+
+fn too_large() -> Status {
+    Status::failure(
+        413,
+        "RequestEntityTooLarge",
+        format!("Request entity too large: limit is {BODY_BYTES}"),
+    )
+}
+
+/// The media type of the body, without parameters.
+pub(crate) fn media_type(headers: &HeaderMap) -> &str {
+    let raw = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    raw.split(';').next().unwrap_or_default().trim()
+}
+
+/// The body as JSON, whatever it was written in.
+pub(crate) fn to_json(headers: &HeaderMap, body: &Bytes) -> Result<Bytes, Status> {
+    match media_type(headers) {
+        "" | "application/json" => Ok(body.clone()),
+        "application/yaml" => {
+            let tree = machinery::yaml::parse(body)
+                .map_err(|error| Status::bad_request(format!("error parsing YAML: {error}")))?;
+            Ok(tree.to_string().into())
+        }
+        "application/vnd.kubernetes.protobuf" => from_protobuf(body),
+        other => Err(unsupported(other, "application/json, application/yaml, application/vnd.kubernetes.protobuf")),
+    }
+}
+
+/// The type of a message whose envelope does not say it, as delete options come.
+const DELETE_OPTIONS: &str = "io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions";
+
+fn from_protobuf(body: &[u8]) -> Result<Bytes, Status> {
+    let bad = |error: protobuf::ProtobufError| Status::bad_request(error.to_string());
+    let schemas = schema::builtin();
+    let decoded = match (protobuf::decode(body), schemas.named(DELETE_OPTIONS)) {
+        (Err(protobuf::ProtobufError::NoProtobuf { kind, .. }), Some(of))
+            if kind.is_empty() || kind == "DeleteOptions" =>
+        {
+            protobuf::decode_as(body, schemas, of)
+        }
+        (decoded, _) => decoded,
+    };
+    Ok(decoded.map_err(bad)?.json.into())
+}
+
+pub(crate) fn unsupported(media_type: &str, accepted: &str) -> Status {
+    tracing::debug!(media_type, "unsupported media type");
+    Status::failure(
+        415,
+        "UnsupportedMediaType",
+        format!("the body of the request was in an unknown format - accepted media types include: {accepted}"),
+    )
+}
+
+#[derive(Deserialize)]
+struct TypeMeta {
+    #[serde(default, rename = "apiVersion")]
+    api_version: String,
+    #[serde(default)]
+    kind: String,
+}
+
+/// A kind as a body's must be.
+pub(crate) struct Expected<'a> {
+    pub(crate) group: &'a str,
+    pub(crate) version: &'a str,
+    pub(crate) kind: &'a str,
+}
+
+/// Refuses JSON of another kind; a kind that is not named passes.
+pub(crate) fn expect_kind(json: &[u8], expected: &Expected<'_>) -> Result<(), Status> {
+    let (kind, version) = (expected.kind, expected.version);
+    let meta: TypeMeta = serde_json::from_slice(json)
+        .map_err(|error| malformed(kind, version, &error))?;
+    let api_version = crate::resources::api_version(expected.group, version);
+    if !meta.api_version.is_empty() && meta.api_version != api_version {
+        return Err(Status::bad_request(format!(
+            "the API version in the data ({}) does not match the expected API version ({api_version})",
+            meta.api_version
+        )));
+    }
+    if !meta.kind.is_empty() && meta.kind != kind {
+        return Err(Status::bad_request(format!(
+            "{} in version {version:?} cannot be handled as a {kind}: the kind in the data ({}) does not match the expected kind ({kind})",
+            meta.kind, meta.kind
+        )));
+    }
+    Ok(())
+}
+
+fn malformed(kind: &str, version: &str, error: &dyn std::fmt::Display) -> Status {
+    Status::bad_request(format!("{kind} in version {version:?} cannot be handled as a {kind}: {error}"))
+}
+
+/// What to do about fields the kind does not have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FieldValidation {
+    Strict,
+    Warn,
+    Ignore,
+}
+
+impl FieldValidation {
+    pub(crate) fn parse(query: &Query) -> Result<Self, Status> {
+        match query.get("fieldValidation") {
+            None | Some("Warn") => Ok(Self::Warn),
+            Some("Strict") => Ok(Self::Strict),
+            Some("Ignore") => Ok(Self::Ignore),
+            Some(other) => Err(Status::failure(
+                422,
+                "Invalid",
+                format!("fieldValidation: Unsupported value: {other:?}: supported values: \"Ignore\", \"Strict\", \"Warn\""),
+            )),
+        }
+    }
+}
+
+/// An object of the resource's kind, with defaults; findings about unknown fields become warnings or
+/// a refusal.
+pub(crate) fn object(
+    resource: &Resource,
+    json: &[u8],
+    validation: FieldValidation,
+    warnings: &mut Vec<String>,
+) -> Result<Box<dyn AnyObject>, Status> {
+    let expected = Expected {
+        group: resource.group(),
+        version: resource.version(),
+        kind: resource.kind(),
+    };
+    expect_kind(json, &expected)?;
+    check_fields(resource, json, validation, warnings)?;
+    let mut object = resource
+        .law
+        .decode(json)
+        .map_err(|error| malformed(resource.kind(), resource.version(), &error.source))?;
+    resource.law.default(&mut *object);
+    Ok(object)
+}
+
+/// Holds the fields of a body against the kind's schema.
+pub(crate) fn check_fields(
+    resource: &Resource,
+    json: &[u8],
+    validation: FieldValidation,
+    warnings: &mut Vec<String>,
+) -> Result<(), Status> {
+    let schemas = schema::builtin();
+    let (kind, version) = (resource.kind(), resource.version());
+    let Some(of) = schemas.kind(resource.group(), version, kind) else {
+        return Ok(());
+    };
+    let report = strict::report(json, schemas, of);
+    if let Some(wrong) = &report.malformed {
+        return Err(malformed(kind, version, wrong));
+    }
+    match (validation, report.strict_error()) {
+        (FieldValidation::Strict, Some(error)) => Err(malformed(kind, version, &error)),
+        (FieldValidation::Warn, Some(_)) => {
+            warnings.extend(report.strict);
+            Ok(())
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,151 @@
+//! Discovery: what is served, as the legacy per-group documents and as the aggregated one. Made once,
+//! since the list of kinds is closed.
+
+mod aggregated;
+mod legacy;
+
+use crate::{
+    Door,
+    answer::{self, Answer, Body},
+    negotiate,
+    resources::Resource,
+};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use bytes::Bytes;
+use flate2::{Compression, write::GzEncoder};
+use http::{HeaderMap, HeaderValue, Response, header};
+use http_body::Body as _;
+use http_body_util::BodyExt;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use std::{io::Write, sync::Arc};
+
+/// Smallest body worth compressing, as upstream.
+const GZIP_FROM_BYTES: u64 = 128 << 10;
+
+/// Answers `/api…` and `/apis…` documents.
+pub(crate) fn answer(door: &Door, path: &str, headers: &HeaderMap) -> Option<Answer> {
+    let path = path.strip_suffix('/').unwrap_or(path);
+    let aggregated = wants_aggregated(headers);
+    let parts: Vec<&str> = path.strip_prefix('/')?.split('/').collect();
+    let document = match (parts.as_slice(), aggregated) {
+        (["api"], true) => return Some(tagged(headers, aggregated::document(&door.resources, true), Some(aggregated::MEDIA_TYPE))),
+        (["apis"], true) => return Some(tagged(headers, aggregated::document(&door.resources, false), Some(aggregated::MEDIA_TYPE))),
+        (["api"], false) => legacy::core_versions(door),
+        (["apis"], false) => legacy::groups(&door.resources),
+        (["api", version], _) => legacy::resources(&door.resources, "", version)?,
+        (["apis", group], _) => legacy::group(&door.resources, group)?,
+        (["apis", group, version], _) => legacy::resources(&door.resources, group, version)?,
+        _ => return None,
+    };
+    Some(tagged(headers, document, None))
+}
+
+fn wants_aggregated(headers: &HeaderMap) -> bool {
+    for range in negotiate::ranges(headers) {
+        match (range.media_type, range.parameter("as")) {
+            ("application/json", Some("APIGroupDiscoveryList"))
+                if range.parameter("g") == Some("apidiscovery.k8s.io") && range.parameter("v") == Some("v2") =>
+            {
+                return true;
+            }
+            ("application/json" | "*/*" | "application/*", None) => return false,
+            _ => {}
+        }
+    }
+    false
+}
+
+/// A document with an ETag, or 304.
+fn tagged(headers: &HeaderMap, document: Value, media_type: Option<&'static str>) -> Answer {
+    Ok(with_etag(headers, document.to_string().into(), media_type.unwrap_or("application/json")))
+}
+
+/// A document with an ETag of its content, or 304 when the client has it.
+pub(crate) fn with_etag(headers: &HeaderMap, bytes: Bytes, media_type: &'static str) -> Response<Body> {
+    let digest = Sha256::digest(&bytes);
+    let etag = format!("\"{}\"", hex(&digest).to_uppercase());
+    let known = headers
+        .get(header::IF_NONE_MATCH)
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(|value| value.split(',').any(|one| one.trim().trim_start_matches("W/") == etag));
+    let mut response = if known {
+        answer::whole(304, media_type, Bytes::new())
+    } else {
+        answer::whole(200, media_type, bytes)
+    };
+    if let Ok(value) = HeaderValue::from_str(&etag) {
+        response.headers_mut().insert(header::ETAG, value);
+    }
+    response.headers_mut().insert(header::VARY, HeaderValue::from_static("Accept"));
+    response
+}
+
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Upstream's storage version hash: eight bytes of SHA-256 over group/version/kind, in base64.
+fn storage_version_hash(resource: &Resource) -> String {
+    let text = format!("{}/{}/{}", resource.stored.group(), resource.stored.version(), resource.stored.kind());
+    STANDARD.encode(&Sha256::digest(text.as_bytes())[..8])
+}
+
+/// Groups in discovery's order, each with its versions, preferred first.
+fn groups(resources: &crate::resources::Resources) -> Vec<(&'static str, Vec<&'static str>)> {
+    let mut groups: Vec<(&'static str, Vec<&'static str>)> = Vec::new();
+    for resource in resources.all().iter().filter(|it| !it.group().is_empty()) {
+        match groups.iter_mut().find(|(group, _)| *group == resource.group()) {
+            Some((_, versions)) if versions.contains(&resource.version()) => {}
+            Some((_, versions)) => versions.push(resource.version()),
+            None => groups.push((resource.group(), vec![resource.version()])),
+        }
+    }
+    for (_, versions) in &mut groups {
+        versions.sort_unstable_by(|a, b| b.cmp(a));
+    }
+    groups
+}
+
+/// The resources of a group version, by plural name.
+fn of<'a>(resources: &'a crate::resources::Resources, group: &str, version: &str) -> Vec<&'a Arc<Resource>> {
+    let mut all: Vec<_> = resources
+        .all()
+        .iter()
+        .filter(|it| it.group() == group && it.version() == version)
+        .collect();
+    all.sort_by_key(|it| it.names.plural);
+    all
+}
+
+pub(crate) fn accepts_gzip(headers: &HeaderMap) -> bool {
+    headers
+        .get_all(header::ACCEPT_ENCODING)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .any(|value| value.split(',').any(|one| one.trim().split(';').next() == Some("gzip")))
+}
+
+/// Compresses a body that is held whole and large enough.
+pub(crate) async fn compressed(response: Response<Body>, accepted: bool) -> Response<Body> {
+    let size = response.body().size_hint().exact().unwrap_or(0);
+    if !accepted || size < GZIP_FROM_BYTES || response.headers().contains_key(header::CONTENT_ENCODING) {
+        return response;
+    }
+    let (mut parts, body) = response.into_parts();
+    let Ok(whole) = body.collect().await else {
+        return answer::status(&machinery::status::Status::internal(&"a body was lost"));
+    };
+    let plain = whole.to_bytes();
+    let mut encoder = GzEncoder::new(Vec::with_capacity(plain.len() / 4), Compression::fast());
+    let packed = encoder.write_all(&plain).and_then(|()| encoder.finish());
+    let body = match packed {
+        Ok(packed) => {
+            parts.headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+            parts.headers.append(header::VARY, HeaderValue::from_static("Accept-Encoding"));
+            answer::full(packed)
+        }
+        Err(_) => answer::full(plain),
+    };
+    Response::from_parts(parts, body)
+}

@@ -1,0 +1,259 @@
+//! Objects and lists written in the form that was asked for. Whole JSON is handed out as it is
+//! stored; every other form is made from it.
+
+use crate::{
+    answer::{self, Answer, Body},
+    negotiate::{Encoding, Form, Shape},
+    resources::Resource,
+    watch_cache::Item,
+};
+use bytes::{Bytes, BytesMut};
+use http_body_util::{BodyExt, StreamBody};
+use jiff::Timestamp;
+use kinds::Cell;
+use machinery::status::Status;
+use serde::Deserialize;
+use serde_json::{Value, json, value::RawValue};
+use std::sync::Arc;
+
+/// Bytes of a list handed to the connection at a time.
+const BLOCK_BYTES: usize = 64 << 10;
+
+/// What a table row carries besides its cells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Include {
+    None,
+    Metadata,
+    Object,
+}
+
+impl Include {
+    pub(crate) fn parse(text: Option<&str>) -> Result<Self, Status> {
+        match text {
+            None | Some("Metadata") => Ok(Self::Metadata),
+            Some("None") => Ok(Self::None),
+            Some("Object") => Ok(Self::Object),
+            Some(other) => Err(Status::bad_request(format!(
+                "unrecognized includeObject value: {other:?}"
+            ))),
+        }
+    }
+}
+
+/// How to write objects of a resource.
+#[derive(Clone)]
+pub(crate) struct Writer {
+    pub(crate) resource: Arc<Resource>,
+    pub(crate) form: Form,
+    pub(crate) include: Include,
+    pub(crate) now: Timestamp,
+}
+
+#[derive(Deserialize)]
+struct Outline<'a> {
+    #[serde(borrow)]
+    metadata: &'a RawValue,
+}
+
+impl Writer {
+    /// Whether stored bytes can be handed out as they are.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.form == Form::JSON && self.resource.hub.is_none()
+    }
+
+    /// An answer of one object, given in its served form.
+    pub(crate) fn object(&self, code: u16, view: Bytes) -> Answer {
+        let bytes = match self.form.shape {
+            Shape::Whole => view,
+            _ => self.shaped(&view, true)?.to_string().into(),
+        };
+        self.encoded(code, bytes)
+    }
+
+    /// A single object's JSON in the wished shape, for a watch. `heading`: a table's columns too.
+    pub(crate) fn watched(&self, item: &Item, heading: bool) -> Result<Bytes, Status> {
+        let view = self.resource.view_bytes(&item.bytes())?;
+        match self.form.shape {
+            Shape::Whole => Ok(view),
+            _ => Ok(self.shaped(&view, heading)?.to_string().into()),
+        }
+    }
+
+    fn shaped(&self, view: &[u8], heading: bool) -> Result<Value, Status> {
+        match self.form.shape {
+            Shape::Table => {
+                let row = self.row(view)?;
+                let mut metadata = json!({});
+                if let Some(version) = resource_version(view) {
+                    metadata["resourceVersion"] = version.into();
+                }
+                Ok(self.table(vec![row], metadata, heading))
+            }
+            _ => partial(view),
+        }
+    }
+
+    /// An answer of many. `metadata` is the list's.
+    pub(crate) fn list(&self, items: Vec<Arc<Item>>, metadata: Value) -> Answer {
+        match (self.form.shape, self.form.encoding) {
+            (Shape::Whole, Encoding::Json) => self.plain_list(items, &metadata),
+            (Shape::Table, _) => {
+                let mut rows = Vec::with_capacity(items.len());
+                for item in &items {
+                    rows.push(self.row(&self.resource.view_bytes(&item.bytes())?)?);
+                }
+                self.encoded(200, self.table(rows, metadata, true).to_string().into())
+            }
+            (Shape::Metadata, _) => {
+                let mut partials = Vec::with_capacity(items.len());
+                for item in &items {
+                    partials.push(partial(&self.resource.view_bytes(&item.bytes())?)?);
+                }
+                let list = json!({ "kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1", "metadata": metadata, "items": partials });
+                self.encoded(200, list.to_string().into())
+            }
+            (Shape::Whole, _) => {
+                let mut whole = BytesMut::from(self.list_head(&metadata).as_bytes());
+                for (index, item) in items.iter().enumerate() {
+                    if index > 0 {
+                        whole.extend_from_slice(b",");
+                    }
+                    whole.extend_from_slice(&self.resource.view_bytes(&item.bytes())?);
+                }
+                whole.extend_from_slice(b"]}\n");
+                self.encoded(200, whole.freeze())
+            }
+        }
+    }
+
+    fn list_head(&self, metadata: &Value) -> String {
+        format!(
+            r#"{{"kind":"{}List","apiVersion":"{}","metadata":{metadata},"items":["#,
+            self.resource.kind(),
+            self.resource.api_version()
+        )
+    }
+
+    /// The stored bytes joined, a block at a time as the connection takes them.
+    fn plain_list(&self, items: Vec<Arc<Item>>, metadata: &Value) -> Answer {
+        let head = self.list_head(metadata);
+        let resource = Arc::clone(&self.resource);
+        let mut items = items.into_iter().enumerate();
+        let mut block = BytesMut::from(head.as_bytes());
+        let mut ended = false;
+        let blocks = std::iter::from_fn(move || {
+            if ended {
+                return None;
+            }
+            while block.len() < BLOCK_BYTES {
+                let Some((index, item)) = items.next() else {
+                    block.extend_from_slice(b"]}\n");
+                    ended = true;
+                    break;
+                };
+                if index > 0 {
+                    block.extend_from_slice(b",");
+                }
+                match resource.view_bytes(&item.bytes()) {
+                    Ok(view) => block.extend_from_slice(&view),
+                    Err(error) => {
+                        ended = true;
+                        return Some(Err(error.into()));
+                    }
+                }
+            }
+            Some(Ok(http_body::Frame::data(block.split().freeze())))
+        });
+        let mut response = answer::json(200, Bytes::new());
+        *response.body_mut() = stream(futures::stream::iter(blocks));
+        Ok(response)
+    }
+
+    fn row(&self, view: &[u8]) -> Result<Value, Status> {
+        let object = self.resource.law.decode(view).map_err(|error| Status::internal(&error))?;
+        let cells: Vec<Value> = self
+            .resource
+            .law
+            .row(&*object, self.now)
+            .into_iter()
+            .map(|cell| match cell {
+                Cell::Text(text) => text.into(),
+                Cell::Number(number) => number.into(),
+                Cell::Truth(truth) => truth.into(),
+            })
+            .collect();
+        let mut row = json!({ "cells": cells });
+        match self.include {
+            Include::None => row["object"] = Value::Null,
+            Include::Metadata => row["object"] = partial(view)?,
+            Include::Object => row["object"] = tree(view)?,
+        }
+        Ok(row)
+    }
+
+    fn table(&self, rows: Vec<Value>, metadata: Value, heading: bool) -> Value {
+        let columns: Vec<Value> = self
+            .resource
+            .law
+            .columns()
+            .iter()
+            .map(|column| json!({ "name": column.name, "type": column.kind, "format": column.format, "description": column.description, "priority": column.priority }))
+            .collect();
+        let columns = if heading { Value::Array(columns) } else { Value::Null };
+        json!({ "kind": "Table", "apiVersion": "meta.k8s.io/v1", "metadata": metadata, "columnDefinitions": columns, "rows": rows })
+    }
+
+    /// Writes JSON in the wished encoding.
+    fn encoded(&self, code: u16, json: Bytes) -> Answer {
+        simple(self.form, code, json)
+    }
+}
+
+/// Any JSON that has a kind, in the wished encoding.
+pub(crate) fn simple(form: Form, code: u16, json: impl Into<Bytes>) -> Answer {
+    let json = json.into();
+    let bytes = match form.encoding {
+        Encoding::Json => json,
+        Encoding::Yaml => machinery::yaml::to_string(&tree(&json)?).into(),
+        // Clients that ask for protobuf read the answer's media type; a few kinds have none.
+        Encoding::Protobuf => match api::protobuf::encode(&json) {
+            Ok(bytes) => bytes.into(),
+            Err(error) => {
+                tracing::debug!(%error, "answered in JSON");
+                return Ok(answer::json(code, json));
+            }
+        },
+    };
+    Ok(answer::whole(code, form.media_type(), bytes))
+}
+
+/// A body made of a stream of frames.
+pub(crate) fn stream(
+    frames: impl futures::Stream<Item = Result<http_body::Frame<Bytes>, crate::BoxError>> + Send + 'static,
+) -> Body {
+    StreamBody::new(frames).boxed_unsync()
+}
+
+pub(crate) fn tree(json: &[u8]) -> Result<Value, Status> {
+    serde_json::from_slice(json).map_err(|error| Status::internal(&error))
+}
+
+fn partial(view: &[u8]) -> Result<Value, Status> {
+    let outline: Outline<'_> =
+        serde_json::from_slice(view).map_err(|error| Status::internal(&error))?;
+    let metadata = tree(outline.metadata.get().as_bytes())?;
+    Ok(json!({ "kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": metadata }))
+}
+
+fn resource_version(view: &[u8]) -> Option<String> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Meta {
+        resource_version: Option<String>,
+    }
+    #[derive(Deserialize)]
+    struct It {
+        metadata: Meta,
+    }
+    serde_json::from_slice::<It>(view).ok()?.metadata.resource_version
+}

@@ -1,0 +1,159 @@
+//! TLS on a port: HTTP/1.1 and HTTP/2, client certificates when offered, connections bounded in
+//! number and in how long they may dally.
+
+use crate::{Door, answer::Body, authn::PeerCertificate, stall::Stalling};
+use http_body_util::BodyExt;
+use hyper::{body::Incoming, service::service_fn};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::{conn::auto::Builder, graceful::GracefulShutdown},
+};
+use rustls::ServerConfig;
+use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
+use stdx::tasks::Tasks;
+use tokio::{net::TcpListener, sync::Semaphore};
+use tokio_rustls::TlsAcceptor;
+
+/// Connections at once.
+const CONNECTIONS: usize = 10_000;
+/// How long a TLS handshake may take.
+const HANDSHAKE: Duration = Duration::from_secs(10);
+/// How long the headers of a request may take.
+const HEADERS: Duration = Duration::from_secs(30);
+/// Bytes of headers.
+const HEADER_BYTES: usize = 64 << 10;
+/// Streams of one HTTP/2 connection.
+const STREAMS: u32 = 1000;
+/// How long connections may take to end when the server stops.
+const FAREWELL: Duration = Duration::from_secs(5);
+
+/// What a listener needs besides the door.
+#[derive(Clone)]
+pub struct Listening {
+    /// TLS; without it connections are plain, for tests.
+    pub tls: Option<Arc<ServerConfig>>,
+}
+
+impl Door {
+    /// Serves connections of `listener` until `tasks` stops.
+    pub fn serve(self: &Arc<Self>, listener: TcpListener, listening: Listening, tasks: &Tasks) {
+        let door = Arc::clone(self);
+        let stopping = tasks.stopping();
+        // The loop ends itself when told to stop, so that it can see its connections off.
+        let own = Tasks::new();
+        tasks.spawn("listener", async move {
+            let guard = stopping.clone();
+            door.accept(listener, listening, guard, own).await;
+        });
+    }
+
+    async fn accept(
+        self: Arc<Self>,
+        listener: TcpListener,
+        listening: Listening,
+        stopping: tokio_util::sync::CancellationToken,
+        connections: Tasks,
+    ) {
+        let places = Arc::new(Semaphore::new(CONNECTIONS));
+        let farewell = Arc::new(GracefulShutdown::new());
+        loop {
+            let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
+            let accepted = tokio::select! {
+                accepted = listener.accept() => accepted,
+                () = stopping.cancelled() => break,
+            };
+            let (socket, peer) = match accepted {
+                Ok(accepted) => accepted,
+                Err(error) => {
+                    // Out of file descriptors, most likely: wait for some to be freed.
+                    tracing::warn!(%error, "cannot accept a connection");
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                    continue;
+                }
+            };
+            let _ = socket.set_nodelay(true);
+            let door = Arc::clone(&self);
+            let tls = listening.tls.clone();
+            let watcher = farewell.watcher();
+            connections.spawn("connection", async move {
+                let _place = place;
+                door.connection(socket, peer, tls, watcher).await;
+            });
+        }
+        drop(listener);
+        if let Some(farewell) = Arc::into_inner(farewell) {
+            let _ = tokio::time::timeout(FAREWELL, farewell.shutdown()).await;
+        }
+        connections.finish().await;
+    }
+
+    async fn connection(
+        self: Arc<Self>,
+        socket: tokio::net::TcpStream,
+        peer: SocketAddr,
+        tls: Option<Arc<ServerConfig>>,
+        watcher: hyper_util::server::graceful::Watcher,
+    ) {
+        let Some(tls) = tls else {
+            return self.requests(Stalling::new(socket), None, peer, watcher).await;
+        };
+        let handshake = TlsAcceptor::from(tls).accept(Stalling::new(socket));
+        let stream = match tokio::time::timeout(HANDSHAKE, handshake).await {
+            Ok(Ok(stream)) => stream,
+            Ok(Err(error)) => return tracing::debug!(%peer, %error, "TLS handshake failed"),
+            Err(_) => return tracing::debug!(%peer, "TLS handshake took too long"),
+        };
+        let certificate = stream
+            .get_ref()
+            .1
+            .peer_certificates()
+            .and_then(|chain| chain.first())
+            .map(|leaf| PeerCertificate(leaf.clone().into_owned()));
+        self.requests(stream, certificate, peer, watcher).await;
+    }
+
+    async fn requests<S>(
+        self: Arc<Self>,
+        stream: S,
+        certificate: Option<PeerCertificate>,
+        peer: SocketAddr,
+        watcher: hyper_util::server::graceful::Watcher,
+    ) where
+        S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
+    {
+        let service = service_fn(move |request: http::Request<Incoming>| {
+            let door = Arc::clone(&self);
+            let certificate = certificate.clone();
+            async move {
+                let mut request = request.map(boxed);
+                // Only the process itself may say who it is.
+                request.extensions_mut().remove::<crate::User>();
+                if let Some(certificate) = certificate {
+                    request.extensions_mut().insert(certificate);
+                }
+                Ok::<_, Infallible>(door.handle(request).await)
+            }
+        });
+        let mut builder = Builder::new(TokioExecutor::new());
+        builder
+            .http1()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEADERS)
+            .max_buf_size(HEADER_BYTES);
+        builder
+            .http2()
+            .timer(TokioTimer::new())
+            .max_concurrent_streams(STREAMS)
+            .max_header_list_size(u32::try_from(HEADER_BYTES).unwrap_or(u32::MAX))
+            .keep_alive_interval(Duration::from_secs(30))
+            .keep_alive_timeout(Duration::from_secs(20));
+        let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
+        if let Err(error) = watcher.watch(connection.into_owned()).await {
+            tracing::debug!(%peer, %error, "a connection ended early");
+        }
+    }
+}
+
+fn boxed(body: Incoming) -> Body {
+    body.map_err(Into::into).boxed_unsync()
+}

@@ -1,0 +1,77 @@
+//! Query strings and percent-encoding, as the API paths use them.
+
+/// Decoded pairs in their order.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Query(Vec<(String, String)>);
+
+impl Query {
+    pub(crate) fn parse(raw: Option<&str>) -> Self {
+        let pairs = raw.unwrap_or_default().split('&').filter(|p| !p.is_empty());
+        Self(
+            pairs
+                .map(|pair| {
+                    let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+                    (decode(key, true), decode(value, true))
+                })
+                .collect(),
+        )
+    }
+
+    /// The first value of `key`; `None` when absent or empty.
+    pub(crate) fn get(&self, key: &str) -> Option<&str> {
+        let found = self.0.iter().find(|(own, value)| own == key && !value.is_empty());
+        found.map(|(_, value)| value.as_str())
+    }
+
+    pub(crate) fn all<'a>(&'a self, key: &'a str) -> impl Iterator<Item = &'a str> {
+        self.0
+            .iter()
+            .filter(move |(own, _)| own == key)
+            .map(|(_, value)| value.as_str())
+    }
+
+    /// `?key`, `?key=true`, `?key=1`: upstream reads all but `false` and `0` as true.
+    pub(crate) fn truth(&self, key: &str) -> bool {
+        self.all(key)
+            .next()
+            .is_some_and(|value| !matches!(value, "false" | "0" | "False" | "F" | "f"))
+    }
+}
+
+/// Undoes percent-encoding; malformed escapes stay as they are, bytes that are no UTF-8 are replaced.
+pub(crate) fn decode(text: &str, plus_is_space: bool) -> String {
+    let bytes = text.as_bytes();
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut at = 0;
+    while at < bytes.len() {
+        let escaped = (bytes[at] == b'%')
+            .then(|| text.get(at + 1..at + 3))
+            .flatten()
+            .and_then(|hex| u8::from_str_radix(hex, 16).ok());
+        match (bytes[at], escaped) {
+            (_, Some(byte)) => {
+                out.push(byte);
+                at += 2;
+            }
+            (b'+', None) if plus_is_space => out.push(b' '),
+            (byte, None) => out.push(byte),
+        }
+        at += 1;
+    }
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pairs_are_decoded() {
+        let query = Query::parse(Some("labelSelector=a%3Db%2Cc&watch=1&empty=&plus=a+b&bad=%zz"));
+        assert_eq!(query.get("labelSelector"), Some("a=b,c"));
+        assert!(query.truth("watch"));
+        assert_eq!(query.get("empty"), None);
+        assert_eq!(query.get("plus"), Some("a b"));
+        assert_eq!(query.get("bad"), Some("%zz"));
+    }
+}

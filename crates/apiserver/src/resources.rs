@@ -1,0 +1,223 @@
+//! What the door serves: one entry for each kind and version, made from the law's closed list.
+
+use bytes::Bytes;
+use kinds::{Hub, Law, Names, Scope, Subresource};
+use machinery::status::{self, Status};
+use std::{collections::HashMap, sync::Arc};
+
+use api::AnyObject;
+
+/// Index of a stored resource in the watch cache.
+pub(crate) type Slot = usize;
+
+/// A kind in one version, as it is served.
+pub(crate) struct Resource {
+    pub(crate) law: &'static dyn Law,
+    pub(crate) names: Names,
+    /// Where its objects live in the watch cache (that of the hub, for a view).
+    pub(crate) slot: Slot,
+    /// The law of the stored form.
+    pub(crate) stored: &'static dyn Law,
+    pub(crate) hub: Option<&'static Hub>,
+    /// Key prefix in the store, ending in `/`.
+    pub(crate) prefix: Arc<str>,
+}
+
+impl Resource {
+    pub(crate) fn group(&self) -> &'static str {
+        self.law.group()
+    }
+
+    pub(crate) fn version(&self) -> &'static str {
+        self.law.version()
+    }
+
+    pub(crate) fn kind(&self) -> &'static str {
+        self.law.kind()
+    }
+
+    pub(crate) fn api_version(&self) -> String {
+        api_version(self.group(), self.version())
+    }
+
+    pub(crate) fn namespaced(&self) -> bool {
+        self.names.scope == Scope::Namespaced
+    }
+
+    /// For messages: `deployments.apps`.
+    pub(crate) fn named(&self) -> status::Resource<'static> {
+        status::Resource {
+            group: self.group(),
+            plural: self.names.plural,
+        }
+    }
+
+    /// For messages of `Invalid`, which name the kind.
+    pub(crate) fn kind_named(&self) -> status::Resource<'static> {
+        status::Resource {
+            group: self.group(),
+            plural: self.kind(),
+        }
+    }
+
+    /// The key of an object in the store.
+    pub(crate) fn key(&self, namespace: &str, name: &str) -> String {
+        format!("{}{}", self.prefix, local_key(namespace, name))
+    }
+
+    pub(crate) fn subresource(&self, name: &str) -> Option<&'static Subresource> {
+        self.law.subresources().iter().find(|it| it.name == name)
+    }
+
+    /// Decodes stored bytes into the form this resource is served in.
+    pub(crate) fn decode_stored(&self, json: &[u8]) -> Result<Box<dyn AnyObject>, Status> {
+        let stored = self
+            .stored
+            .decode(json)
+            .map_err(|error| Status::internal(&error))?;
+        self.to_view(stored)
+    }
+
+    /// From the stored form to the served one.
+    pub(crate) fn to_view(&self, stored: Box<dyn AnyObject>) -> Result<Box<dyn AnyObject>, Status> {
+        match self.hub {
+            None => Ok(stored),
+            Some(hub) => (hub.from_hub)(&*stored).ok_or_else(|| Status::internal(&FOREIGN)),
+        }
+    }
+
+    /// From the served form to the stored one.
+    pub(crate) fn to_stored(&self, view: Box<dyn AnyObject>) -> Result<Box<dyn AnyObject>, Status> {
+        match self.hub {
+            None => Ok(view),
+            Some(hub) => (hub.to_hub)(&*view).ok_or_else(|| Status::internal(&FOREIGN)),
+        }
+    }
+
+    /// Bytes of the served form, from bytes of the stored one.
+    pub(crate) fn view_bytes(&self, stored: &Bytes) -> Result<Bytes, Status> {
+        match self.hub {
+            None => Ok(stored.clone()),
+            Some(_) => Ok(self.decode_stored(stored)?.encode().into()),
+        }
+    }
+}
+
+const FOREIGN: &str = "an object of another kind reached a conversion";
+
+/// `v1`, `apps/v1`.
+pub(crate) fn api_version(group: &str, version: &str) -> String {
+    if group.is_empty() {
+        version.to_owned()
+    } else {
+        format!("{group}/{version}")
+    }
+}
+
+/// The part of a key below its resource.
+pub(crate) fn local_key(namespace: &str, name: &str) -> String {
+    if namespace.is_empty() {
+        name.to_owned()
+    } else {
+        format!("{namespace}/{name}")
+    }
+}
+
+/// Every resource, and how paths find them.
+pub(crate) struct Resources {
+    all: Vec<Arc<Resource>>,
+    slots: Vec<Arc<Resource>>,
+    paths: HashMap<(&'static str, &'static str), HashMap<&'static str, Arc<Resource>>>,
+    prefixes: HashMap<Arc<str>, Slot>,
+}
+
+impl Resources {
+    pub(crate) fn new(laws: &[&'static dyn Law]) -> Self {
+        let mut all: Vec<Arc<Resource>> = Vec::new();
+        let mut slots = Vec::new();
+        let mut prefixes = HashMap::new();
+        for &law in laws.iter().filter(|law| law.hub().is_none()) {
+            let group = if law.group().is_empty() { "core" } else { law.group() };
+            let prefix: Arc<str> = format!("/registry/{group}/{}/", law.names().plural).into();
+            let resource = Arc::new(Resource {
+                law,
+                names: law.names(),
+                slot: slots.len(),
+                stored: law,
+                hub: None,
+                prefix: Arc::clone(&prefix),
+            });
+            prefixes.insert(prefix, slots.len());
+            slots.push(Arc::clone(&resource));
+            all.push(resource);
+        }
+        for &law in laws {
+            let Some(hub) = law.hub() else { continue };
+            let target = slots.iter().find(|it: &&Arc<Resource>| {
+                (it.group(), it.version(), it.kind()) == (hub.group, hub.version, law.kind())
+            });
+            let Some(target) = target else { continue };
+            all.push(Arc::new(Resource {
+                law,
+                names: law.names(),
+                slot: target.slot,
+                stored: target.law,
+                hub: Some(hub),
+                prefix: Arc::clone(&target.prefix),
+            }));
+        }
+        let mut paths: HashMap<_, HashMap<_, _>> = HashMap::new();
+        for resource in &all {
+            paths
+                .entry((resource.group(), resource.version()))
+                .or_default()
+                .insert(resource.names.plural, Arc::clone(resource));
+        }
+        Self {
+            all,
+            slots,
+            paths,
+            prefixes,
+        }
+    }
+
+    pub(crate) fn all(&self) -> &[Arc<Resource>] {
+        &self.all
+    }
+
+    /// The resources that have objects of their own in the store, by slot.
+    pub(crate) fn slots(&self) -> &[Arc<Resource>] {
+        &self.slots
+    }
+
+    pub(crate) fn find(&self, group: &str, version: &str, plural: &str) -> Option<&Arc<Resource>> {
+        // The map's keys are 'static; look-ups by shorter-lived text go through iteration of few groups.
+        self.paths
+            .iter()
+            .find(|((own_group, own_version), _)| (*own_group, *own_version) == (group, version))?
+            .1
+            .get(plural)
+    }
+
+    /// Any version of a resource: admission and messages ask for it by group and plural.
+    pub(crate) fn find_any(&self, group: &str, plural: &str) -> Option<&Arc<Resource>> {
+        self.slots
+            .iter()
+            .find(|it| it.group() == group && it.names.plural == plural)
+    }
+
+    pub(crate) fn serves(&self, group: &str, version: &str) -> bool {
+        self.all
+            .iter()
+            .any(|it| it.group() == group && it.version() == version)
+    }
+
+    /// The slot a store key belongs to, and the rest of the key.
+    pub(crate) fn slot_of<'k>(&self, key: &'k str) -> Option<(Slot, &'k str)> {
+        let below = key.strip_prefix("/registry/")?;
+        let group_end = below.find('/')?;
+        let plural_end = below[group_end + 1..].find('/')? + group_end + 2;
+        let at = "/registry/".len() + plural_end;
+        Some((*self.prefixes.get(&key[..at])?, &key[at..]))
+    }
+}

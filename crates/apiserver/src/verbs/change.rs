@@ -1,0 +1,214 @@
+//! The one loop of update, patch, apply and the subresources: read, change, judge, compare and set,
+//! again when overtaken.
+
+use super::{ATTEMPTS, Call, Committed, OVERTAKEN, managed_fields::{self, How}, stored_bytes};
+use crate::{
+    Door,
+    admission::{Claims, Operation},
+    answer::{self, Answer},
+    watch_cache::{self, Item},
+};
+use api::AnyObject;
+use bytes::Bytes;
+use machinery::{field, metadata, status::Status};
+use store::{Condition, Transaction};
+
+/// An object as it is now.
+pub(crate) struct Current {
+    pub(crate) item: std::sync::Arc<Item>,
+    /// In the served form, with its resourceVersion.
+    pub(crate) view: Box<dyn AnyObject>,
+}
+
+/// Makes the wished object, in its served form, from the present one. Called again when overtaken.
+pub(crate) type Edit<'a> =
+    dyn FnMut(&Current, &mut Vec<String>) -> Result<Box<dyn AnyObject>, Status> + Send + 'a;
+
+/// What a change leaves: stored bytes with their resourceVersion.
+pub(crate) struct Changed {
+    pub(crate) bytes: Bytes,
+    pub(crate) warnings: Vec<String>,
+}
+
+impl Changed {
+    /// The answer that shows the object.
+    pub(crate) fn answer(self, call: &Call, code: u16) -> Answer {
+        let mut response = call
+            .writer()?
+            .object(code, call.resource.view_bytes(&self.bytes)?)?;
+        answer::warn(&mut response, &self.warnings);
+        Ok(response)
+    }
+}
+
+/// The object named by the call, or 404.
+pub(crate) fn current(door: &Door, call: &Call) -> Result<Current, Status> {
+    let (namespace, name) = (&call.target.namespace, &call.target.name);
+    let item = door
+        .cache
+        .get(call.resource.slot, namespace, name)
+        .ok_or_else(|| Status::not_found(call.resource.named(), name))?;
+    let view = call.resource.decode_stored(&item.bytes())?;
+    Ok(Current { item, view })
+}
+
+/// Runs the loop. `None` when the object does not exist and the caller may create it.
+pub(crate) async fn run(
+    door: &Door,
+    call: &Call,
+    how: How,
+    edit: &mut Edit<'_>,
+) -> Result<Changed, Status> {
+    let dry_run = call.dry_run()?;
+    for _ in 0..ATTEMPTS {
+        door.cache.catch_up().await;
+        let current = current(door, call)?;
+        let mut warnings = Vec::new();
+        let mut wished = edit(&current, &mut warnings)?;
+        place(call, &current, &mut *wished)?;
+        let old = call.resource.stored.decode(&current.item.bytes()).map_err(|error| Status::internal(&error))?;
+        let wished = call.resource.to_stored(wished)?;
+        let (mut object, claims) = judge(door, call, wished, &*old, dry_run)?;
+        warnings.extend(call.resource.stored.warnings(&*object, Some(&*old)));
+        managed_fields::track(call, Some(&*old), &mut *object, how)?;
+        let bytes = stored_bytes(&mut *object);
+        let revision = current.item.revision;
+        let with_present = watch_cache::with_revision(&bytes, revision);
+        if dry_run || with_present == current.item.bytes() {
+            return Ok(Changed { bytes: with_present, warnings });
+        }
+        let key = call.resource.key(&call.target.namespace, &call.target.name);
+        let transaction = if is_released(call, &*object) {
+            Transaction::delete(&key)
+        } else {
+            Transaction::put(&key, bytes.clone())
+        };
+        let condition = Condition::AtRevision(key, revision);
+        match door.commit(transaction.when(condition), claims).await? {
+            Committed::At(revision) => {
+                let bytes = watch_cache::with_revision(&bytes, revision);
+                return Ok(Changed { bytes, warnings });
+            }
+            Committed::Overtaken { .. } => {}
+        }
+    }
+    Err(Status::conflict(call.resource.named(), &call.target.name, OVERTAKEN))
+}
+
+/// Whether the last thing that held a deletion back is gone.
+pub(crate) fn is_released(call: &Call, object: &dyn AnyObject) -> bool {
+    let metadata = object.metadata();
+    metadata.deletion_timestamp.is_some()
+        && metadata.finalizers.as_ref().is_none_or(Vec::is_empty)
+        && metadata.deletion_grace_period_seconds.unwrap_or(0) == 0
+        && !call.resource.stored.holds_deletion(object)
+}
+
+/// The namespace of the path and that of the object must agree; an absent one is filled in.
+pub(crate) fn place_namespace(call: &Call, object: &mut dyn AnyObject) -> Result<(), Status> {
+    let metadata = object.metadata_mut();
+    if metadata.namespace.as_deref() == Some("") {
+        metadata.namespace = None;
+    }
+    if !call.resource.namespaced() {
+        return Ok(());
+    }
+    match &metadata.namespace {
+        None => metadata.namespace = Some(call.target.namespace.clone()),
+        Some(own) if *own == call.target.namespace => {}
+        Some(_) => {
+            return Err(Status::bad_request(
+                "the namespace of the provided object does not match the namespace sent on the request",
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Checks identity and version against the present object and puts back what the system owns.
+fn place(call: &Call, current: &Current, object: &mut dyn AnyObject) -> Result<(), Status> {
+    place_namespace(call, object)?;
+    let name = &call.target.name;
+    let old = current.view.metadata();
+    let new = object.metadata_mut();
+    match new.name.as_deref() {
+        None | Some("") => {
+            return Err(Status::bad_request("name must be provided"));
+        }
+        Some(own) if own != name => {
+            return Err(Status::bad_request(format!(
+                "the name of the object ({own}) does not match the name on the URL ({name})"
+            )));
+        }
+        Some(_) => {}
+    }
+    let conflict = |because: &str| Status::conflict(call.resource.named(), name, because);
+    match new.resource_version.as_deref() {
+        None | Some("" | "0") if !call.resource.stored.unconditional_update() => {
+            let path = field::Path::new("metadata").child("resourceVersion");
+            let error = field::Error::invalid(&path, 0, "must be specified for an update");
+            return Err(Status::invalid(call.resource.kind_named(), name, &[error]));
+        }
+        None | Some("" | "0") => new.resource_version = old.resource_version.clone(),
+        own if own == old.resource_version.as_deref() => {}
+        Some(_) => return Err(conflict(OVERTAKEN)),
+    }
+    match new.uid.as_deref() {
+        None | Some("") => new.uid.clone_from(&old.uid),
+        own if own == old.uid.as_deref() => {}
+        Some(own) => {
+            return Err(conflict(&format!(
+                "Precondition failed: UID in precondition: {own}, UID in object meta: {}",
+                old.uid.as_deref().unwrap_or_default()
+            )));
+        }
+    }
+    if new.creation_timestamp.is_none() {
+        new.creation_timestamp.clone_from(&old.creation_timestamp);
+    }
+    if new.deletion_timestamp.is_none() {
+        new.deletion_timestamp.clone_from(&old.deletion_timestamp);
+    }
+    if new.deletion_grace_period_seconds.is_none() {
+        new.deletion_grace_period_seconds = old.deletion_grace_period_seconds;
+    }
+    new.generation = old.generation;
+    new.self_link = None;
+    Ok(())
+}
+
+/// Steps 7 to 9: admission mutates, the law prepares and validates, admission judges.
+fn judge(
+    door: &Door,
+    call: &Call,
+    object: Box<dyn AnyObject>,
+    old: &dyn AnyObject,
+    dry_run: bool,
+) -> Result<(Box<dyn AnyObject>, Claims), Status> {
+    let mut review = call.review(door, Operation::Update, Some(object), Some(old), dry_run);
+    door.mutate(&mut review)?;
+    let law = call.resource.stored;
+    if let Some(object) = review.object.as_deref_mut() {
+        let context = call.context();
+        let part = match call.subresource {
+            Some(sub) if sub.serves != kinds::SubresourceKind::Scale => Some(sub.name),
+            _ => None,
+        };
+        match part {
+            None => law.prepare_for_update(&context, object, old),
+            Some(name) => law.prepare_for_subresource(name, &context, object, old),
+        }
+        let path = field::Path::new("metadata");
+        let mut errors = metadata::validate_update(object.metadata(), old.metadata(), &path);
+        errors.extend(match part {
+            None => law.validate_update(object, old),
+            Some(name) => law.validate_subresource(name, object, old),
+        });
+        if !errors.is_empty() {
+            return Err(Status::invalid(call.resource.kind_named(), &call.target.name, &errors));
+        }
+    }
+    let claims = door.judge(&mut review)?;
+    let object = review.object.take().ok_or_else(|| Status::internal(&"admission lost the object"))?;
+    Ok((object, claims))
+}

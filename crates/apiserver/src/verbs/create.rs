@@ -1,0 +1,140 @@
+//! `create`: POST to a collection.
+
+use super::{ATTEMPTS, Call, Committed, managed_fields::{self, How}, stored_bytes};
+use crate::{
+    Door,
+    admission::{Claims, Operation},
+    answer::{self, Answer},
+    decode, watch_cache,
+};
+use api::AnyObject;
+use bytes::Bytes;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use machinery::{field, metadata, status::Status};
+use store::{Condition, Transaction};
+
+/// Answers the request.
+pub(crate) async fn run(door: &Door, call: &Call, body: &Bytes) -> Answer {
+    let json = decode::to_json(&call.headers, body)?;
+    let mut warnings = Vec::new();
+    let view = decode::object(&call.resource, &json, call.field_validation()?, &mut warnings)?;
+    let (stored, revision) = create(door, call, view, How::Update, &mut warnings).await?;
+    let bytes = match revision {
+        Some(revision) => watch_cache::with_revision(&stored, revision),
+        None => stored,
+    };
+    let mut response = call.writer()?.object(201, call.resource.view_bytes(&bytes)?)?;
+    answer::warn(&mut response, &warnings);
+    Ok(response)
+}
+
+/// Creates an object given in its served form; its stored bytes and their revision (none in a dry run).
+pub(crate) async fn create(
+    door: &Door,
+    call: &Call,
+    mut view: Box<dyn AnyObject>,
+    how: How,
+    warnings: &mut Vec<String>,
+) -> Result<(Bytes, Option<u64>), Status> {
+    place(call, &mut *view)?;
+    let generated = view.metadata().name.is_none();
+    let dry_run = call.dry_run()?;
+    let mut last = None;
+    for _ in 0..ATTEMPTS {
+        door.cache.catch_up().await;
+        let mut object = call.resource.to_stored(view.clone_box())?;
+        fill(door, call, &mut *object);
+        let (mut object, claims) = judge(door, call, object, dry_run)?;
+        warnings.extend(call.resource.stored.warnings(&*object, None));
+        managed_fields::track(call, None, &mut *object, how)?;
+        let name = object.metadata().name.clone().unwrap_or_default();
+        let namespace = object.metadata().namespace.clone().unwrap_or_default();
+        let key = call.resource.key(&namespace, &name);
+        let bytes = stored_bytes(&mut *object);
+        let exists = || Status::already_exists(call.resource.named(), &name);
+        if dry_run {
+            let taken = door.cache.get(call.resource.slot, &namespace, &name).is_some();
+            return if taken { Err(exists()) } else { Ok((bytes, None)) };
+        }
+        let transaction = Transaction::put(&key, bytes.clone()).when(Condition::Absent(key.clone()));
+        match door.commit(transaction, claims).await? {
+            Committed::At(revision) => return Ok((bytes, Some(revision))),
+            Committed::Overtaken { key: lost } if lost == key && !generated => return Err(exists()),
+            Committed::Overtaken { key: lost } => last = Some((lost, exists())),
+        }
+        warnings.clear();
+    }
+    Err(last.map_or_else(
+        || Status::internal(&"nothing was tried"),
+        |(lost, exists)| {
+            if generated {
+                exists
+            } else {
+                Status::conflict(call.resource.named(), &call.target.name, &format!("{lost} was taken by another request; please try again"))
+            }
+        },
+    ))
+}
+
+/// Reconciles the object's namespace and name with the path's.
+fn place(call: &Call, object: &mut dyn AnyObject) -> Result<(), Status> {
+    super::change::place_namespace(call, object)?;
+    let metadata = object.metadata_mut();
+    for empty in [&mut metadata.name, &mut metadata.generate_name] {
+        if empty.as_deref() == Some("") {
+            *empty = None;
+        }
+    }
+    if metadata.name.is_none() && metadata.generate_name.is_none() {
+        let path = field::Path::new("metadata").child("name");
+        let error = field::Error::required(&path, "name or generateName is required");
+        return Err(Status::invalid(call.resource.kind_named(), "", &[error]));
+    }
+    Ok(())
+}
+
+/// What the system says about a new object, whatever the client said.
+fn fill(door: &Door, call: &Call, object: &mut dyn AnyObject) {
+    let metadata = object.metadata_mut();
+    if metadata.name.is_none()
+        && let Some(base) = &metadata.generate_name
+    {
+        metadata.name = Some(metadata::generate_name(base, &door.config.random));
+    }
+    metadata.uid = Some(door.config.random.uuid());
+    metadata.creation_timestamp = Some(Time(stdx::clock::whole_seconds(call.now)));
+    metadata.deletion_timestamp = None;
+    metadata.deletion_grace_period_seconds = None;
+    metadata.self_link = None;
+    metadata.resource_version = None;
+    metadata.generation = None;
+}
+
+/// Steps 7 to 9: admission mutates, the law prepares and validates, admission judges.
+fn judge(
+    door: &Door,
+    call: &Call,
+    object: Box<dyn AnyObject>,
+    dry_run: bool,
+) -> Result<(Box<dyn AnyObject>, Claims), Status> {
+    let mut review = call.review(door, Operation::Create, Some(object), None, dry_run);
+    door.mutate(&mut review)?;
+    let law = call.resource.stored;
+    if let Some(object) = review.object.as_deref_mut() {
+        law.prepare_for_create(&call.context(), object);
+        let mut errors = metadata::validate(
+            object.metadata(),
+            call.resource.namespaced(),
+            &|name: &str| law.name_errors(name),
+            &field::Path::new("metadata"),
+        );
+        errors.extend(law.validate(object));
+        if !errors.is_empty() {
+            let name = object.metadata().name.clone().unwrap_or_default();
+            return Err(Status::invalid(call.resource.kind_named(), &name, &errors));
+        }
+    }
+    let claims = door.judge(&mut review)?;
+    let object = review.object.take().ok_or_else(|| Status::internal(&"admission lost the object"))?;
+    Ok((object, claims))
+}

@@ -1,0 +1,265 @@
+//! `watch`: every change after a revision, as it happens. Reads the cache's ring at the client's own
+//! pace; a client that stops reading falls behind the ring and is told to list again.
+
+use super::{Call, revision, too_old};
+use crate::{
+    Door,
+    answer::{self, Answer},
+    forms::{self, Writer},
+    negotiate::{Encoding, Shape},
+    watch_cache::{CacheEvent, Item, Lost, Selection},
+};
+use bytes::{BufMut, Bytes, BytesMut};
+use http_body::Frame;
+use machinery::status::Status;
+use serde_json::json;
+use std::{collections::VecDeque, sync::Arc, time::Duration};
+use store::Revision;
+use tokio::time::Instant;
+
+/// Time between bookmarks.
+const BOOKMARK_EVERY: Duration = Duration::from_secs(60);
+/// Shortest time a watch lives that names none; up to twice that, upstream's `min-request-timeout`.
+const LEAST_SECONDS: u64 = 1800;
+/// Events read from the ring at a time.
+const STEP: usize = 128;
+
+/// One watch, between two reads of the client.
+struct Watching {
+    door: Arc<Door>,
+    writer: Writer,
+    selection: Selection,
+    changed: tokio::sync::watch::Receiver<Revision>,
+    /// Everything up to here was looked at.
+    seen: Revision,
+    /// Objects that exist already, still to be sent as ADDED.
+    initial: VecDeque<Arc<Item>>,
+    /// The bookmark that ends them, when asked for.
+    initial_end: bool,
+    events: VecDeque<Arc<CacheEvent>>,
+    bookmarks: bool,
+    next_bookmark: Instant,
+    until: Instant,
+    heading_sent: bool,
+    ended: bool,
+    /// Counts the watch while it lives.
+    _gauge: crate::metrics::Gauge,
+}
+
+/// Answers the request; the body goes on until the client or the time-out ends it.
+pub(crate) async fn run(door: &Arc<Door>, call: &Call) -> Answer {
+    let mut selection = call.selection()?;
+    if !call.target.name.is_empty() {
+        let text = format!("metadata.name={}", call.target.name);
+        selection.fields = machinery::fields::Selector::parse(&text)
+            .map_err(|error| Status::bad_request(error.to_string()))?;
+    }
+    let bookmarks = call.query.truth("allowWatchBookmarks");
+    let send_initial = call.query.get("sendInitialEvents").map(|it| it == "true");
+    check_initial(call, send_initial)?;
+    let asked = revision(call.query.get("resourceVersion"))?;
+    let from = asked.filter(|at| *at > 0);
+    match from {
+        // A list that is not older than this; a plain watch just waits for what comes.
+        Some(at) if send_initial == Some(true) => door.cache.reach_named(at).await?,
+        Some(_) => {}
+        None => door.cache.catch_up().await,
+    }
+    let slot = call.resource.slot;
+    let changed = door.cache.subscribe(slot);
+    let (initial, seen) = match (from, send_initial) {
+        (Some(at), None | Some(false)) => {
+            if let Err(Lost { oldest }) = door.cache.events_after(slot, at, 1) {
+                return gone(&too_old(at, oldest));
+            }
+            (VecDeque::new(), at)
+        }
+        (None, Some(false)) => (VecDeque::new(), door.cache.revision()),
+        (None, None) | (_, Some(true)) => {
+            let page = door.cache.list(slot, &selection, 0);
+            (page.items.into(), page.revision)
+        }
+    };
+    let mut writer = call.writer()?;
+    if writer.form.encoding != Encoding::Json {
+        writer.form.encoding = Encoding::Json;
+    }
+    let now = Instant::now();
+    let watching = Watching {
+        door: Arc::clone(door),
+        selection,
+        changed,
+        seen,
+        initial,
+        initial_end: send_initial == Some(true) && bookmarks,
+        events: VecDeque::new(),
+        bookmarks,
+        next_bookmark: now + BOOKMARK_EVERY,
+        until: now + lifetime(door, call)?,
+        heading_sent: false,
+        ended: false,
+        _gauge: door.metrics.watch_started(),
+        writer,
+    };
+    let frames = futures::stream::unfold(watching, |mut watching| async move {
+        let bytes = watching.next().await?;
+        Some((Ok(Frame::data(bytes)), watching))
+    });
+    let mut response = answer::json(200, Bytes::new());
+    *response.body_mut() = forms::stream(frames);
+    Ok(response)
+}
+
+fn check_initial(call: &Call, send_initial: Option<bool>) -> Result<(), Status> {
+    let matching = call.query.get("resourceVersionMatch");
+    match (send_initial, matching) {
+        (Some(_), Some("NotOlderThan")) | (None, None) => Ok(()),
+        (Some(_), _) => Err(Status::failure(422, "Invalid", "ListOptions.meta.k8s.io \"\" is invalid: resourceVersionMatch: Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan")),
+        (None, Some(_)) => Err(Status::failure(422, "Invalid", "ListOptions.meta.k8s.io \"\" is invalid: resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided")),
+    }
+}
+
+fn lifetime(door: &Door, call: &Call) -> Result<Duration, Status> {
+    match call.query.get("timeoutSeconds") {
+        None => Ok(Duration::from_secs(LEAST_SECONDS + door.config.random.below(LEAST_SECONDS))),
+        Some(text) => text
+            .parse()
+            .map(Duration::from_secs)
+            .map_err(|_| Status::bad_request(format!("timeoutSeconds: Invalid value: {text:?}: must be a number"))),
+    }
+}
+
+/// A watch that cannot begin: one ERROR event, as clients expect.
+fn gone(status: &Status) -> Answer {
+    Ok(answer::json(200, error_frame(status)))
+}
+
+fn error_frame(status: &Status) -> Bytes {
+    let mut frame = BytesMut::from(&br#"{"type":"ERROR","object":"#[..]);
+    frame.put_slice(&status.encode());
+    frame.put_slice(b"}\n");
+    frame.freeze()
+}
+
+/// What a change of an object means to those who see only a selection.
+enum Seen {
+    Added(Arc<Item>),
+    Modified(Arc<Item>),
+    Deleted(Item),
+}
+
+impl Watching {
+    /// The next bytes for the client; `None` ends the watch.
+    async fn next(&mut self) -> Option<Bytes> {
+        loop {
+            if self.ended {
+                return None;
+            }
+            if let Some(item) = self.initial.pop_front() {
+                return Some(self.frame("ADDED", &item));
+            }
+            if std::mem::take(&mut self.initial_end) {
+                return Some(self.bookmark(true));
+            }
+            while let Some(event) = self.events.pop_front() {
+                if let Some(frame) = self.event(&event) {
+                    return Some(frame);
+                }
+            }
+            match self.read() {
+                Ok(true) => continue,
+                Ok(false) => {}
+                Err(Lost { oldest }) => {
+                    self.ended = true;
+                    return Some(error_frame(&too_old(self.seen, oldest)));
+                }
+            }
+            tokio::select! {
+                changed = self.changed.changed() => changed.ok()?,
+                () = tokio::time::sleep_until(self.next_bookmark), if self.bookmarks => {
+                    return Some(self.bookmark(false));
+                }
+                () = tokio::time::sleep_until(self.until) => {
+                    self.ended = true;
+                    return self.bookmarks.then(|| self.bookmark(false));
+                }
+                () = self.door.closing() => return None,
+            }
+        }
+    }
+
+    /// Takes events from the ring; whether there were any.
+    fn read(&mut self) -> Result<bool, Lost> {
+        self.changed.borrow_and_update();
+        let slot = self.writer.resource.slot;
+        let (events, seen) = self.door.cache.events_after(slot, self.seen, STEP)?;
+        self.seen = seen;
+        self.events.extend(events);
+        Ok(!self.events.is_empty())
+    }
+
+    fn event(&mut self, event: &CacheEvent) -> Option<Bytes> {
+        match self.seen(event)? {
+            Seen::Added(item) => Some(self.frame("ADDED", &item)),
+            Seen::Modified(item) => Some(self.frame("MODIFIED", &item)),
+            Seen::Deleted(item) => Some(self.frame("DELETED", &item)),
+        }
+    }
+
+    fn seen(&self, event: &CacheEvent) -> Option<Seen> {
+        let selected = |item: &&Arc<Item>| self.selection.matches(item);
+        let before = event.previous.as_ref().filter(selected);
+        let after = event.current.as_ref().filter(selected);
+        match (before, after) {
+            (None, None) => None,
+            (None, Some(item)) => Some(Seen::Added(Arc::clone(item))),
+            (Some(_), Some(item)) => Some(Seen::Modified(Arc::clone(item))),
+            (Some(last), None) => Some(Seen::Deleted(last.at(event.revision))),
+        }
+    }
+
+    fn frame(&mut self, kind: &str, item: &Item) -> Bytes {
+        let head = format!(r#"{{"type":"{kind}","object":"#);
+        let mut frame;
+        if self.writer.is_plain() {
+            let object = item.framed();
+            frame = BytesMut::with_capacity(head.len() + object.len());
+            frame.put_slice(head.as_bytes());
+            frame.put_slice(&object);
+            return frame.freeze();
+        }
+        let heading = !std::mem::replace(&mut self.heading_sent, true);
+        match self.writer.watched(item, heading) {
+            Ok(object) => {
+                frame = BytesMut::with_capacity(head.len() + object.len() + 2);
+                frame.put_slice(head.as_bytes());
+                frame.put_slice(&object);
+                frame.put_slice(b"}\n");
+                frame.freeze()
+            }
+            Err(status) => {
+                self.ended = true;
+                error_frame(&status)
+            }
+        }
+    }
+
+    fn bookmark(&mut self, initial_end: bool) -> Bytes {
+        self.next_bookmark = Instant::now() + BOOKMARK_EVERY;
+        let mut metadata = json!({ "resourceVersion": self.seen.to_string(), "creationTimestamp": null });
+        if initial_end {
+            metadata["annotations"] = json!({ "k8s.io/initial-events-end": "true" });
+        }
+        let (kind, version) = match self.writer.form.shape {
+            Shape::Whole => (self.writer.resource.kind(), self.writer.resource.api_version()),
+            Shape::Metadata => ("PartialObjectMetadata", "meta.k8s.io/v1".to_owned()),
+            Shape::Table => ("Table", "meta.k8s.io/v1".to_owned()),
+        };
+        let mut object = json!({ "kind": kind, "apiVersion": version, "metadata": metadata });
+        if self.writer.form.shape == Shape::Table {
+            object["columnDefinitions"] = json!(null);
+            object["rows"] = json!([]);
+        }
+        format!("{}\n", json!({ "type": "BOOKMARK", "object": object })).into()
+    }
+}

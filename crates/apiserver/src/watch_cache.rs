@@ -1,0 +1,329 @@
+//! What the store holds, in memory: encoded objects with a small index, and the recent events of
+//! each resource. Fed by one watch of the store, in revision order; every read and every watch of a
+//! client is answered from here. Upstream: the cacher.
+
+mod item;
+mod ring;
+mod selection;
+
+pub(crate) use item::{Item, with_revision};
+pub(crate) use ring::{CacheEvent, Lost};
+pub(crate) use selection::Selection;
+
+use crate::resources::{Resources, Slot, local_key};
+use machinery::status::{Cause, Details, Status};
+use parking_lot::RwLock;
+use ring::Ring;
+use std::{collections::BTreeMap, sync::{Arc, atomic::{AtomicBool, Ordering}}, time::Duration};
+use store::{Change, Event, RangeOptions, Revision, Store};
+use tokio::sync::watch;
+
+/// Entries read from the store at a time while loading.
+const LOAD_PAGE: usize = 1000;
+/// How long a read waits for a revision the store has not reached.
+const FUTURE_REVISION_WAIT: Duration = Duration::from_secs(3);
+
+/// All resources at one revision. Invariant: changes only under the write lock, a whole transaction
+/// at a time, so that a reader sees one revision of everything.
+struct State {
+    revision: Revision,
+    resources: Vec<Contents>,
+}
+
+struct Contents {
+    items: BTreeMap<Arc<str>, Arc<Item>>,
+    ring: Ring,
+}
+
+/// The cache.
+pub(crate) struct WatchCache {
+    store: Arc<dyn Store>,
+    served: Arc<Resources>,
+    state: RwLock<State>,
+    applied: watch::Sender<Revision>,
+    wakers: Vec<watch::Sender<Revision>>,
+    /// The store cannot be followed any more.
+    cut: AtomicBool,
+}
+
+/// A page of a list, all of one revision.
+pub(crate) struct Page {
+    pub(crate) items: Vec<Arc<Item>>,
+    pub(crate) revision: Revision,
+    /// Local key of the last item, when items follow it.
+    pub(crate) next: Option<Arc<str>>,
+    /// How many follow, when that is known.
+    pub(crate) remaining: Option<usize>,
+}
+
+impl WatchCache {
+    /// Reads everything, and then follows the store until `feed` ends.
+    pub(crate) async fn load(
+        store: Arc<dyn Store>,
+        served: Arc<Resources>,
+    ) -> Result<(Self, store::Watch), store::Error> {
+        let mut contents: Vec<_> = served.slots().iter().map(|_| BTreeMap::new()).collect();
+        let mut after: Option<Arc<str>> = None;
+        let mut at = None;
+        let revision = loop {
+            let page = store
+                .range(RangeOptions {
+                    prefix: "/registry/",
+                    start_after: after.as_deref(),
+                    limit: LOAD_PAGE,
+                    at,
+                })
+                .await?;
+            at = Some(page.revision);
+            after = page.entries.last().map(|entry| Arc::clone(&entry.key));
+            for entry in &page.entries {
+                let Some((slot, local)) = served.slot_of(&entry.key) else { continue };
+                let law = served.slots()[slot].law;
+                let item = Item::new(law, local, &entry.value, entry.revision);
+                contents[slot].insert(Arc::clone(&item.key), Arc::new(item));
+            }
+            if !page.more {
+                break page.revision;
+            }
+        };
+        let feed = store.watch("", revision).await?;
+        let resources = contents
+            .into_iter()
+            .map(|items| Contents {
+                items,
+                ring: Ring::new(revision),
+            })
+            .collect::<Vec<_>>();
+        let cache = Self {
+            store,
+            wakers: resources.iter().map(|_| watch::channel(revision).0).collect(),
+            served,
+            state: RwLock::new(State {
+                revision,
+                resources,
+            }),
+            applied: watch::channel(revision).0,
+            cut: AtomicBool::new(false),
+        };
+        Ok((cache, feed))
+    }
+
+    /// Applies what the store reports, until it closes.
+    pub(crate) async fn follow(&self, mut feed: store::Watch) {
+        loop {
+            match feed.next().await {
+                Ok(Event::Changes(changes)) => self.apply(&changes),
+                Ok(Event::Progress(_)) => {}
+                Err(store::Error::Closed) => {
+                    self.cut.store(true, Ordering::Relaxed);
+                    return;
+                }
+                Err(error) => {
+                    // Cannot go on without a gap; clients are cut and read anew from what is known.
+                    tracing::error!(%error, "the watch cache lost the store; it re-reads the changes since");
+                    let from = self.state.read().revision;
+                    match self.store.watch("", from).await {
+                        Ok(again) => feed = again,
+                        Err(error) => {
+                            tracing::error!(%error, "the watch cache cannot follow the store any more");
+                            self.cut.store(true, Ordering::Relaxed);
+                            return;
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    fn apply(&self, changes: &[Change]) {
+        let Some(last) = changes.last() else { return };
+        // Decoding happens before the lock is taken.
+        let items: Vec<_> = changes.iter().map(|change| self.indexed(change)).collect();
+        let mut touched = Vec::new();
+        {
+            let mut state = self.state.write();
+            for (slot, key, item, revision) in items.into_iter().flatten() {
+                let contents = &mut state.resources[slot];
+                let previous = match &item {
+                    Some(item) => contents.items.insert(Arc::clone(&item.key), Arc::clone(item)),
+                    None => contents.items.remove(&*key),
+                };
+                contents.ring.push(CacheEvent {
+                    revision,
+                    current: item,
+                    previous,
+                });
+                touched.push(slot);
+            }
+            state.revision = last.revision;
+        }
+        self.applied.send_replace(last.revision);
+        touched.sort_unstable();
+        touched.dedup();
+        for slot in touched {
+            self.wakers[slot].send_replace(last.revision);
+        }
+    }
+
+    #[allow(clippy::type_complexity)] // local to apply
+    fn indexed(&self, change: &Change) -> Option<(Slot, Arc<str>, Option<Arc<Item>>, Revision)> {
+        let (slot, local) = self.served.slot_of(&change.key)?;
+        let law = self.served.slots()[slot].law;
+        let item = change
+            .value
+            .as_ref()
+            .map(|value| Arc::new(Item::new(law, local, value, change.revision)));
+        Some((slot, local.into(), item, change.revision))
+    }
+
+    /// Waits until everything committed by now can be read here.
+    pub(crate) async fn catch_up(&self) {
+        self.reach(self.store.revision()).await;
+    }
+
+    async fn reach(&self, revision: Revision) {
+        if *self.applied.borrow() >= revision {
+            return;
+        }
+        let mut applied = self.applied.subscribe();
+        // The sender lives in self, so this can only end by reaching the revision.
+        let _ = applied.wait_for(|it| *it >= revision).await;
+    }
+
+    /// Waits for a revision a client named; a revision far ahead is upstream's 504.
+    pub(crate) async fn reach_named(&self, revision: Revision) -> Result<(), Status> {
+        if tokio::time::timeout(FUTURE_REVISION_WAIT, self.reach(revision)).await.is_ok() {
+            return Ok(());
+        }
+        let current = self.revision();
+        let message = format!("Too large resource version: {revision}, current: {current}");
+        let mut status = Status::failure(504, "Timeout", format!("Timeout: {message}"));
+        status.details = Some(Details {
+            retry_after_seconds: 1,
+            causes: vec![Cause {
+                reason: "ResourceVersionTooLarge".to_owned(),
+                message: "Too large resource version".to_owned(),
+                ..Cause::default()
+            }],
+            ..Details::default()
+        });
+        Err(status)
+    }
+
+    pub(crate) fn revision(&self) -> Revision {
+        self.state.read().revision
+    }
+
+    pub(crate) fn get(&self, slot: Slot, namespace: &str, name: &str) -> Option<Arc<Item>> {
+        let state = self.state.read();
+        state.resources[slot]
+            .items
+            .get(local_key(namespace, name).as_str())
+            .cloned()
+    }
+
+    /// How many objects a resource has.
+    pub(crate) fn count(&self, slot: Slot) -> usize {
+        self.state.read().resources[slot].items.len()
+    }
+
+    /// One page of what is selected. `limit` 0 means all.
+    pub(crate) fn list(&self, slot: Slot, selection: &Selection, limit: usize) -> Page {
+        let state = self.state.read();
+        let contents = &state.resources[slot].items;
+        let revision = state.revision;
+        let mut selected = selection.range(contents);
+        let mut items = Vec::new();
+        let mut next = None;
+        for item in selected.by_ref() {
+            if limit > 0 && items.len() == limit {
+                next = items.last().map(|last: &Arc<Item>| Arc::clone(&last.key));
+                break;
+            }
+            items.push(Arc::clone(item));
+        }
+        let remaining = (next.is_some() && selection.is_whole()).then(|| 1 + selected.count());
+        Page {
+            items,
+            revision,
+            next,
+            remaining,
+        }
+    }
+
+    /// One page as of an earlier revision, read from the store's history.
+    pub(crate) async fn list_at(
+        &self,
+        slot: Slot,
+        selection: &Selection,
+        limit: usize,
+        at: Revision,
+        after: Option<&str>,
+    ) -> Result<Page, store::Error> {
+        let resource = &self.served.slots()[slot];
+        let prefix = format!("{}{}", resource.prefix, selection.key_prefix());
+        let mut after = after.map(|local| format!("{}{local}", resource.prefix));
+        let mut page = Page {
+            items: Vec::new(),
+            revision: at,
+            next: None,
+            remaining: None,
+        };
+        loop {
+            let read = self
+                .store
+                .range(RangeOptions {
+                    prefix: &prefix,
+                    start_after: after.as_deref(),
+                    limit: LOAD_PAGE,
+                    at: Some(at),
+                })
+                .await?;
+            for entry in &read.entries {
+                let local = &entry.key[resource.prefix.len()..];
+                let item = Item::new(resource.law, local, &entry.value, entry.revision);
+                if !selection.matches(&item) {
+                    continue;
+                }
+                if limit > 0 && page.items.len() == limit {
+                    page.next = page.items.last().map(|last: &Arc<Item>| Arc::clone(&last.key));
+                    return Ok(page);
+                }
+                page.items.push(Arc::new(item));
+            }
+            after = read.entries.last().map(|entry| entry.key.to_string());
+            if !read.more {
+                return Ok(page);
+            }
+        }
+    }
+
+    /// Events after `from`, at most `limit`, with the revision everything up to which was looked at.
+    pub(crate) fn events_after(
+        &self,
+        slot: Slot,
+        from: Revision,
+        limit: usize,
+    ) -> Result<(Vec<Arc<CacheEvent>>, Revision), Lost> {
+        let state = self.state.read();
+        let events = state.resources[slot].ring.after(from, limit)?;
+        let seen = match events.last() {
+            Some(last) if events.len() == limit => last.revision,
+            _ => state.revision.max(from),
+        };
+        Ok((events, seen))
+    }
+
+    /// Wakes when the resource changes.
+    pub(crate) fn subscribe(&self, slot: Slot) -> watch::Receiver<Revision> {
+        self.wakers[slot].subscribe()
+    }
+
+    /// Whether changes of the store no longer arrive.
+    pub(crate) fn is_cut(&self) -> bool {
+        self.cut.load(Ordering::Relaxed)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,77 @@
+//! The recent events of one resource. Watchers read it at their own pace; one that falls behind the
+//! ring's start is told to list again, so no watcher can make the server hold more.
+
+use super::Item;
+use std::{collections::VecDeque, sync::Arc};
+use store::Revision;
+
+/// Most events kept for a resource.
+const EVENTS: usize = 8192;
+/// Most bytes of objects kept by those events.
+const BYTES: usize = 32 << 20;
+
+/// A change of one object.
+pub(crate) struct CacheEvent {
+    pub(crate) revision: Revision,
+    /// Absent: deleted.
+    pub(crate) current: Option<Arc<Item>>,
+    /// Absent: created.
+    pub(crate) previous: Option<Arc<Item>>,
+}
+
+/// The revision asked for is older than what is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Lost {
+    pub(crate) oldest: Revision,
+}
+
+pub(crate) struct Ring {
+    events: VecDeque<Arc<CacheEvent>>,
+    bytes: usize,
+    /// Everything after this revision is in the ring.
+    floor: Revision,
+}
+
+impl Ring {
+    pub(crate) fn new(floor: Revision) -> Self {
+        Self {
+            events: VecDeque::new(),
+            bytes: 0,
+            floor,
+        }
+    }
+
+    pub(crate) fn push(&mut self, event: CacheEvent) {
+        self.bytes += size(&event);
+        self.events.push_back(Arc::new(event));
+        while self.events.len() > EVENTS || (self.bytes > BYTES && self.events.len() > 1) {
+            let Some(old) = self.events.pop_front() else { break };
+            self.bytes -= size(&old);
+            self.floor = old.revision;
+        }
+    }
+
+    pub(crate) fn after(&self, from: Revision, limit: usize) -> Result<Vec<Arc<CacheEvent>>, Lost> {
+        if from < self.floor {
+            return Err(Lost { oldest: self.floor });
+        }
+        let start = self.events.partition_point(|event| event.revision <= from);
+        let mut events: Vec<_> = self.events.range(start..).take(limit).cloned().collect();
+        // A transaction's events share a revision, by which watchers remember their place.
+        while let Some(more) = self.events.get(start + events.len()) {
+            if events.last().is_none_or(|last| last.revision != more.revision) {
+                break;
+            }
+            events.push(Arc::clone(more));
+        }
+        Ok(events)
+    }
+}
+
+fn size(event: &CacheEvent) -> usize {
+    event
+        .current
+        .as_ref()
+        .or(event.previous.as_ref())
+        .map_or(0, |item| item.framed().len())
+}
