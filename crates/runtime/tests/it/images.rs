@@ -328,7 +328,8 @@ fn a_lying_registry_leaves_nothing() {
 
 #[test]
 fn shows_credentials_when_asked() {
-    with_native("auth", |native, _dir| async move {
+    with_native("auth", |native, dir| async move {
+        let _dir = dir;
         let plain = layer("file", "content");
         let packed = gzip(&plain);
         let config = config_for(&[&plain]);

@@ -2,6 +2,7 @@
 //! so and passes.
 
 mod containers;
+mod cost;
 mod images;
 mod machine;
 mod streams;
