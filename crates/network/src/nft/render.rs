@@ -13,6 +13,9 @@ use super::matching::{
 use super::rule::{Chain, Datatype, Family, Fragment, Load, Rule, SetKind, Step, Value, Verdict};
 use crate::{HostPort, ServicePort};
 
+/// Services with more backends use a list.
+const MOST_RULES: usize = 8;
+
 /// Fragments of one owner by family; most have one.
 pub(crate) type Fragments = BTreeMap<Family, Fragment>;
 
@@ -187,15 +190,16 @@ impl Writer<'_> {
             return rules;
         }
         // Local policy is a promise to clients from elsewhere; this node's processes and the cluster's pods go anywhere.
-        let anywhere = |mut condition: Rule| {
-            condition.extend(self.all.choose(self.family, None).into_iter().flatten());
-            condition
+        let anywhere = |condition: Rule| {
+            let rules = self.all.choose(self.family, None).into_iter();
+            rules.map(move |rule| [condition.clone(), rule].concat())
         };
-        let mut rules = vec![mark_if(from_node()), anywhere(from_node())];
+        let mut rules = vec![mark_if(from_node())];
+        rules.extend(anywhere(from_node()));
         for range in pods {
             let mut from_pod = vec![Step::Load(Load::SourceAddress, 0)];
             from_pod.extend(within(0, range, true));
-            rules.push(anywhere(from_pod));
+            rules.extend(anywhere(from_pod));
         }
         rules.extend(self.local.choose(self.family, sticky));
         rules
@@ -226,13 +230,15 @@ impl Backends {
         }
         let (address, port, client) = (0, family.address_words(), family.address_words() + 1);
         let nat = || Step::DestinationNat { address, port };
-        let plain = self
-            .any(address, client)
-            .into_iter()
-            .chain([nat()])
-            .collect();
+        let ending = |steps: &dyn Fn() -> Rule| {
+            let rules = self.any(address, client).into_iter();
+            rules
+                .map(|rule| [rule, steps()].concat())
+                .collect::<Vec<Rule>>()
+        };
+        let plain = ending(&|| vec![nat()]);
         let Some((map, timeout_seconds)) = sticky else {
-            return vec![plain];
+            return plain;
         };
         let remember = || Step::Remember {
             map: map.to_owned(),
@@ -266,28 +272,40 @@ impl Backends {
             key: client,
             value: address,
         });
-        let mut learn = self.any(address, client);
-        learn.extend([Step::Load(Load::SourceAddress, client), remember(), nat()]);
-        // The last rule is for a map that is full.
-        vec![known, forget, learn, plain]
+        let learn = ending(&|| vec![Step::Load(Load::SourceAddress, client), remember(), nat()]);
+        // The last rules are for a map that is full.
+        [vec![known, forget], learn, plain].concat()
     }
 
-    /// Loads one at random; a single one needs no list.
-    fn any(&self, address: u32, index: u32) -> Rule {
+    /// Beginnings of rules that between them load one endpoint, each as likely. A few are told apart by a rule each,
+    /// because the kernel finds a list by walking all lists there are; many by a list.
+    fn any(&self, address: u32, index: u32) -> Vec<Rule> {
         let values: Vec<_> = self.endpoints.iter().map(endpoint_bytes).collect();
-        if let [only] = values.as_slice() {
-            return vec![Step::Value(address, only.clone())];
+        let count = values.len();
+        if count > MOST_RULES {
+            let random = Step::Load(Load::Random(count as u32), index);
+            return vec![vec![
+                random,
+                Step::Pick {
+                    values,
+                    index,
+                    value: address,
+                    kind: Datatype::AddressPort,
+                },
+            ]];
         }
-        let random = Step::Load(Load::Random(values.len() as u32), index);
-        vec![
-            random,
-            Step::Pick {
-                values,
-                index,
-                value: address,
-                kind: Datatype::AddressPort,
-            },
-        ]
+        let rule = |(position, value)| {
+            let load = Step::Value(address, value);
+            match (count - position) as u32 {
+                1 => vec![load],
+                left => vec![
+                    Step::Load(Load::Random(left), index),
+                    Step::Equal(index, vec![0; 4]),
+                    load,
+                ],
+            }
+        };
+        values.into_iter().enumerate().map(rule).collect()
     }
 }
 

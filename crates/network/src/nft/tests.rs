@@ -111,7 +111,8 @@ fn more_backends_touch_one_chain() {
     let expected = "
 add hairpins[0a2a00030a2a0003]
 flush service-b
-rule service-b: r2=Random(2) r0={0a2a00021f900000 0a2a00031f900000}[r2] dnat r0:r1";
+rule service-b: r2=Random(2) r2==00000000 r0=0a2a00021f900000 dnat r0:r1
+rule service-b: r0=0a2a00031f900000 dnat r0:r1";
     let other = ServicePort {
         port: 81,
         ..one.clone()
@@ -210,4 +211,19 @@ fn unchanged_rulesets_need_nothing() {
         .map(|(name, port)| (name, Arc::new((*port).clone())))
         .collect();
     check(&rules, &copy, "");
+}
+
+#[test]
+fn many_backends_are_a_list() {
+    let addresses: Vec<String> = (1..=9).map(|n| format!("10.42.0.{n}:80")).collect();
+    let many = port(&addresses.iter().map(String::as_str).collect::<Vec<_>>());
+    let rules = super::render::service("a", &many, &[]).chains["service-a"]
+        .rules
+        .clone();
+    assert_eq!(rules.len(), 1);
+    assert!(
+        rules[0][1]
+            .to_string()
+            .starts_with("r0={0a2a000100500000 0a2a000200500000")
+    );
 }

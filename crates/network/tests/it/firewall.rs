@@ -35,6 +35,28 @@ fn a_cluster_ip_reaches_every_backend_from_node_and_pods_and_itself() {
 }
 
 #[test]
+fn each_of_many_backends_is_met() {
+    on_machine(|machine| async move {
+        let pod = machine.pod("a").await;
+        let mut port = service("10.43.0.9", &[&pod]);
+        // Twelve places in the list, all of them the same pod's.
+        for number in 1..12u16 {
+            let address = std::net::SocketAddr::new(pod.address, 8100 + number);
+            pod.namespace
+                .run(move || crate::machine::serve(address, format!("a{number:02}")));
+            port.backends.push(address);
+        }
+        machine
+            .firewall
+            .set_services(services([port]))
+            .await
+            .unwrap();
+        let met: BTreeSet<String> = (0..6).flat_map(|_| names("10.43.0.9:80")).collect();
+        assert_eq!(met.len(), 12);
+    });
+}
+
+#[test]
 fn changing_services_changes_only_them() {
     on_machine(|machine| async move {
         let (a, b) = (machine.pod("a").await, machine.pod("b").await);
