@@ -154,8 +154,8 @@ fn value(schemas: &Schemas, shape: &Shape, payload: Payload<'_>, depth: u32) -> 
         Shape::Int32 => (payload.varint()? as i32).into(),
         Shape::Int64 => (payload.varint()? as i64).into(),
         Shape::Double => match payload {
-            Payload::Fixed64(bits) => f64::from_bits(bits).into(),
-            Payload::Fixed32(bits) => f64::from(f32::from_bits(bits)).into(),
+            Payload::Fixed64(bits) => number(f64::from_bits(bits)),
+            Payload::Fixed32(bits) => number(f64::from(f32::from_bits(bits))),
             _ => return None,
         },
         Shape::Time | Shape::MicroTime => moment(shape, payload.bytes()?)?,
@@ -170,6 +170,16 @@ fn value(schemas: &Schemas, shape: &Shape, payload: Payload<'_>, depth: u32) -> 
         Shape::Map(_) => return None,
         Shape::Any => raw(payload.bytes()?, depth)?,
     })
+}
+
+/// Go prints whole numbers without a fraction.
+fn number(value: f64) -> Value {
+    const EXACT: f64 = (1i64 << 53) as f64;
+    if value.fract() == 0.0 && value.abs() < EXACT {
+        Value::from(value as i64)
+    } else {
+        Value::from(value)
+    }
 }
 
 fn text(payload: Payload<'_>) -> Option<String> {

@@ -163,6 +163,7 @@ fn put_zero(
     Ok(())
 }
 
+/// Writes one value: a scalar under its own wire kind, anything else as a nested message.
 fn put(
     schemas: &Schemas,
     shape: &Shape,
@@ -172,7 +173,6 @@ fn put(
     out: &mut Vec<u8>,
     depth: u32,
 ) -> Result<(), ProtobufError> {
-    let mut inner = Vec::new();
     let bad = || wrong(name, value);
     match shape {
         Shape::String => put_bytes(out, tag, value.as_str().ok_or_else(bad)?.as_bytes()),
@@ -181,78 +181,70 @@ fn put(
             put_bytes(out, tag, &STANDARD.decode(text).map_err(|_| bad())?);
         }
         Shape::Boolean => put_varint(out, tag, u64::from(value.as_bool().ok_or_else(bad)?)),
-        Shape::Int32 => {
-            let number = value
-                .as_i64()
-                .and_then(|n| i32::try_from(n).ok())
-                .ok_or_else(bad)?;
-            put_varint(out, tag, i64::from(number) as u64);
-        }
+        Shape::Int32 => put_varint(out, tag, i64::from(int32(value).ok_or_else(bad)?) as u64),
         Shape::Int64 => put_varint(out, tag, value.as_i64().ok_or_else(bad)? as u64),
         Shape::Double => put_double(out, tag, value.as_f64().ok_or_else(bad)?),
-        Shape::Time | Shape::MicroTime if value.is_null() => put_bytes(out, tag, b""),
-        Shape::Time | Shape::MicroTime => {
-            let text = value.as_str().ok_or_else(bad)?;
-            let at: jiff::Timestamp = text.parse().map_err(|_| bad())?;
-            // Go counts nanoseconds forward from the second, also before 1970.
+        Shape::Object(of) => {
+            let (empty, mut inner) = (Object::new(), Vec::new());
+            let object = match value {
+                Value::Null => &empty,
+                _ => value.as_object().ok_or_else(bad)?,
+            };
+            message(schemas, *of, object, &mut inner, depth + 1)?;
+            put_bytes(out, tag, &inner);
+        }
+        Shape::List(item) => {
+            let mut inner = Vec::new();
+            for each in value.as_array().ok_or_else(bad)? {
+                put(schemas, item, name, 1, each, &mut inner, depth + 1)?;
+            }
+            put_bytes(out, tag, &inner);
+        }
+        shape => put_bytes(out, tag, &special(shape, value).ok_or_else(bad)?),
+    }
+    Ok(())
+}
+
+fn int32(value: &Value) -> Option<i32> {
+    i32::try_from(value.as_i64()?).ok()
+}
+
+/// The messages that JSON shows as one value; `None` when the value is none of theirs.
+fn special(shape: &Shape, value: &Value) -> Option<Vec<u8>> {
+    let mut inner = Vec::new();
+    match (shape, value) {
+        (Shape::Time | Shape::MicroTime, Value::Null) => {}
+        (Shape::Time | Shape::MicroTime, Value::String(text)) => {
+            let at: jiff::Timestamp = text.parse().ok()?;
             let nanos = at.as_nanosecond();
-            let (seconds, micros) = (
-                nanos.div_euclid(1_000_000_000),
-                nanos.rem_euclid(1_000_000_000) / 1000,
-            );
-            put_varint(&mut inner, 1, seconds as i64 as u64);
+            // Go counts nanoseconds forward from the second, also before 1970.
+            let seconds = i64::try_from(nanos.div_euclid(1_000_000_000)).ok()?;
+            let micros = u64::try_from(nanos.rem_euclid(1_000_000_000) / 1000).ok()?;
+            put_varint(&mut inner, 1, seconds as u64);
             put_varint(
                 &mut inner,
                 2,
                 if *shape == Shape::Time {
                     0
                 } else {
-                    micros as u64 * 1000
+                    micros * 1000
                 },
             );
-            put_bytes(out, tag, &inner);
         }
-        Shape::Duration => return Err(bad()),
-        Shape::Quantity => {
-            let text = match value {
-                Value::String(text) => text.clone(),
-                Value::Number(number) => number.to_string(),
-                _ => return Err(bad()),
-            };
-            put_bytes(&mut inner, 1, text.as_bytes());
-            put_bytes(out, tag, &inner);
+        (Shape::Quantity, Value::String(text)) => put_bytes(&mut inner, 1, text.as_bytes()),
+        (Shape::Quantity, Value::Number(number)) => {
+            put_bytes(&mut inner, 1, number.to_string().as_bytes())
         }
-        Shape::IntOrString => {
-            let number = value.as_i64().unwrap_or(0);
-            let number = i32::try_from(number).map_err(|_| bad())?;
+        (Shape::IntOrString, Value::String(_) | Value::Number(_)) => {
+            let number = if value.is_string() { 0 } else { int32(value)? };
             put_varint(&mut inner, 1, u64::from(value.is_string()));
             put_varint(&mut inner, 2, i64::from(number) as u64);
             put_bytes(&mut inner, 3, value.as_str().unwrap_or("").as_bytes());
-            put_bytes(out, tag, &inner);
         }
-        Shape::Object(of) => {
-            let empty = Object::new();
-            let object = if value.is_null() {
-                &empty
-            } else {
-                value.as_object().ok_or_else(bad)?
-            };
-            message(schemas, *of, object, &mut inner, depth + 1)?;
-            put_bytes(out, tag, &inner);
-        }
-        Shape::List(item) => {
-            for each in value.as_array().ok_or_else(bad)? {
-                put(schemas, item, name, 1, each, &mut inner, depth + 1)?;
-            }
-            put_bytes(out, tag, &inner);
-        }
-        Shape::Map(_) => return Err(bad()),
-        Shape::Any => {
-            put_bytes(&mut inner, 1, value.to_string().as_bytes());
-            put_bytes(out, tag, &inner);
-        }
+        (Shape::Any, _) => put_bytes(&mut inner, 1, value.to_string().as_bytes()),
+        _ => return None,
     }
-    Ok(())
+    Some(inner)
 }
 
 fn union(

@@ -132,3 +132,45 @@ fn zero_and_absent_are_told_apart_where_go_has_pointers() {
     assert_eq!(found.get("status"), None);
     assert_eq!(found["metadata"], serde_json::json!({"name": "web"}));
 }
+
+#[test]
+fn a_watch_frame_is_a_length_and_a_bare_event() {
+    let object = encode(br#"{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a"}}"#)
+        .expect("encodes");
+    let frame = watch_frame("ADDED", &object);
+    assert_eq!(
+        u32::from_be_bytes(frame[..4].try_into().expect("four")) as usize,
+        frame.len() - 4
+    );
+    let event = schema::builtin()
+        .kind("", "v1", "WatchEvent")
+        .expect("known");
+    let found = decode::message(schema::builtin(), event, &frame[4..], 0).expect("decodes");
+    assert_eq!(found["type"], "ADDED");
+    assert_eq!(found["object"]["kind"], "ConfigMap");
+    assert_eq!(found["object"]["metadata"]["name"], "a");
+}
+
+#[test]
+fn kinds_without_protobuf_say_so() {
+    let error =
+        encode(br#"{"apiVersion":"meta.k8s.io/v1","kind":"Table"}"#).expect_err("no protobuf");
+    assert_eq!(
+        error.to_string(),
+        "object Table (meta.k8s.io/v1) has no protobuf encoding: use JSON"
+    );
+    assert!(matches!(decode(b"{}"), Err(ProtobufError::Magic)));
+}
+
+#[test]
+fn schemas_of_custom_resources_keep_their_unions() {
+    let json = br#"{"apiVersion":"apiextensions.k8s.io/v1","kind":"CustomResourceDefinition","metadata":{"name":"a"},"spec":{
+        "group":"g","names":{"plural":"as","kind":"A"},"scope":"Namespaced","versions":[{"name":"v1","served":true,"storage":true,
+        "schema":{"openAPIV3Schema":{"type":"object","properties":{"l":{"type":"array","items":{"type":"string"},"default":["x"]},
+        "m":{"type":"object","additionalProperties":true},"n":{"type":"object","additionalProperties":{"type":"integer","maximum":0}}}}}}]}}"#;
+    let decoded = decode(&encode(json).expect("encodes")).expect("decodes");
+    let found: Value = serde_json::from_slice(&decoded.json).expect("JSON");
+    let expected: Value = serde_json::from_slice(json).expect("JSON");
+    let path = "/spec/versions/0/schema/openAPIV3Schema";
+    assert_eq!(found.pointer(path), expected.pointer(path));
+}
