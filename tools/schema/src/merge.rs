@@ -99,8 +99,8 @@ impl<'a> Merge<'a> {
             .cloned()
             .unwrap_or_default();
         let mut of = match self.definitions.get(name).cloned() {
-            Some(definition) => self.from_definition(name, prefix, &definition, &go),
-            None => self.from_go(name, prefix, &go),
+            Some(definition) => self.definition_type(name, prefix, &definition, &go),
+            None => self.go_type(name, prefix, &go),
         };
         of.inline = go
             .iter()
@@ -125,7 +125,7 @@ impl<'a> Merge<'a> {
         self.packages.get(&format!("{group}.v1"))?.structs.get(name)
     }
 
-    fn from_definition(
+    fn definition_type(
         &mut self,
         name: &str,
         prefix: &str,
@@ -169,7 +169,7 @@ impl<'a> Merge<'a> {
         }
     }
 
-    fn from_go(&mut self, name: &str, prefix: &str, go: &[GoField]) -> Type {
+    fn go_type(&mut self, name: &str, prefix: &str, go: &[GoField]) -> Type {
         let mut fields = Vec::new();
         for declared in go {
             if declared.json.is_empty()
