@@ -1,5 +1,7 @@
 //! The server on real sockets of the loopback link, with an upstream of the test's own.
 
+#![allow(clippy::unwrap_used)] // A panic is how a test fails.
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

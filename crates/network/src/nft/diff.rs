@@ -19,10 +19,13 @@ pub(crate) enum Op {
     FlushChain(String),
     AddRule(String, Rule),
     DeleteElements(&'static str, Vec<Vec<u8>>),
-    AddElements(&'static str, Vec<(Vec<u8>, Value)>),
+    AddElements(&'static str, Elements),
     DeleteChain(String),
     DeleteSet(String),
 }
+
+/// Keys and what they lead to.
+pub(crate) type Elements = Vec<(Vec<u8>, Value)>;
 
 /// Who wants which element. Two services may claim the same address and port; the kernel's map has one value for
 /// it, so the first owner by name has it until it lets go.
@@ -274,7 +277,7 @@ fn element_operations(
     touched: BTreeMap<(Family, ElementKey), Option<Value>>,
 ) -> Vec<(Family, Op)> {
     let mut deletions: BTreeMap<(Family, &'static str), Vec<Vec<u8>>> = BTreeMap::new();
-    let mut additions: BTreeMap<(Family, &'static str), Vec<(Vec<u8>, Value)>> = BTreeMap::new();
+    let mut additions: BTreeMap<(Family, &'static str), Elements> = BTreeMap::new();
     for (place, before) in touched {
         let after = claims.winner(&place);
         if before == after {

@@ -62,34 +62,48 @@ pub(crate) fn expression_of<'a>(
             "dynset",
             Box::new(move |batch| change_map(batch, map, 2, [*key, *value], None)),
         ),
-        Step::SetMark(register) => (
-            "meta",
-            Box::new(move |batch| {
-                batch.number(2, 3);
-                batch.number(3, REGISTERS + register);
-            }),
-        ),
-        Step::DestinationNat { address, port } => (
-            "nat",
-            Box::new(move |batch| translate(batch, family, *address, *port)),
-        ),
+        Step::SetMark(register) => numbers("meta", [(2, 3), (3, REGISTERS + register)]),
+        Step::DestinationNat { address, port } => {
+            let protocol = if family == Family::V4 { 2 } else { 10 };
+            numbers(
+                "nat",
+                [
+                    (1, 1),
+                    (2, protocol),
+                    (3, REGISTERS + address),
+                    (5, REGISTERS + port),
+                ],
+            )
+        }
         // Ports chosen at random: two connections made at once must not ask for the same one.
-        Step::Masquerade => ("masq", Box::new(|batch| batch.number(1, 0x10))),
-        Step::Reject => (
-            "reject",
-            Box::new(move |batch| {
-                batch.number(1, 0);
-                batch.attr(2, &[if family == Family::V4 { 3 } else { 4 }]);
-            }),
-        ),
-        Step::Verdict(verdict) => (
-            "immediate",
-            Box::new(move |batch| {
-                batch.number(1, VERDICT_REGISTER);
-                batch.nest(2, |value| write_verdict(value, verdict));
-            }),
-        ),
+        Step::Masquerade => numbers("masq", [(1, 0x10)]),
+        Step::Reject => ("reject", Box::new(move |batch| refuse(batch, family))),
+        Step::Verdict(verdict) => ("immediate", Box::new(move |batch| decide(batch, verdict))),
     }
+}
+
+fn numbers<const N: usize>(
+    name: &'static str,
+    fields: [(u16, u32); N],
+) -> (&'static str, Fill<'static>) {
+    (
+        name,
+        Box::new(move |batch| {
+            fields
+                .iter()
+                .for_each(|(kind, value)| batch.number(*kind, *value))
+        }),
+    )
+}
+
+fn refuse(batch: &mut Batch, family: Family) {
+    batch.number(1, 0);
+    batch.attr(2, &[if family == Family::V4 { 3 } else { 4 }]);
+}
+
+fn decide(batch: &mut Batch, verdict: &Verdict) {
+    batch.number(1, VERDICT_REGISTER);
+    batch.nest(2, |value| write_verdict(value, verdict));
 }
 
 fn set_value(batch: &mut Batch, register: Register, value: &[u8]) {
@@ -121,13 +135,6 @@ fn change_map(
     }
 }
 
-fn translate(batch: &mut Batch, family: Family, address: Register, port: Register) {
-    batch.number(1, 1);
-    batch.number(2, if family == Family::V4 { 2 } else { 10 });
-    batch.number(3, REGISTERS + address);
-    batch.number(5, REGISTERS + port);
-}
-
 fn compare(batch: &mut Batch, register: Register, operator: u32, value: &[u8]) {
     batch.number(1, REGISTERS + register);
     batch.number(2, operator);
@@ -156,36 +163,10 @@ fn lookup(
 }
 
 fn load_of(family: Family, load: Load, to: u32) -> (&'static str, Fill<'static>) {
-    let payload = move |base: u32, offset: u32, length: u32| -> (&'static str, Fill<'static>) {
-        (
-            "payload",
-            Box::new(move |batch| {
-                batch.number(1, to);
-                batch.number(2, base);
-                batch.number(3, offset);
-                batch.number(4, length);
-            }),
-        )
-    };
-    let keyed = move |name: &'static str, key: u32| -> (&'static str, Fill<'static>) {
-        (
-            name,
-            Box::new(move |batch| {
-                batch.number(1, to);
-                batch.number(2, key);
-            }),
-        )
-    };
-    let kind = move |flag: u32| -> (&'static str, Fill<'static>) {
-        (
-            "fib",
-            Box::new(move |batch| {
-                batch.number(1, to);
-                batch.number(2, 3);
-                batch.number(3, flag);
-            }),
-        )
-    };
+    let payload =
+        |base, offset, length| numbers("payload", [(1, to), (2, base), (3, offset), (4, length)]);
+    let keyed = |name, key| numbers(name, [(1, to), (2, key)]);
+    let kind = |flag| numbers("fib", [(1, to), (2, 3), (3, flag)]);
     match (load, family) {
         (Load::SourceAddress, Family::V4) => payload(1, 12, 4),
         (Load::DestinationAddress, Family::V4) => payload(1, 16, 4),
@@ -199,14 +180,7 @@ fn load_of(family: Family, load: Load, to: u32) -> (&'static str, Fill<'static>)
         (Load::ConnectionState, _) => keyed("ct", 0),
         (Load::SourceKind, _) => kind(1),
         (Load::DestinationKind, _) => kind(2),
-        (Load::Random(below), _) => (
-            "numgen",
-            Box::new(move |batch| {
-                batch.number(1, to);
-                batch.number(2, below);
-                batch.number(3, 1);
-            }),
-        ),
+        (Load::Random(below), _) => numbers("numgen", [(1, to), (2, below), (3, 1)]),
     }
 }
 

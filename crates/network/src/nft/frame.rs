@@ -5,6 +5,8 @@
 //! of this node's. The element's chain picks a backend. `postrouting` masquerades what was marked, what would meet
 //! itself, and what leaves the pods' ranges. What nobody answers for is rejected in the filter hooks.
 
+use std::collections::BTreeMap;
+
 use ipnet::IpNet;
 
 use super::matching::{
@@ -25,30 +27,12 @@ const FILTER: i32 = 0;
 pub(crate) fn frame(family: Family, ranges: &ClusterRanges) -> Fragment {
     let pods = of_family(&ranges.pods, family);
     let services = of_family(&ranges.services, family);
-    let mut fragment = Fragment::default();
-    let verdicts = |key| SetKind {
-        key,
-        value: Some(Datatype::Verdict),
-        dynamic: false,
+    let mut fragment = Fragment {
+        sets: sets(),
+        ..Fragment::default()
     };
-    for (name, kind) in [
-        (SERVICE_IPS, verdicts(Datatype::AddressProtocolPort)),
-        (NODE_PORTS, verdicts(Datatype::ProtocolPort)),
-        (REFUSED_IPS, verdicts(Datatype::AddressProtocolPort)),
-        (REFUSED_NODE_PORTS, verdicts(Datatype::ProtocolPort)),
-        (
-            HAIRPINS,
-            SetKind {
-                key: Datatype::AddressPair,
-                value: None,
-                dynamic: false,
-            },
-        ),
-    ] {
-        fragment.sets.insert(name.to_owned(), kind);
-    }
-    let mut base = |name: &str, kind, hook, priority, rules| {
-        let hook = Some(Hook {
+    let mut chain = |name: &str, hook: Option<(&'static str, HookPoint, i32)>, rules| {
+        let hook = hook.map(|(kind, hook, priority)| Hook {
             kind,
             hook,
             priority,
@@ -58,72 +42,80 @@ pub(crate) fn frame(family: Family, ranges: &ClusterRanges) -> Fragment {
             .insert(name.to_owned(), Chain { hook, rules });
     };
     let to_services = || vec![vec![Step::Verdict(Verdict::Jump("services".to_owned()))]];
-    base(
+    chain(
         "prerouting",
-        "nat",
-        HookPoint::Prerouting,
-        NAT_BEFORE,
+        Some(("nat", HookPoint::Prerouting, NAT_BEFORE)),
         to_services(),
     );
-    base(
+    chain(
         "output",
-        "nat",
-        HookPoint::Output,
-        NAT_BEFORE,
+        Some(("nat", HookPoint::Output, NAT_BEFORE)),
         to_services(),
     );
-    base(
+    let leaving = postrouting(family, ranges, &pods, &services);
+    chain(
         "postrouting",
-        "nat",
-        HookPoint::Postrouting,
-        NAT_AFTER,
-        postrouting(family, ranges, &pods, &services),
+        Some(("nat", HookPoint::Postrouting, NAT_AFTER)),
+        leaving,
     );
-    let judge = || {
-        let state = STATE_NEW.to_ne_bytes().to_vec();
-        let mut rule = vec![Step::Load(Load::ConnectionState, 0)];
-        rule.push(Step::Mask {
+    for (name, hook) in [
+        ("filter-input", HookPoint::Input),
+        ("filter-forward", HookPoint::Forward),
+        ("filter-output", HookPoint::Output),
+    ] {
+        chain(name, Some(("filter", hook, FILTER)), vec![judge_new()]);
+    }
+    if family == Family::V4 && !ranges.bridge.is_empty() {
+        let rules = vec![keep_from_loopback(&ranges.bridge)];
+        chain(
+            "raw-prerouting",
+            Some(("filter", HookPoint::Prerouting, RAW)),
+            rules,
+        );
+    }
+    chain("services", None, service_lookup(family, &pods, &services));
+    chain("refused", None, refusals(family, &services));
+    chain("reject", None, vec![vec![Step::Reject]]);
+    fragment
+}
+
+fn sets() -> BTreeMap<String, SetKind> {
+    let verdicts = |key| SetKind {
+        key,
+        value: Some(Datatype::Verdict),
+        dynamic: false,
+    };
+    let pairs = SetKind {
+        key: Datatype::AddressPair,
+        value: None,
+        dynamic: false,
+    };
+    let kinds = [
+        (SERVICE_IPS, verdicts(Datatype::AddressProtocolPort)),
+        (NODE_PORTS, verdicts(Datatype::ProtocolPort)),
+        (REFUSED_IPS, verdicts(Datatype::AddressProtocolPort)),
+        (REFUSED_NODE_PORTS, verdicts(Datatype::ProtocolPort)),
+        (HAIRPINS, pairs),
+    ];
+    kinds
+        .into_iter()
+        .map(|(name, kind)| (name.to_owned(), kind))
+        .collect()
+}
+
+/// Only first packets are judged: what is under way was let through.
+fn judge_new() -> Rule {
+    let state = STATE_NEW.to_ne_bytes().to_vec();
+    vec![
+        Step::Load(Load::ConnectionState, 0),
+        Step::Mask {
             register: 0,
             mask: state,
             flip: vec![0; 4],
-        });
-        rule.push(Step::NotEqual(0, vec![0; 4]));
-        rule.push(Step::Verdict(Verdict::Jump("refused".to_owned())));
-        vec![rule]
-    };
-    base("filter-input", "filter", HookPoint::Input, FILTER, judge());
-    base(
-        "filter-forward",
-        "filter",
-        HookPoint::Forward,
-        FILTER,
-        judge(),
-    );
-    base(
-        "filter-output",
-        "filter",
-        HookPoint::Output,
-        FILTER,
-        judge(),
-    );
-    if family == Family::V4 && !ranges.bridge.is_empty() {
-        base(
-            "raw-prerouting",
-            "filter",
-            HookPoint::Prerouting,
-            RAW,
-            vec![keep_from_loopback(&ranges.bridge)],
-        );
-    }
-    let mut plain = |name: &str, rules| {
-        fragment
-            .chains
-            .insert(name.to_owned(), Chain { hook: None, rules })
-    };
-    plain("services", service_lookup(family, &pods, &services));
-    plain("refused", refusals(family, &services));
-    plain("reject", vec![vec![Step::Reject]]);
-    fragment
+        },
+        Step::NotEqual(0, vec![0; 4]),
+        Step::Verdict(Verdict::Jump("refused".to_owned())),
+    ]
 }
 
 fn service_lookup(family: Family, pods: &[IpNet], services: &[IpNet]) -> Vec<Rule> {

@@ -160,7 +160,7 @@ impl Writer<'_> {
             || !external.addresses.is_empty()
             || !external.load_balancer.is_empty()
         {
-            let rules = self.from_outside(pods, sticky);
+            let rules = self.outside_rules(pods, sticky);
             self.chain(&outside, rules);
         }
         for address in &external.addresses {
@@ -183,7 +183,7 @@ impl Writer<'_> {
     }
 
     /// Node ports, external and load-balancer addresses.
-    fn from_outside(&self, pods: &[IpNet], sticky: Sticky<'_>) -> Vec<Rule> {
+    fn outside_rules(&self, pods: &[IpNet], sticky: Sticky<'_>) -> Vec<Rule> {
         if !self.port.external.local_only {
             let mut rules = vec![mark_if(Vec::new())];
             rules.extend(self.all.choose(self.family, sticky));
