@@ -165,3 +165,29 @@ pub(crate) fn containers_and_images(spec: Option<&PodSpec>) -> [Cell; 2] {
         .collect();
     [names.join(",").into(), images.join(",").into()]
 }
+
+/// `True`, `False` or `<unset>`.
+pub(crate) fn truth(value: Option<bool>) -> Cell {
+    Cell::from(match value {
+        Some(true) => "True",
+        Some(false) => "False",
+        None => UNSET,
+    })
+}
+
+/// Access modes in their short form: `RWO,ROX`.
+pub(crate) fn access_modes(modes: Option<&Vec<String>>) -> String {
+    let known = [
+        ("ReadWriteOnce", "RWO"),
+        ("ReadOnlyMany", "ROX"),
+        ("ReadWriteMany", "RWX"),
+        ("ReadWriteOncePod", "RWOP"),
+    ];
+    let has = |mode: &str| modes.is_some_and(|it| it.iter().any(|it| it == mode));
+    let short: Vec<_> = known
+        .iter()
+        .filter(|(mode, _)| has(mode))
+        .map(|it| it.1)
+        .collect();
+    short.join(",")
+}

@@ -1,7 +1,14 @@
 //! A piece of storage in the cluster.
 
-use crate::{Names, Strategy, Subresource};
+use super::persistent_volume_claim::ACCESS_MODES;
+use crate::{
+    Cell, Column, Context, Names, Strategy, Subresource, check,
+    columns::{self, UNSET},
+    pod_spec::defaults::text,
+};
+use jiff::Timestamp;
 use k8s_openapi::api::core::v1 as upstream;
+use machinery::field::{Error, ErrorList, Path};
 
 /// The law of PersistentVolume.
 pub(crate) struct PersistentVolume;
@@ -13,7 +20,129 @@ impl Strategy for PersistentVolume {
         Names::cluster("persistentvolumes", "persistentvolume").short(&["pv"])
     }
 
+    fn default(&self, object: &mut upstream::PersistentVolume) {
+        text(&mut object.status.get_or_insert_default().phase, "Pending");
+        if let Some(spec) = &mut object.spec {
+            text(&mut spec.persistent_volume_reclaim_policy, "Retain");
+            text(&mut spec.volume_mode, "Filesystem");
+            if let Some(it) = &mut spec.host_path {
+                it.type_.get_or_insert_default();
+            }
+        }
+    }
+
+    fn prepare_for_create(&self, context: &Context<'_>, object: &mut upstream::PersistentVolume) {
+        object.status = Some(upstream::PersistentVolumeStatus {
+            phase: Some("Pending".to_owned()),
+            last_phase_transition_time: Some(k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(
+                context.now,
+            )),
+            ..Default::default()
+        });
+    }
+
+    fn prepare_for_update(
+        &self,
+        _: &Context<'_>,
+        new: &mut upstream::PersistentVolume,
+        old: &upstream::PersistentVolume,
+    ) {
+        new.status.clone_from(&old.status);
+    }
+
+    fn validate(&self, object: &upstream::PersistentVolume) -> ErrorList {
+        let mut errors = ErrorList::new();
+        let path = Path::new("spec");
+        let spec = object.spec.clone().unwrap_or_default();
+        let modes = spec.access_modes.unwrap_or_default();
+        if modes.is_empty() {
+            errors.push(Error::required(&path.child("accessModes"), ""));
+        }
+        for (index, mode) in modes.iter().enumerate() {
+            check::one_of(
+                &mut errors,
+                &path.child("accessModes").index(index),
+                Some(mode),
+                ACCESS_MODES,
+            );
+        }
+        if spec
+            .capacity
+            .as_ref()
+            .is_none_or(|it| !it.contains_key("storage"))
+        {
+            errors.push(Error::required(&path.child("capacity"), ""));
+        }
+        let list = &["Delete", "Recycle", "Retain"];
+        check::one_of(
+            &mut errors,
+            &path.child("persistentVolumeReclaimPolicy"),
+            spec.persistent_volume_reclaim_policy.as_ref(),
+            list,
+        );
+        errors
+    }
+
+    fn columns(&self) -> &'static [Column] {
+        const {
+            &[
+                Column::NAME,
+                Column::text("Capacity", "capacity is the description of the persistent volume's resources and capacity. More info: https://kubernetes.io/docs/concepts/storage/persistent-volumes#capacity"),
+                Column::text("Access Modes", "accessModes contains all ways the volume can be mounted. More info: https://kubernetes.io/docs/concepts/storage/persistent-volumes#access-modes"),
+                Column::text("Reclaim Policy", "persistentVolumeReclaimPolicy defines what happens to a persistent volume when released from its claim. Valid options are Retain (default for manually created PersistentVolumes), Delete (default for dynamically provisioned PersistentVolumes), and Recycle (deprecated). Recycle must be supported by the volume plugin underlying this PersistentVolume. More info: https://kubernetes.io/docs/concepts/storage/persistent-volumes#reclaiming"),
+                Column::text("Status", "phase indicates if a volume is available, bound to a claim, or released by a claim. More info: https://kubernetes.io/docs/concepts/storage/persistent-volumes#phase"),
+                Column::text("Claim", "claimRef is part of a bi-directional binding between PersistentVolume and PersistentVolumeClaim. Expected to be non-nil when bound. claim.VolumeName is the authoritative bind between PV and PVC. More info: https://kubernetes.io/docs/concepts/storage/persistent-volumes#binding"),
+                Column::text("StorageClass", "storageClassName is the name of StorageClass to which this persistent volume belongs. Empty value means that this volume does not belong to any StorageClass."),
+                Column::text("VolumeAttributesClass", "Name of VolumeAttributesClass to which this persistent volume belongs. Empty value is not allowed. When this field is not set, it indicates that this volume does not belong to any VolumeAttributesClass. This field is mutable and can be changed by the CSI driver after a volume has been updated successfully to a new class. For an unbound PersistentVolume, the volumeAttributesClassName will be matched with unbound PersistentVolumeClaims during the binding process."),
+                Column::text("Reason", "reason is a brief CamelCase string that describes any failure and is meant for machine parsing and tidy display in the CLI."),
+                Column::AGE,
+                Column::text("VolumeMode", "volumeMode defines if a volume is intended to be used with a formatted filesystem or to remain in raw block state. Value of Filesystem is implied when not included in spec.").wide(),
+            ]
+        }
+    }
+
+    fn row(&self, object: &upstream::PersistentVolume, now: Timestamp) -> Vec<Cell> {
+        let spec = object.spec.clone().unwrap_or_default();
+        let status = object.status.clone().unwrap_or_default();
+        let claim = spec.claim_ref.map(|it| {
+            format!(
+                "{}/{}",
+                it.namespace.unwrap_or_default(),
+                it.name.unwrap_or_default()
+            )
+        });
+        let phase = if object.metadata.deletion_timestamp.is_some() {
+            Some("Terminating".to_owned())
+        } else {
+            status.phase
+        };
+        let capacity = spec.capacity.as_ref().and_then(|it| it.get("storage"));
+        vec![
+            columns::name(&object.metadata),
+            columns::or(capacity.map(|it| &it.0), ""),
+            columns::access_modes(spec.access_modes.as_ref()).into(),
+            columns::or(spec.persistent_volume_reclaim_policy.as_ref(), ""),
+            columns::or(phase.as_ref(), ""),
+            columns::or(claim.as_ref(), ""),
+            columns::or(spec.storage_class_name.as_ref(), ""),
+            columns::or(spec.volume_attributes_class_name.as_ref(), UNSET),
+            columns::or(status.reason.as_ref(), ""),
+            columns::age(&object.metadata, now),
+            columns::or(spec.volume_mode.as_ref(), UNSET),
+        ]
+    }
+
     fn subresources(&self) -> &'static [Subresource] {
         const { &[Subresource::status("PersistentVolume")] }
+    }
+
+    fn prepare_for_subresource(
+        &self,
+        _: &str,
+        _: &Context<'_>,
+        new: &mut upstream::PersistentVolume,
+        old: &upstream::PersistentVolume,
+    ) {
+        new.spec.clone_from(&old.spec);
     }
 }
