@@ -14,6 +14,7 @@ use crate::cgroup::Cgroups;
 use crate::container::{Change, Container, Event, State};
 use crate::error::{Error, Result};
 use crate::image::store::Store;
+use crate::spec::filter::Filters;
 
 mod containers;
 mod destroy;
@@ -68,6 +69,7 @@ struct Inner {
     launcher: Launcher,
     plain_http: Vec<String>,
     lowest_oom_score: Option<i32>,
+    filters: Filters,
     sandboxes: Mutex<BTreeMap<String, SandboxRecord>>,
     containers: Mutex<BTreeMap<String, Arc<Entry>>>,
     events: broadcast::Sender<Event>,
@@ -117,6 +119,7 @@ impl Native {
                 launcher: Launcher::new(options.shim),
                 plain_http: options.plain_http_registries,
                 lowest_oom_score: lowest_oom_score(),
+                filters: Filters::default(),
                 sandboxes: Mutex::default(),
                 containers: Mutex::default(),
                 events,

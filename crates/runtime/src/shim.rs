@@ -14,6 +14,7 @@ use std::process::ExitCode;
 mod complaints;
 mod dial;
 mod exec;
+mod identity;
 mod launcher;
 pub(crate) mod log;
 mod namespaces;

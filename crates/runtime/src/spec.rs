@@ -12,6 +12,7 @@ use crate::sandbox;
 
 pub(crate) mod capabilities;
 pub(crate) mod devices;
+pub(crate) mod filter;
 pub(crate) mod mounts;
 pub(crate) mod seccomp;
 pub(crate) mod user;
@@ -61,12 +62,23 @@ const READONLY: [&str; 5] = [
 ];
 const PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// The whole configuration.
-pub(crate) fn build(facts: &Facts<'_>) -> Result<Value> {
+/// What is made of it all.
+pub(crate) struct Built {
+    /// For libcontainer.
+    pub(crate) config: Value,
+    /// What the processes are left with in the end.
+    pub(crate) capabilities: Vec<String>,
+    /// The seccomp profile.
+    pub(crate) profile: Option<Value>,
+}
+
+/// The whole configuration. Its capabilities include two that the last step before the program needs and
+/// drops, and it has no filter: see `shim::identity`.
+pub(crate) fn build(facts: &Facts<'_>) -> Result<Built> {
     let Config { security, .. } = facts.config;
     let hide = !security.privileged && !security.unmasked_proc;
     let none: [&str; 0] = [];
-    let mut linux = json!({
+    let linux = json!({
         "cgroupsPath": facts.cgroup,
         "namespaces": namespaces(facts),
         "resources": { "devices": devices::rules(&facts.devices, security.privileged) },
@@ -75,27 +87,35 @@ pub(crate) fn build(facts: &Facts<'_>) -> Result<Value> {
         "maskedPaths": if hide { &MASKED[..] } else { &none },
         "readonlyPaths": if hide { &READONLY[..] } else { &none },
     });
-    let process = process(facts)?;
-    if !security.privileged {
-        let wanted = &security.seccomp;
-        let held = capabilities::resolve(security, facts.devices_are_confined)?;
-        if let Some(filter) = seccomp::profile(wanted, facts.seccomp_profile, &held)? {
-            linux["seccomp"] = filter;
-        }
-    }
-    Ok(json!({
+    let capabilities = capabilities::resolve(security, facts.devices_are_confined)?;
+    let profile = if security.privileged {
+        None
+    } else {
+        seccomp::profile(&security.seccomp, facts.seccomp_profile, &capabilities)?
+    };
+    let config = json!({
         "ociVersion": "1.2.0",
-        "process": process,
+        "process": process(facts, &capabilities)?,
         "root": { "path": facts.rootfs, "readonly": security.readonly_rootfs },
         "mounts": mounts::all(facts)?,
         "linux": linux,
-    }))
+    });
+    Ok(Built {
+        config,
+        capabilities,
+        profile,
+    })
 }
 
-fn process(facts: &Facts<'_>) -> Result<Value> {
+fn process(facts: &Facts<'_>, capabilities: &[String]) -> Result<Value> {
     let Facts { config, user, .. } = facts;
     let security = &config.security;
-    let held = capabilities::resolve(security, facts.devices_are_confined)?;
+    let mut held = capabilities.to_vec();
+    for needed in ["CAP_SETPCAP", "CAP_SYS_ADMIN"] {
+        if !held.iter().any(|c| c == needed) {
+            held.push(needed.to_owned());
+        }
+    }
     let mut process = json!({
         "terminal": config.tty,
         "user": { "uid": user.uid, "gid": user.gid, "additionalGids": user.groups, "umask": 0o022 },
@@ -110,7 +130,6 @@ fn process(facts: &Facts<'_>) -> Result<Value> {
             "ambient": [],
         },
     });
-    // Absent, not false: libcontainer takes the presence of the field for the wish to set its filter last.
     if security.no_new_privileges {
         process["noNewPrivileges"] = json!(true);
     }

@@ -10,7 +10,7 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::sync::watch;
 
-use super::records::{self, Running, SandboxRecord};
+use super::records::{self, Confinement, Running, SandboxRecord};
 use super::{Entry, Native, blocking, launcher, new_id};
 use crate::container::{Change, Config, Container, Exit, MountSource, Resources, Seccomp, State};
 use crate::error::{Error, Result};
@@ -119,7 +119,9 @@ impl Native {
             lowest_oom_score: self.inner.lowest_oom_score,
             devices_are_confined: !self.inner.cgroups.is_v2(),
         };
-        let spec = spec::build(&facts)?;
+        let built = spec::build(&facts)?;
+        self.write_confinement(dir, &config, &built)?;
+        let spec = built.config;
         if let Some(cwd) = spec["process"]["cwd"].as_str() {
             // If this fails, so will the start, with a better explanation.
             let _ = snapshot::make_directory(&rootfs, Path::new(cwd));
@@ -140,6 +142,20 @@ impl Native {
         };
         records::write(dir, records::CONTAINER, &(&made, &image.config))?;
         Ok(self.new_entry(made, &image.config, record, State::Created))
+    }
+
+    fn write_confinement(&self, dir: &Path, config: &Config, built: &spec::Built) -> Result<()> {
+        if let Some(profile) = &built.profile {
+            let program = self.inner.filters.program(profile)?;
+            let path = dir.join(records::FILTER);
+            std::fs::write(&path, program.as_slice()).map_err(Error::io("write", &path))?;
+        }
+        let confinement = Confinement {
+            capabilities: built.capabilities.clone(),
+            no_new_privileges: config.security.no_new_privileges,
+            filter: built.profile.is_some(),
+        };
+        records::write(dir, records::CONFINEMENT, &confinement)
     }
 
     /// Mounts each image that is a volume read-only beside the container's own root.

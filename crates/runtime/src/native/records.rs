@@ -17,6 +17,10 @@ use crate::shim::wire::Process;
 pub(crate) const CONTAINER: &str = "container.json";
 /// Its configuration for libcontainer.
 pub(crate) const SPEC: &str = "config.json";
+/// What its processes are left with.
+pub(crate) const CONFINEMENT: &str = "confinement.json";
+/// Its compiled system call filter.
+pub(crate) const FILTER: &str = "seccomp.bpf";
 /// Written by the server before it asks for a start.
 pub(crate) const STARTING: &str = "starting";
 /// Written by the shim when the container runs.
@@ -32,6 +36,16 @@ pub(crate) struct Running {
     pub(crate) process: Process,
     pub(crate) shim: Process,
     pub(crate) started_at: Timestamp,
+}
+
+/// What the processes of a container are left with.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Confinement {
+    /// Names with `CAP_`.
+    pub(crate) capabilities: Vec<String>,
+    pub(crate) no_new_privileges: bool,
+    /// Whether there is a filter.
+    pub(crate) filter: bool,
 }
 
 /// A sandbox with what only the runtime needs to know.

@@ -1,9 +1,8 @@
 //! Runs a command in a running container.
 //!
-//! Not libcontainer's way: its tenants lose the container's seccomp filter. This joins the same cgroup,
+//! Not libcontainer's way: its tenants lose the container's system call filter. This joins the same cgroup,
 //! namespaces, user, capabilities and filter that the container's own process has.
 
-use std::collections::HashSet;
 use std::fs::File;
 use std::io::{Read, Write};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
@@ -11,13 +10,13 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::ExitCode;
 
-use caps::{CapSet, Capability};
-use libcontainer::oci_spec::runtime::{Capabilities, Process as SpecProcess, Spec};
+use libcontainer::oci_spec::runtime::{Process as SpecProcess, Spec};
 use nix::sched::CloneFlags;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::pipe::PipeFlags;
 use rustix::process::{Pid, PidfdFlags, WaitOptions, pidfd_open};
 
+use super::identity::Identity;
 use super::wire::{ExecRequest, Process, Reply, send};
 use super::{process, refuse, start, workload};
 use crate::cgroup::Cgroups;
@@ -25,6 +24,7 @@ use crate::cgroup::Cgroups;
 /// Everything the new process needs, opened while the machine's files can still be reached.
 struct Plan {
     spec: Spec,
+    identity: Identity,
     container: OwnedFd,
     cgroups: Vec<File>,
     command: Vec<String>,
@@ -113,6 +113,7 @@ fn prepare(request: &ExecRequest) -> Result<Plan, String> {
     }
     Ok(Plan {
         spec,
+        identity: Identity::load(&request.dir)?,
         container,
         cgroups,
         command: request.command.clone(),
@@ -166,7 +167,7 @@ fn try_become(
         .ok_or("config.json has no process")?;
     close_others_on_exec()?;
     let env = environment(spec, plan.tty);
-    take_identity(spec, &plan.spec)?;
+    take_identity(spec, &plan.identity)?;
     Ok(env)
 }
 
@@ -209,19 +210,8 @@ fn environment(spec: &SpecProcess, tty: bool) -> Vec<String> {
     env
 }
 
-/// User, capabilities, filter and directory, in the order that each still permits the next.
-fn take_identity(process: &SpecProcess, spec: &Spec) -> Result<(), String> {
-    let seccomp = spec.linux().as_ref().and_then(|l| l.seccomp().as_ref());
-    let filter = || match seccomp {
-        Some(profile) => libcontainer::seccomp::initialize_seccomp(profile)
-            .map(drop)
-            .map_err(|e| format!("set seccomp filter: {e}")),
-        None => Ok(()),
-    };
-    let no_new_privileges = process.no_new_privileges() == Some(true);
-    if no_new_privileges {
-        rustix::thread::set_no_new_privs(true).map_err(|e| format!("no_new_privs: {e}"))?;
-    }
+/// User, directory, capabilities and filter, in the order that each still permits the next.
+fn take_identity(process: &SpecProcess, identity: &Identity) -> Result<(), String> {
     let cwd: &Path = process.cwd();
     let entered = rustix::process::chdir(cwd).is_ok();
     let user = process.user();
@@ -232,54 +222,15 @@ fn take_identity(process: &SpecProcess, spec: &Spec) -> Result<(), String> {
         .map(|gid| nix::unistd::Gid::from_raw(*gid))
         .collect();
     nix::unistd::setgroups(&groups).map_err(|e| format!("set groups: {e}"))?;
-    // Without no_new_privs only a privileged process may set a filter.
-    if !no_new_privileges {
-        filter()?;
-    }
-    let capabilities = process.capabilities().as_ref();
-    let bounding = named(capabilities.and_then(|c| c.bounding().as_ref()));
-    let held =
-        caps::read(None, CapSet::Bounding).map_err(|e| format!("bounding capabilities: {e}"))?;
-    for dropped in held.difference(&bounding) {
-        caps::drop(None, CapSet::Bounding, *dropped).map_err(|e| format!("drop {dropped}: {e}"))?;
-    }
     rustix::thread::set_keep_capabilities(true).map_err(|e| format!("keep capabilities: {e}"))?;
     let (uid, gid) = (user.uid().into(), user.gid().into());
     nix::unistd::setresgid(gid, gid, gid).map_err(|e| format!("set group: {e}"))?;
     nix::unistd::setresuid(uid, uid, uid).map_err(|e| format!("set user: {e}"))?;
-    let sets = [
-        (
-            CapSet::Effective,
-            capabilities.and_then(|c| c.effective().as_ref()),
-        ),
-        (
-            CapSet::Permitted,
-            capabilities.and_then(|c| c.permitted().as_ref()),
-        ),
-        (
-            CapSet::Inheritable,
-            capabilities.and_then(|c| c.inheritable().as_ref()),
-        ),
-        (
-            CapSet::Ambient,
-            capabilities.and_then(|c| c.ambient().as_ref()),
-        ),
-    ];
-    for (set, wanted) in sets {
-        caps::set(None, set, &named(wanted)).map_err(|e| format!("{set:?} capabilities: {e}"))?;
-    }
     if !entered {
-        rustix::process::chdir(cwd).map_err(|e| format!("chdir to cwd ({:?}): {e}", cwd))?;
+        // Only the user may enter.
+        rustix::process::chdir(cwd).map_err(|e| format!("chdir to cwd ({cwd:?}): {e}"))?;
     }
-    if no_new_privileges {
-        filter()?;
-    }
-    Ok(())
-}
-
-fn named(wanted: Option<&Capabilities>) -> HashSet<Capability> {
-    use libcontainer::capabilities::CapabilityExt;
-    wanted.into_iter().flatten().map(|c| c.to_cap()).collect()
+    identity.assume()
 }
 
 /// Waits for the command to end, or for the server to lose interest: then it is killed.

@@ -13,6 +13,7 @@ use libcontainer::syscall::syscall::SyscallType;
 use rustix::pipe::PipeFlags;
 use rustix::process::{Pid, WaitOptions};
 
+use super::identity::Identity;
 use super::log::Log;
 use super::relay::{self, Streams};
 use super::wire::{Process, Reply, StartRequest, send};
@@ -178,6 +179,7 @@ fn create_and_start(request: &StartRequest, inner: Inner, result: &OwnedFd) -> R
         .map_err(explain)?
         .with_executor(Workload {
             result: result.as_raw_fd(),
+            identity: Identity::load(&request.dir)?,
         })
         .with_console_socket(console);
     if !request.tty {

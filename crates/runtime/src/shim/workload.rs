@@ -8,6 +8,8 @@ use libcontainer::oci_spec::runtime::Spec;
 use libcontainer::workload::{Executor, ExecutorError, ExecutorValidationError};
 use nix::errno::Errno;
 
+use super::identity::Identity;
+
 /// Marks a line of the result pipe as an error.
 pub(super) const ERROR_MARK: u8 = b'E';
 
@@ -16,6 +18,8 @@ pub(super) const ERROR_MARK: u8 = b'E';
 pub(super) struct Workload {
     /// Write end of the result pipe, open in every process that runs this.
     pub(super) result: RawFd,
+    /// What it is left with.
+    pub(super) identity: Identity,
 }
 
 impl Executor for Workload {
@@ -26,7 +30,10 @@ impl Executor for Workload {
             .and_then(|p| p.args().clone())
             .unwrap_or_default();
         let env: Vec<String> = std::env::vars().map(|(k, v)| format!("{k}={v}")).collect();
-        let reason = execute(&args, &env);
+        let reason = match self.identity.assume() {
+            Ok(()) => execute(&args, &env),
+            Err(reason) => reason,
+        };
         report(self.result, &reason);
         Err(ExecutorError::Other(reason))
     }

@@ -32,7 +32,6 @@ fn cost() {
                 image: "busybox".into(),
                 command: vec!["sleep".into(), "1000".into()],
                 log_path: format!("{number}/0.log").into(),
-                security: runtime::container::Security { seccomp: runtime::container::Seccomp::Unconfined, ..Default::default() },
                 ..Config::default()
             };
             let started = Instant::now();
