@@ -66,7 +66,7 @@ fn slice(endpoints: &[&str]) -> Arc<EndpointSlice> {
 fn index(services: &[(&str, Service, Vec<Arc<EndpointSlice>>)]) -> Index {
     let mut index = Index::new("cluster.local").unwrap();
     for (name, service, slices) in services {
-        index.set(&Key::new("default", *name), Some(service), slices);
+        index.set(&Key::new("default", name), Some(service), slices);
     }
     index
 }
@@ -96,14 +96,10 @@ fn ask(index: &Index, name: &str, kind: u16) -> String {
     let mut lines: Vec<String> = held
         .iter()
         .filter(|r| r.kind == kind || kind == ANY)
-        .map(|r| show(r))
+        .map(show)
         .collect();
     if lines.is_empty() {
-        lines = wire::addresses(&reply)
-            .unwrap()
-            .iter()
-            .map(|record| show(record))
-            .collect();
+        lines = wire::addresses(&reply).unwrap().iter().map(show).collect();
     }
     lines.sort();
     lines.join(" ")

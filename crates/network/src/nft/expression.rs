@@ -49,15 +49,7 @@ pub(crate) fn expression_of<'a>(
             key,
             value,
             timeout_seconds,
-        } => {
-            let milliseconds = u64::from(*timeout_seconds) * 1000;
-            (
-                "dynset",
-                Box::new(move |batch| {
-                    change_map(batch, map, 1, [*key, *value], Some(milliseconds))
-                }),
-            )
-        }
+        } => remember(map, [*key, *value], *timeout_seconds),
         Step::Forget { map, key, value } => (
             "dynset",
             Box::new(move |batch| change_map(batch, map, 2, [*key, *value], None)),
@@ -117,6 +109,14 @@ fn set_bits(batch: &mut Batch, register: Register, mask: &[u8], flip: &[u8]) {
     batch.number(3, mask.len() as u32);
     batch.nest(4, |data| data.attr(1, mask));
     batch.nest(5, |data| data.attr(1, flip));
+}
+
+fn remember(map: &str, registers: [Register; 2], seconds: u32) -> (&'static str, Fill<'_>) {
+    let milliseconds = u64::from(seconds) * 1000;
+    (
+        "dynset",
+        Box::new(move |batch| change_map(batch, map, 1, registers, Some(milliseconds))),
+    )
 }
 
 fn change_map(
