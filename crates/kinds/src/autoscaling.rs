@@ -2,3 +2,4 @@
 
 pub(crate) mod horizontal_pod_autoscaler;
 pub(crate) mod horizontal_pod_autoscaler_v1;
+mod targets;

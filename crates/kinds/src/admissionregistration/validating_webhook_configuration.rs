@@ -1,6 +1,7 @@
 //! Webhooks that judge objects on admission.
 
-use crate::{Names, Strategy};
+use crate::{Cell, Column, Names, Strategy, columns};
+use jiff::Timestamp;
 use k8s_openapi::api::admissionregistration::v1 as upstream;
 
 /// The law of ValidatingWebhookConfiguration.
@@ -15,5 +16,30 @@ impl Strategy for ValidatingWebhookConfiguration {
             "validatingwebhookconfiguration",
         )
         .categories(&["api-extensions"])
+    }
+
+    fn unconditional_update(&self) -> bool {
+        false
+    }
+
+    fn columns(&self) -> &'static [Column] {
+        const {
+            &[
+                Column::NAME,
+                Column::number(
+                    "Webhooks",
+                    "Webhooks indicates the number of webhooks registered in this configuration",
+                ),
+                Column::AGE,
+            ]
+        }
+    }
+
+    fn row(&self, object: &upstream::ValidatingWebhookConfiguration, now: Timestamp) -> Vec<Cell> {
+        vec![
+            columns::name(&object.metadata),
+            object.webhooks.as_ref().map_or(0, Vec::len).into(),
+            columns::age(&object.metadata, now),
+        ]
     }
 }

@@ -1,6 +1,7 @@
 //! A kind defined by its users.
 
-use crate::{Names, Strategy, Subresource};
+use crate::{Cell, Column, Names, Strategy, Subresource, columns};
+use jiff::Timestamp;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1 as upstream;
 
 /// The law of CustomResourceDefinition.
@@ -17,5 +18,22 @@ impl Strategy for CustomResourceDefinition {
 
     fn subresources(&self) -> &'static [Subresource] {
         const { &[Subresource::status("CustomResourceDefinition")] }
+    }
+
+    crate::prepare::spec_and_status!();
+
+    fn unconditional_update(&self) -> bool {
+        false
+    }
+
+    fn columns(&self) -> &'static [Column] {
+        const { &[Column::NAME, Column::CREATED_AT] }
+    }
+
+    fn row(&self, object: &upstream::CustomResourceDefinition, _: Timestamp) -> Vec<Cell> {
+        vec![
+            columns::name(&object.metadata),
+            columns::created_at(&object.metadata),
+        ]
     }
 }

@@ -16,4 +16,8 @@ impl Strategy for APIService {
     fn subresources(&self) -> &'static [Subresource] {
         const { &[Subresource::status("APIService")] }
     }
+
+    fn unconditional_update(&self) -> bool {
+        false
+    }
 }

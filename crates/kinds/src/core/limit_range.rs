@@ -1,6 +1,7 @@
 //! Bounds and defaults for the resources of a namespace.
 
-use crate::{Names, Strategy};
+use crate::{Cell, Column, Names, Strategy, columns};
+use jiff::Timestamp;
 use k8s_openapi::api::core::v1 as upstream;
 
 /// The law of LimitRange.
@@ -11,5 +12,20 @@ impl Strategy for LimitRange {
 
     fn names(&self) -> Names {
         Names::namespaced("limitranges", "limitrange").short(&["limits"])
+    }
+
+    fn create_on_update(&self) -> bool {
+        true
+    }
+
+    fn columns(&self) -> &'static [Column] {
+        const { &[Column::NAME, Column::CREATED_AT] }
+    }
+
+    fn row(&self, object: &upstream::LimitRange, _: Timestamp) -> Vec<Cell> {
+        vec![
+            columns::name(&object.metadata),
+            columns::created_at(&object.metadata),
+        ]
     }
 }

@@ -1,6 +1,7 @@
 //! A template for pods, kept for controllers outside the cluster.
 
-use crate::{Names, Strategy};
+use crate::{Cell, Column, Names, Strategy, columns};
+use jiff::Timestamp;
 use k8s_openapi::api::core::v1 as upstream;
 
 /// The law of PodTemplate.
@@ -11,5 +12,42 @@ impl Strategy for PodTemplate {
 
     fn names(&self) -> Names {
         Names::namespaced("podtemplates", "podtemplate")
+    }
+
+    fn default(&self, object: &mut upstream::PodTemplate) {
+        if let Some(template) = &mut object.template {
+            crate::pod_spec::defaults::template(template);
+        }
+    }
+
+    fn columns(&self) -> &'static [Column] {
+        const {
+            &[
+                Column::NAME,
+                Column::text("Containers", "Names of each container in the template."),
+                Column::text(
+                    "Images",
+                    "Images referenced by each container in the template.",
+                ),
+                Column::text("Pod Labels", "The labels for the pod template."),
+            ]
+        }
+    }
+
+    fn row(&self, object: &upstream::PodTemplate, _: Timestamp) -> Vec<Cell> {
+        let template = object.template.as_ref();
+        let [containers, images] =
+            columns::containers_and_images(template.and_then(|it| it.spec.as_ref()));
+        vec![
+            columns::name(&object.metadata),
+            containers,
+            images,
+            columns::labels(
+                template
+                    .and_then(|it| it.metadata.as_ref())
+                    .and_then(|it| it.labels.as_ref()),
+            )
+            .into(),
+        ]
     }
 }

@@ -1,6 +1,7 @@
 //! Limits on what a namespace may use in sum.
 
-use crate::{Names, Strategy, Subresource};
+use crate::{Cell, Column, Names, Strategy, Subresource, columns};
+use jiff::Timestamp;
 use k8s_openapi::api::core::v1 as upstream;
 
 /// The law of ResourceQuota.
@@ -15,5 +16,71 @@ impl Strategy for ResourceQuota {
 
     fn subresources(&self) -> &'static [Subresource] {
         const { &[Subresource::status("ResourceQuota")] }
+    }
+
+    fn prepare_for_create(&self, _: &crate::Context<'_>, object: &mut upstream::ResourceQuota) {
+        object.status = None;
+    }
+
+    fn prepare_for_update(
+        &self,
+        _: &crate::Context<'_>,
+        new: &mut upstream::ResourceQuota,
+        old: &upstream::ResourceQuota,
+    ) {
+        new.status.clone_from(&old.status);
+    }
+
+    fn prepare_for_subresource(
+        &self,
+        _: &str,
+        _: &crate::Context<'_>,
+        new: &mut upstream::ResourceQuota,
+        old: &upstream::ResourceQuota,
+    ) {
+        new.spec.clone_from(&old.spec);
+    }
+
+    fn columns(&self) -> &'static [Column] {
+        const {
+            &[
+                Column::NAME,
+                Column::text(
+                    "Request",
+                    "Request represents a minimum amount of cpu/memory that a container may consume.",
+                ),
+                Column::text(
+                    "Limit",
+                    "Limits control the maximum amount of cpu/memory that a container may use independent of contention on the node.",
+                ),
+                Column::AGE,
+            ]
+        }
+    }
+
+    fn row(&self, object: &upstream::ResourceQuota, now: Timestamp) -> Vec<Cell> {
+        let status = object.status.clone().unwrap_or_default();
+        let used = |name: &str| {
+            status
+                .used
+                .as_ref()
+                .and_then(|it| it.get(name))
+                .map_or("0", |it| it.0.as_str())
+        };
+        let all = status.hard.iter().flatten().map(|(name, hard)| {
+            (
+                name.starts_with("limits."),
+                format!("{name}: {}/{}", used(name), hard.0),
+            )
+        });
+        let (limits, requests): (Vec<_>, Vec<_>) = all.partition(|it| it.0);
+        let texts = |list: Vec<(bool, String)>| list.into_iter().map(|it| it.1).collect::<Vec<_>>();
+        let (limits, requests) = (texts(limits), texts(requests));
+        vec![
+            columns::name(&object.metadata),
+            requests.join(", ").into(),
+            limits.join(", ").into(),
+            columns::age(&object.metadata, now),
+        ]
     }
 }

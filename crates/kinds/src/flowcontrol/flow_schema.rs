@@ -16,4 +16,6 @@ impl Strategy for FlowSchema {
     fn subresources(&self) -> &'static [Subresource] {
         const { &[Subresource::status("FlowSchema")] }
     }
+
+    crate::prepare::spec_and_status!();
 }

@@ -16,4 +16,6 @@ impl Strategy for PriorityLevelConfiguration {
     fn subresources(&self) -> &'static [Subresource] {
         const { &[Subresource::status("PriorityLevelConfiguration")] }
     }
+
+    crate::prepare::spec_and_status!();
 }

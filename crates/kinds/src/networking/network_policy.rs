@@ -1,6 +1,7 @@
 //! Which traffic pods may receive and send.
 
-use crate::{Names, Strategy};
+use crate::{Cell, Column, Names, Strategy, columns};
+use jiff::Timestamp;
 use k8s_openapi::api::networking::v1 as upstream;
 
 /// The law of NetworkPolicy.
@@ -11,5 +12,68 @@ impl Strategy for NetworkPolicy {
 
     fn names(&self) -> Names {
         Names::namespaced("networkpolicies", "networkpolicy").short(&["netpol"])
+    }
+
+    fn default(&self, object: &mut upstream::NetworkPolicy) {
+        let Some(spec) = &mut object.spec else { return };
+        if spec.policy_types.as_ref().is_none_or(Vec::is_empty) {
+            let egress = spec.egress.as_ref().is_some_and(|it| !it.is_empty());
+            let types = if egress {
+                &["Ingress", "Egress"][..]
+            } else {
+                &["Ingress"]
+            };
+            spec.policy_types = Some(types.iter().map(ToString::to_string).collect());
+        }
+        let ingress = spec
+            .ingress
+            .iter_mut()
+            .flatten()
+            .flat_map(|it| it.ports.iter_mut().flatten());
+        let egress = spec
+            .egress
+            .iter_mut()
+            .flatten()
+            .flat_map(|it| it.ports.iter_mut().flatten());
+        for port in ingress.chain(egress) {
+            port.protocol.get_or_insert_with(|| "TCP".to_owned());
+        }
+    }
+
+    fn prepare_for_create(&self, _: &crate::Context<'_>, object: &mut upstream::NetworkPolicy) {
+        crate::prepare::first_generation(&mut object.metadata);
+    }
+
+    fn prepare_for_update(
+        &self,
+        _: &crate::Context<'_>,
+        new: &mut upstream::NetworkPolicy,
+        old: &upstream::NetworkPolicy,
+    ) {
+        crate::prepare::next_generation(&mut new.metadata, &old.metadata, new.spec != old.spec);
+    }
+
+    fn columns(&self) -> &'static [Column] {
+        const {
+            &[
+                Column::NAME,
+                Column::text(
+                    "Pod-Selector",
+                    "podSelector selects the pods to which this NetworkPolicy object applies. The array of rules is applied to any pods selected by this field. An empty selector matches all pods in the policy's namespace. Multiple network policies can select the same set of pods. In this case, the ingress rules for each are combined additively. This field is optional. If it is not specified, it defaults to an empty selector.",
+                ),
+                Column::AGE,
+            ]
+        }
+    }
+
+    fn row(&self, object: &upstream::NetworkPolicy, now: Timestamp) -> Vec<Cell> {
+        vec![
+            columns::name(&object.metadata),
+            machinery::labels::describe(
+                object.spec.as_ref().and_then(|it| it.pod_selector.as_ref()),
+            )
+            .into(),
+            columns::age(&object.metadata, now),
+        ]
     }
 }

@@ -1,6 +1,7 @@
 //! Permissions in one namespace.
 
-use crate::{Names, Strategy};
+use crate::{Cell, Column, Names, Strategy, columns};
+use jiff::Timestamp;
 use k8s_openapi::api::rbac::v1 as upstream;
 
 /// The law of Role.
@@ -11,5 +12,24 @@ impl Strategy for Role {
 
     fn names(&self) -> Names {
         Names::namespaced("roles", "role")
+    }
+
+    fn name_errors(&self, name: &str) -> Vec<String> {
+        machinery::names::path_segment_errors(name)
+    }
+
+    fn create_on_update(&self) -> bool {
+        true
+    }
+
+    fn columns(&self) -> &'static [Column] {
+        const { &[Column::NAME, Column::CREATED_AT] }
+    }
+
+    fn row(&self, object: &upstream::Role, _: Timestamp) -> Vec<Cell> {
+        vec![
+            columns::name(&object.metadata),
+            columns::created_at(&object.metadata),
+        ]
     }
 }
