@@ -234,7 +234,8 @@ mod tests {
 
     #[test]
     fn command_and_arguments_follow_the_documented_table() {
-        let cases: [(&[&str], &[&str], &[&str], &[&str], &[&str]); 5] = [
+        type Words = &'static [&'static str];
+        let cases: [(Words, Words, Words, Words, Words); 5] = [
             // entrypoint, cmd, command, args, expected
             (&["e"], &["c"], &[], &[], &["e", "c"]),
             (&["e"], &["c"], &["x"], &[], &["x"]),

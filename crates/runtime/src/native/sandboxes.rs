@@ -94,10 +94,10 @@ impl Native {
         for container in self.containers_of(id) {
             self.stop(&container, 0).await?;
         }
-        if let Some(pause) = record.pause.filter(|p| crate::shim::is_alive(*p)) {
-            if let Some(pid) = i32::try_from(pause.pid).ok().and_then(Pid::from_raw) {
-                crate::shim::kill_group(pid);
-            }
+        if let Some(pause) = record.pause.filter(|p| crate::shim::is_alive(*p))
+            && let Some(pid) = i32::try_from(pause.pid).ok().and_then(Pid::from_raw)
+        {
+            crate::shim::kill_group(pid);
         }
         let dir = self.sandbox_dir(id);
         let pause_cgroup = format!("{}/pause", record.sandbox.config.cgroup_parent);

@@ -323,10 +323,10 @@ async fn receive_frames(
             }
             (kind @ (STDOUT | STDERR), payload) => {
                 let sink = &mut sinks[usize::from(kind == STDERR)];
-                if let Some(stream) = sink {
-                    if stream.write_all(&payload).await.is_err() {
-                        *sink = None;
-                    }
+                if let Some(stream) = sink
+                    && stream.write_all(&payload).await.is_err()
+                {
+                    *sink = None;
                 }
             }
             _ => return Err(io::ErrorKind::InvalidData.into()),

@@ -276,10 +276,10 @@ fn stay(connection: UnixStream, request: &StartRequest, launched: Launched) -> R
         .as_deref()
         .map(|path: &Path| Log::new(path, request.log_limits));
     let ended = relay::run(pid, listener, streams, log, request.stdin_once, || {
-        if request.shared_pids {
-            if let Ok(cgroups) = Cgroups::detect() {
-                cgroups.kill(&request.cgroup);
-            }
+        if request.shared_pids
+            && let Ok(cgroups) = Cgroups::detect()
+        {
+            cgroups.kill(&request.cgroup);
         }
     });
     let (code, signal) = ended.map_err(|e| e.to_string())?;

@@ -88,34 +88,35 @@ fn standard<'a>(facts: &Facts<'_>) -> Vec<(&'a Path, Value)> {
             &["nosuid", "noexec", "nodev", "relatime", access],
         ),
     ];
+    all.extend(from_sandbox(facts));
+    all
+}
+
+/// What the containers of a pod share.
+fn from_sandbox<'a>(facts: &Facts<'_>) -> Vec<(&'a Path, Value)> {
+    let dir = facts.sandbox_dir;
     let shm = if facts.sandbox.host_ipc {
         Path::new("/dev/shm").to_owned()
     } else {
-        facts.sandbox_dir.join("shm")
+        dir.join("shm")
+    };
+    let etc = if facts.config.security.readonly_rootfs {
+        "ro"
+    } else {
+        "rw"
     };
     let files = [
         ("/dev/shm", shm, "rw"),
-        ("/etc/hostname", facts.sandbox_dir.join("hostname"), "rw"),
-        (
-            "/etc/resolv.conf",
-            facts.sandbox_dir.join("resolv.conf"),
-            "rw",
-        ),
+        ("/etc/hostname", dir.join("hostname"), etc),
+        ("/etc/resolv.conf", dir.join("resolv.conf"), etc),
     ];
-    for (to, from, access) in files {
-        let access = if security.readonly_rootfs && to.starts_with("/etc") {
-            "ro"
-        } else {
-            access
-        };
-        all.push(entry(
-            to,
-            "bind",
-            &from.to_string_lossy(),
-            &["rbind", "rprivate", access],
-        ));
-    }
-    all
+    let bind = |(to, from, access): (&'static str, std::path::PathBuf, &str)| {
+        let options = ["rbind", "rprivate", access];
+        let value =
+            json!({ "destination": to, "type": "bind", "source": from, "options": options });
+        (Path::new(to), value)
+    };
+    files.into_iter().map(bind).collect()
 }
 
 fn bind(mount: &Mount, from: &Path, readonly: bool) -> Value {
