@@ -43,9 +43,10 @@ pub(crate) fn scale(
     }
 }
 
-/// Errors of a selector and the template it must match.
+/// Errors of a selector and the template it must match; `noun` is what messages call the kind.
 pub(crate) fn selector_and_template(
     e: &mut ErrorList,
+    noun: &str,
     path: &Path,
     selector: &LabelSelector,
     template: &PodTemplateSpec,
@@ -54,21 +55,21 @@ pub(crate) fn selector_and_template(
     let found = labels::validate(selector, &at);
     let broken = !found.is_empty();
     e.extend(found);
-    if *selector == LabelSelector::default()
-        || (selector
-            .match_labels
+    if *selector == LabelSelector::default() {
+        // An absent selector selects nothing, so it cannot match the template either.
+        e.push(Error::required(&at, ""));
+        mismatch(e, &path.child("template"), template);
+    } else if selector
+        .match_labels
+        .as_ref()
+        .is_none_or(|it| it.is_empty())
+        && selector
+            .match_expressions
             .as_ref()
-            .is_none_or(|it| it.is_empty())
-            && selector
-                .match_expressions
-                .as_ref()
-                .is_none_or(Vec::is_empty))
+            .is_none_or(Vec::is_empty)
     {
-        e.push(Error::invalid(
-            &at,
-            check::shown(Some(selector)),
-            "empty selector is invalid for deployment",
-        ));
+        let text = format!("empty selector is invalid for {noun}");
+        e.push(Error::invalid(&at, check::shown(Some(selector)), &text));
     }
     if !broken {
         matches(e, &path.child("template"), selector, template);
@@ -91,14 +92,19 @@ pub(crate) fn matches(
         && !parsed.is_everything()
         && !parsed.matches(own)
     {
-        let shown = serde_json::json!(own.cloned().unwrap_or_default());
-        let path = path.child("metadata").child("labels");
-        e.push(Error::invalid(
-            &path,
-            shown,
-            "`selector` does not match template `labels`",
-        ));
+        mismatch(e, path, template);
     }
+}
+
+fn mismatch(e: &mut ErrorList, path: &Path, template: &PodTemplateSpec) {
+    let own = template.metadata.as_ref().and_then(|it| it.labels.clone());
+    let shown = serde_json::json!(own.unwrap_or_default());
+    let path = path.child("metadata").child("labels");
+    e.push(Error::invalid(
+        &path,
+        shown,
+        "`selector` does not match template `labels`",
+    ));
 }
 
 /// Templates whose pods a controller replaces must restart for ever.

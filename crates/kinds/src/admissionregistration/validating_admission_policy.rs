@@ -14,6 +14,8 @@ impl Strategy for ValidatingAdmissionPolicy {
             .categories(&["api-extensions"])
     }
 
+    crate::prepare::spec_and_status!();
+
     fn subresources(&self) -> &'static [Subresource] {
         const { &[Subresource::status("ValidatingAdmissionPolicy")] }
     }

@@ -13,6 +13,8 @@ impl Strategy for APIService {
         Names::cluster("apiservices", "apiservice").categories(&["api-extensions"])
     }
 
+    crate::prepare::spec_and_status!();
+
     fn subresources(&self) -> &'static [Subresource] {
         const { &[Subresource::status("APIService")] }
     }

@@ -43,7 +43,7 @@ impl Strategy for DaemonSet {
         let path = Path::new("spec");
         let empty = upstream::DaemonSetSpec::default();
         let spec = object.spec.as_ref().unwrap_or(&empty);
-        workload::selector_and_template(e, &path, &spec.selector, &spec.template);
+        workload::selector_and_template(e, "daemonset", &path, &spec.selector, &spec.template);
         workload::restarts_always(e, &path, &spec.template);
         check::not_negative(e, &path.child("minReadySeconds"), spec.min_ready_seconds);
         let strategy = spec.update_strategy.as_ref();

@@ -52,7 +52,13 @@ impl Strategy for Deployment {
         let empty = upstream::DeploymentSpec::default();
         let spec = object.spec.as_ref().unwrap_or(&empty);
         check::not_negative(&mut errors, &path.child("replicas"), spec.replicas);
-        workload::selector_and_template(&mut errors, &path, &spec.selector, &spec.template);
+        workload::selector_and_template(
+            &mut errors,
+            "deployment",
+            &path,
+            &spec.selector,
+            &spec.template,
+        );
         workload::restarts_always(&mut errors, &path, &spec.template);
         strategy(&mut errors, &path.child("strategy"), spec);
         check::not_negative(
@@ -204,5 +210,79 @@ fn strategy(errors: &mut ErrorList, path: &Path, spec: &upstream::DeploymentSpec
             other,
             &["Recreate", "RollingUpdate"],
         )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use api::Object;
+
+    fn deployment(spec: serde_json::Value) -> upstream::Deployment {
+        let json = serde_json::json!({"metadata": {"name": "x"}, "spec": spec}).to_string();
+        let mut it = upstream::Deployment::decode(json.as_bytes()).unwrap();
+        Deployment.default(&mut it);
+        it
+    }
+
+    fn template() -> serde_json::Value {
+        serde_json::json!({"metadata": {"labels": {"a": "b"}}, "spec": {"containers": [{"name": "c", "image": "i:1"}]}})
+    }
+
+    #[test]
+    fn defaults_are_upstreams() {
+        let it = deployment(
+            serde_json::json!({"selector": {"matchLabels": {"a": "b"}}, "template": template()}),
+        );
+        let tree: serde_json::Value = serde_json::from_slice(&it.encode()).unwrap();
+        assert_eq!(
+            tree["spec"]["strategy"],
+            serde_json::json!({"type": "RollingUpdate", "rollingUpdate": {"maxSurge": "25%", "maxUnavailable": "25%"}})
+        );
+        assert_eq!(
+            (
+                &tree["spec"]["replicas"],
+                &tree["spec"]["progressDeadlineSeconds"]
+            ),
+            (&1.into(), &600.into())
+        );
+        assert_eq!(Deployment.validate(&it), []);
+    }
+
+    #[test]
+    fn errors_are_upstreams() {
+        let check = |spec| {
+            Deployment
+                .validate(&deployment(spec))
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+        };
+        let mismatch = r#"spec.template.metadata.labels: Invalid value: {"a":"b"}: `selector` does not match template `labels`"#;
+        assert_eq!(
+            check(serde_json::json!({"selector": {}, "template": template()})),
+            ["spec.selector: Required value", mismatch]
+        );
+        assert_eq!(
+            check(
+                serde_json::json!({"selector": {"matchLabels": {"a": "z"}}, "template": template()})
+            ),
+            [mismatch]
+        );
+        let old = deployment(
+            serde_json::json!({"selector": {"matchLabels": {"a": "b"}}, "template": template()}),
+        );
+        let new = deployment(
+            serde_json::json!({"selector": {"matchLabels": {"a": "b", "c": "d"}}, "template": template()}),
+        );
+        let text = Deployment
+            .validate_update(&new, &old)
+            .last()
+            .unwrap()
+            .to_string();
+        assert_eq!(
+            text,
+            r#"spec.selector: Invalid value: {"matchLabels":{"a":"b","c":"d"}}: field is immutable"#
+        );
     }
 }

@@ -41,7 +41,13 @@ impl Strategy for ReplicaSet {
             &path.child("minReadySeconds"),
             spec.min_ready_seconds,
         );
-        workload::selector_and_template(&mut errors, &path, &spec.selector, &template);
+        workload::selector_and_template(
+            &mut errors,
+            "deployment",
+            &path,
+            &spec.selector,
+            &template,
+        );
         workload::restarts_always(&mut errors, &path, &template);
         errors
     }

@@ -86,7 +86,7 @@ impl Strategy for StatefulSet {
         );
         check::not_negative(e, &path.child("replicas"), spec.replicas);
         check::not_negative(e, &path.child("minReadySeconds"), spec.min_ready_seconds);
-        workload::selector_and_template(e, &path, &spec.selector, &spec.template);
+        workload::selector_and_template(e, "statefulset", &path, &spec.selector, &spec.template);
         workload::restarts_always(e, &path, &spec.template);
         errors
     }

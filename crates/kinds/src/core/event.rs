@@ -31,13 +31,13 @@ impl Strategy for Event {
             .as_deref()
             .unwrap_or_default();
         let path = Path::new("involvedObject").child("namespace");
-        if about.is_empty() && own != "default" {
-            errors.push(Error::invalid(
-                &path,
-                about,
-                "does not match event.namespace",
-            ));
-        } else if !about.is_empty() && about != own {
+        // Events about objects without a namespace live in one of these.
+        let agrees = if about.is_empty() {
+            matches!(own, "" | "default" | "kube-system")
+        } else {
+            own == about
+        };
+        if !agrees {
             errors.push(Error::invalid(
                 &path,
                 about,

@@ -13,6 +13,8 @@ impl Strategy for ResourceClaim {
         Names::namespaced("resourceclaims", "resourceclaim")
     }
 
+    crate::prepare::spec_and_status!();
+
     fn subresources(&self) -> &'static [Subresource] {
         const { &[Subresource::status("ResourceClaim")] }
     }

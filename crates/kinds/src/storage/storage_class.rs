@@ -66,10 +66,8 @@ impl Strategy for StorageClass {
             Cell::Truth(object.allow_volume_expansion == Some(true)),
             columns::age(&object.metadata, now),
         ];
-        if default {
-            if let Some(Cell::Text(name)) = cells.first_mut() {
-                name.push_str(" (default)");
-            }
+        if default && let Some(Cell::Text(name)) = cells.first_mut() {
+            name.push_str(" (default)");
         }
         cells
     }

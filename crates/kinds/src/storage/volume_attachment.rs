@@ -14,6 +14,8 @@ impl Strategy for VolumeAttachment {
         Names::cluster("volumeattachments", "volumeattachment")
     }
 
+    crate::prepare::spec_and_status!();
+
     fn subresources(&self) -> &'static [Subresource] {
         const { &[Subresource::status("VolumeAttachment")] }
     }
