@@ -200,6 +200,13 @@ impl Cgroups {
         Ok(())
     }
 
+    /// Removes a cgroup that holds nothing any more; otherwise leaves it.
+    pub(crate) fn remove_if_empty(&self, path: &str) {
+        for directory in self.directories(path) {
+            let _ = fs::remove_dir(directory);
+        }
+    }
+
     /// How often the kernel killed a process of this cgroup because its memory was used up.
     pub(crate) fn oom_kills(&self, path: &str) -> u64 {
         let file = match &self.hierarchies {

@@ -33,6 +33,8 @@ use records::{Running, SandboxRecord};
 
 /// Events that wait for a slow receiver before it must list again.
 const EVENTS: usize = 1024;
+/// Holds the cgroups that are not a pod's.
+const CGROUPS: &str = "/sampan";
 
 /// How to open a [`Native`] runtime.
 #[derive(Debug, Clone)]
@@ -116,7 +118,7 @@ impl Native {
             inner: Arc::new(Inner {
                 cgroups: Cgroups::detect()?,
                 images: Store::open(&options.dir.join("images"))?,
-                launcher: Launcher::new(options.shim),
+                launcher: Launcher::new(options.shim, own_cgroup(&options.dir)),
                 plain_http: options.plain_http_registries,
                 lowest_oom_score: lowest_oom_score(),
                 filters: Filters::default(),
@@ -182,6 +184,12 @@ fn lowest_oom_score() -> Option<i32> {
     }
     let own = std::fs::read_to_string("/proc/self/oom_score_adj").ok()?;
     own.trim().parse().ok()
+}
+
+/// The cgroup of what serves the containers of a directory: another runtime on this machine has another.
+fn own_cgroup(dir: &Path) -> String {
+    let digest = crate::image::store::digest(dir.as_os_str().as_encoded_bytes());
+    format!("{CGROUPS}/runtime-{}", &digest["sha256:".len()..][..8])
 }
 
 /// 64 random hexadecimal digits.

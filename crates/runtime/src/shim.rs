@@ -26,7 +26,6 @@ mod start;
 pub(crate) mod wire;
 mod workload;
 
-pub(crate) use launcher::CGROUP;
 pub(crate) use probe::meaning as probe_meaning;
 pub(crate) use process::kill_group;
 pub(crate) use relay::clients;
@@ -37,7 +36,7 @@ use wire::{Reply, Request};
 /// Must be called before the process has a second thread.
 pub fn main(args: &[String]) -> ExitCode {
     match args.first().map(String::as_str) {
-        Some("launcher") => launcher::run(),
+        Some("launcher") => launcher::run(args.get(1..).unwrap_or_default()),
         Some("probe") => process::exit(probe::run()),
         _ => {
             let _ = writeln!(

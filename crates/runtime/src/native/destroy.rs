@@ -1,6 +1,6 @@
 //! The end of everything: containers, sandboxes, images, cgroups, mounts and files.
 
-use super::{Native, blocking, records};
+use super::{CGROUPS, Native, blocking, own_cgroup, records};
 use crate::Pods;
 use crate::error::Result;
 
@@ -18,7 +18,8 @@ impl Native {
         let (cgroups, dir) = (self.inner.cgroups.clone(), self.inner.dir.clone());
         blocking(move || {
             // The launcher and its shims are gone with what they served.
-            cgroups.remove(crate::shim::CGROUP)?;
+            cgroups.remove(&own_cgroup(&dir))?;
+            cgroups.remove_if_empty(CGROUPS);
             records::remove_dir(&dir)
         })
         .await

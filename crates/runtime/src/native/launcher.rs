@@ -18,6 +18,7 @@ use crate::shim::wire::{self, Reply, Request};
 /// How to execute this binary as a launcher.
 pub(super) struct Launcher {
     program: PathBuf,
+    cgroup: String,
     live: Mutex<Option<Live>>,
 }
 
@@ -49,9 +50,10 @@ impl Launcher {
         }
     }
 
-    pub(super) fn new(program: PathBuf) -> Self {
+    pub(super) fn new(program: PathBuf, cgroup: String) -> Self {
         Launcher {
             program,
+            cgroup,
             live: Mutex::new(None),
         }
     }
@@ -64,7 +66,7 @@ impl Launcher {
             None,
         )?;
         let child = Command::new(&self.program)
-            .args(["shim", "launcher"])
+            .args(["shim", "launcher", &self.cgroup])
             .env_clear()
             .current_dir("/")
             .stdin(Stdio::from(theirs))

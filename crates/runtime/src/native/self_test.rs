@@ -3,14 +3,13 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::Native;
+use super::{CGROUPS, Native};
 use crate::container::{self, Mount, MountSource, Resources, State};
 use crate::error::{Error, Result};
 use crate::image::Image;
 use crate::{Pods, sandbox};
 
 const MEMORY: i64 = 64 << 20;
-const CGROUP: &str = "/sampan-self-test";
 /// The test takes milliseconds.
 const LIMIT: Duration = Duration::from_secs(20);
 
@@ -25,9 +24,10 @@ impl Native {
                 std::env::current_exe().map_err(Error::io("find", "/proc/self/exe".as_ref()))?
             }
         };
+        let cgroup = format!("{CGROUPS}/self-test-{}", std::process::id());
         let config = sandbox::Config {
             name: "self-test".to_owned(),
-            cgroup_parent: CGROUP.to_owned(),
+            cgroup_parent: cgroup.clone(),
             hostname: "self-test".to_owned(),
             log_directory: self.inner.dir.clone(),
             ..sandbox::Config::default()
@@ -38,7 +38,7 @@ impl Native {
             .map_err(|e| advise(&e.to_string()))?;
         let tested = tokio::time::timeout(LIMIT, self.probe(&sandbox.id, program)).await;
         let removed = self.remove_sandbox(&sandbox.id).await;
-        self.remove_cgroup(CGROUP).await?;
+        self.remove_cgroup(&cgroup).await?;
         tested.unwrap_or_else(|_| Err(advise("the probe does not end")))?;
         removed
     }

@@ -12,18 +12,18 @@ use nix::sys::signal::{SigHandler, Signal, signal};
 use super::{process, wire};
 use crate::cgroup::Cgroups;
 
-/// Cgroup of the launcher and its shims: a service manager that ends the server's does not end theirs.
-pub(crate) const CGROUP: &str = "/sampan";
 /// Second argument of a launcher that already runs from a read-only mount.
 const SEALED: &str = "sealed";
 
-pub(super) fn run() -> ExitCode {
-    if std::env::args().next_back().as_deref() != Some(SEALED) {
+/// `args` name the cgroup of the launcher and its shims: a service manager that ends the server's cgroup
+/// does not end theirs.
+pub(super) fn run(args: &[String]) -> ExitCode {
+    if args.last().map(String::as_str) != Some(SEALED) {
         // Succeeds by not returning. Without it the launcher works but is less protected,
         // and the self-test at start says so.
         let _ = seal();
     }
-    match listen() {
+    match listen(args.first().map(String::as_str)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!(%error, "launcher failed");
@@ -69,13 +69,13 @@ fn seal() -> io::Result<()> {
     Ok(())
 }
 
-fn listen() -> io::Result<()> {
+fn listen(cgroup: Option<&str>) -> io::Result<()> {
     process::set_name("sampan-launcher");
     let _ = rustix::process::setsid();
     // Children are reaped by the kernel; each child restores the default for its own.
     set_handler(Signal::SIGCHLD, SigHandler::SigIgn)?;
-    if let Ok(cgroups) = Cgroups::detect() {
-        let _ = cgroups.join(CGROUP);
+    if let (Some(cgroup), Ok(cgroups)) = (cgroup, Cgroups::detect()) {
+        let _ = cgroups.join(cgroup);
     }
     let socket: OwnedFd = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdin(), 3)?;
     rustix::stdio::dup2_stdin(File::open("/dev/null")?)?;

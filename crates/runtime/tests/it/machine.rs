@@ -174,6 +174,12 @@ impl Machine {
                 .count();
             assert_eq!(left, 0, "{name} stay");
         }
+        native.destroy_all().await.unwrap();
+        // Other tests may be using the parent; the last one removes it.
+        for hierarchy in std::fs::read_dir("/sys/fs/cgroup").unwrap().flatten() {
+            let _ = std::fs::remove_dir(hierarchy.path().join("sampan-test"));
+        }
+        let _ = std::fs::remove_dir("/sys/fs/cgroup/sampan-test");
     }
 }
 

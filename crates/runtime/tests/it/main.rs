@@ -5,6 +5,7 @@
 
 mod containers;
 mod cost;
+mod edges;
 mod images;
 mod machine;
 mod streams;
