@@ -33,7 +33,16 @@ impl Caches {
         }
     }
 
-    /// The client the caches read through.
+    /// The same caches, for a component that writes as somebody else.
+    #[must_use]
+    pub fn writing_as(&self, client: Client) -> Self {
+        Self {
+            client,
+            ..self.clone()
+        }
+    }
+
+    /// The client to write through.
     #[must_use]
     pub fn client(&self) -> &Client {
         &self.client
