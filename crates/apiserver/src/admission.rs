@@ -2,8 +2,14 @@
 //! prepares, judges after it validated, and may add claims: keys that are written, or must hold, in
 //! the object's own transaction. One file for each step; the only place that knows single kinds.
 
+mod default_storage_class;
+mod default_toleration_seconds;
 pub(crate) mod disruption_budget;
-pub mod namespace_lifecycle;
+mod namespace_lifecycle;
+mod priority;
+mod service_account;
+mod service_address;
+mod storage_object_in_use;
 
 use crate::{Door, User};
 use api::AnyObject;
@@ -56,6 +62,17 @@ pub struct Review<'a> {
 }
 
 impl Review<'_> {
+    /// The wished object as its own type.
+    pub fn wished<T: api::Object>(&mut self) -> Option<&mut T> {
+        self.object.as_deref_mut().and_then(|it| it.downcast_mut())
+    }
+
+    /// Whether a new object of this resource is being made.
+    #[must_use]
+    pub fn creates(&self, group: &str, plural: &str) -> bool {
+        self.operation == Operation::Create && self.subresource.is_empty() && self.is(group, plural)
+    }
+
     /// Whether it is about this resource.
     #[must_use]
     pub fn is(&self, group: &str, plural: &str) -> bool {
@@ -176,5 +193,13 @@ pub trait Admit: Send + Sync {
 /// The steps of a usual cluster, in order.
 #[must_use]
 pub fn standard() -> Vec<Arc<dyn Admit>> {
-    vec![Arc::new(namespace_lifecycle::NamespaceLifecycle)]
+    vec![
+        Arc::new(namespace_lifecycle::NamespaceLifecycle),
+        Arc::new(service_account::ServiceAccountAdmission),
+        Arc::new(priority::Priority),
+        Arc::new(default_toleration_seconds::DefaultTolerationSeconds),
+        Arc::new(default_storage_class::DefaultStorageClass),
+        Arc::new(storage_object_in_use::StorageObjectInUseProtection),
+        Arc::new(service_address::ServiceAddress),
+    ]
 }

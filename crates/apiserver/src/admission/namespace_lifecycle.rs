@@ -11,7 +11,7 @@ const NAMESPACES: Resource<'static> = Resource { group: "", plural: "namespaces"
 const IMMORTAL: [&str; 3] = ["default", "kube-system", "kube-public"];
 
 /// The step.
-pub struct NamespaceLifecycle;
+pub(super) struct NamespaceLifecycle;
 
 impl Admit for NamespaceLifecycle {
     fn handles(&self, review: &Review<'_>) -> bool {

@@ -1,0 +1,130 @@
+//! `ServiceAccount`: every pod runs as an account that exists, and finds its token, the cluster's
+//! authority and its namespace where clients look for them.
+
+use super::{Admit, Review};
+use k8s_openapi::api::core::v1::{
+    ConfigMapProjection, Container, DownwardAPIProjection, DownwardAPIVolumeFile, KeyToPath,
+    ObjectFieldSelector, Pod, PodSpec, ProjectedVolumeSource, ServiceAccount, ServiceAccountTokenProjection,
+    Volume, VolumeMount, VolumeProjection,
+};
+use machinery::status::Status;
+
+const MOUNT_PATH: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
+/// Renewed long before it ends; a little over an hour, as upstream.
+const TOKEN_SECONDS: i64 = 3607;
+const MIRROR: &str = "kubernetes.io/config.mirror";
+
+pub(super) struct ServiceAccountAdmission;
+
+impl Admit for ServiceAccountAdmission {
+    fn handles(&self, review: &Review<'_>) -> bool {
+        review.creates("", "pods")
+    }
+
+    fn mutate(&self, review: &mut Review<'_>) -> Result<(), Status> {
+        let Some(pod) = review.wished::<Pod>() else { return Ok(()) };
+        let mirrors = pod.metadata.annotations.as_ref().is_some_and(|it| it.contains_key(MIRROR));
+        let spec = pod.spec.get_or_insert_default();
+        if mirrors {
+            return Ok(());
+        }
+        let name = spec.service_account_name.clone().filter(|it| !it.is_empty());
+        let name = name.unwrap_or_else(|| "default".to_owned());
+        let account = review.get("", "serviceaccounts", review.namespace, &name);
+        let account = account.as_deref().and_then(|it| it.downcast_ref::<ServiceAccount>()).cloned();
+        let Some(account) = account else {
+            return Err(review.forbidden(&format!(
+                "error looking up service account {}/{name}: serviceaccount {name:?} not found",
+                review.namespace
+            )));
+        };
+        let suffix = review.random().suffix(5);
+        let Some(spec) = review.wished::<Pod>().and_then(|pod| pod.spec.as_mut()) else {
+            return Ok(());
+        };
+        spec.service_account_name = Some(name.clone());
+        spec.service_account = Some(name);
+        let mounts = spec
+            .automount_service_account_token
+            .or(account.automount_service_account_token)
+            .unwrap_or(true);
+        if mounts {
+            mount_token(spec, &suffix);
+        }
+        if spec.image_pull_secrets.as_ref().is_none_or(Vec::is_empty) {
+            spec.image_pull_secrets = account.image_pull_secrets.filter(|it| !it.is_empty());
+        }
+        Ok(())
+    }
+}
+
+fn mount_token(spec: &mut PodSpec, suffix: &str) {
+    let volumes = spec.volumes.get_or_insert_default();
+    let existing = volumes
+        .iter()
+        .find(|volume| volume.name.starts_with("kube-api-access-") && volume.projected.is_some())
+        .map(|volume| volume.name.clone());
+    let name = existing.clone().unwrap_or_else(|| format!("kube-api-access-{suffix}"));
+    let mut used = false;
+    for container in spec.init_containers.iter_mut().flatten().chain(spec.containers.iter_mut()) {
+        used |= mount(container, &name);
+    }
+    if used && existing.is_none() {
+        spec.volumes.get_or_insert_default().push(token_volume(name));
+    }
+}
+
+/// Mounts the volume, unless something is mounted there already.
+fn mount(container: &mut Container, name: &str) -> bool {
+    let mounts = container.volume_mounts.get_or_insert_default();
+    if mounts.iter().any(|it| it.mount_path == MOUNT_PATH) {
+        return false;
+    }
+    mounts.push(VolumeMount {
+        name: name.to_owned(),
+        mount_path: MOUNT_PATH.to_owned(),
+        read_only: Some(true),
+        ..VolumeMount::default()
+    });
+    true
+}
+
+fn token_volume(name: String) -> Volume {
+    let token = VolumeProjection {
+        service_account_token: Some(ServiceAccountTokenProjection {
+            path: "token".to_owned(),
+            expiration_seconds: Some(TOKEN_SECONDS),
+            ..ServiceAccountTokenProjection::default()
+        }),
+        ..VolumeProjection::default()
+    };
+    let authority = VolumeProjection {
+        config_map: Some(ConfigMapProjection {
+            name: "kube-root-ca.crt".to_owned(),
+            items: Some(vec![KeyToPath { key: "ca.crt".to_owned(), path: "ca.crt".to_owned(), mode: None }]),
+            optional: None,
+        }),
+        ..VolumeProjection::default()
+    };
+    let namespace = VolumeProjection {
+        downward_api: Some(DownwardAPIProjection {
+            items: Some(vec![DownwardAPIVolumeFile {
+                path: "namespace".to_owned(),
+                field_ref: Some(ObjectFieldSelector {
+                    api_version: Some("v1".to_owned()),
+                    field_path: "metadata.namespace".to_owned(),
+                }),
+                ..DownwardAPIVolumeFile::default()
+            }]),
+        }),
+        ..VolumeProjection::default()
+    };
+    Volume {
+        name,
+        projected: Some(ProjectedVolumeSource {
+            default_mode: Some(0o644),
+            sources: Some(vec![token, authority, namespace]),
+        }),
+        ..Volume::default()
+    }
+}
