@@ -89,8 +89,8 @@ impl Names {
 }
 
 /// The stored form of a kind that is served in several forms (events in two groups, autoscalers in
-/// two versions). The door decodes, defaults and validates a view by the view's own law, then
-/// converts it; preparation, storage and everything after it are the hub's. Pure and without loss
+/// two versions). The door decodes, defaults, prepares and validates a view by the view's own law, then
+/// converts it; storage, field selectors and everything after it are the hub's. Pure and without loss
 /// for what both forms can say.
 #[derive(Clone, Copy, Debug)]
 pub struct Hub {

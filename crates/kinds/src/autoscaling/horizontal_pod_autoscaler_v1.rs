@@ -40,6 +40,12 @@ impl Strategy for HorizontalPodAutoscaler {
         object.spec.min_replicas.get_or_insert(1);
     }
 
+    crate::prepare::spec_and_status!();
+
+    fn validate(&self, object: &upstream::HorizontalPodAutoscaler) -> machinery::field::ErrorList {
+        v2_law::HorizontalPodAutoscaler.validate(&to_v2(object))
+    }
+
     fn columns(&self) -> &'static [Column] {
         v2_law::HorizontalPodAutoscaler.columns()
     }
