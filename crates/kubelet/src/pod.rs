@@ -1,0 +1,90 @@
+//! One pod on this node: observe the machine, plan without touching it, apply the plan, say how it is
+//! (upstream: `syncPod`, `kuberuntime_manager.go`, `pod_workers.go`).
+
+pub mod apply;
+pub mod last_words;
+pub mod observe;
+pub mod plan;
+pub mod status;
+pub mod worker;
+pub mod workers;
+
+use k8s_openapi::api::core::v1::{Container, EphemeralContainer, Pod};
+
+/// What a container is to its pod.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Role {
+    /// Runs to its end before the next starts.
+    Init,
+    /// An init container that stays (restart policy `Always`).
+    Sidecar,
+    /// One of `spec.containers`.
+    Main,
+    /// Added to a running pod, never restarted.
+    Ephemeral,
+}
+
+/// Every container of a pod with its role, in the order in which they start.
+#[must_use]
+pub fn containers(pod: &Pod) -> Vec<(Role, Container)> {
+    let Some(spec) = &pod.spec else { return Vec::new() };
+    let init = spec.init_containers.iter().flatten().map(|it| {
+        let role = if machinery::pods::is_sidecar(it) { Role::Sidecar } else { Role::Init };
+        (role, it.clone())
+    });
+    let main = spec.containers.iter().map(|it| (Role::Main, it.clone()));
+    let ephemeral = spec.ephemeral_containers.iter().flatten().map(|it| (Role::Ephemeral, from_ephemeral(it)));
+    init.chain(main).chain(ephemeral).collect()
+}
+
+/// One container by name, with its role.
+#[must_use]
+pub fn container(pod: &Pod, name: &str) -> Option<(Role, Container)> {
+    containers(pod).into_iter().find(|(_, it)| it.name == name)
+}
+
+fn from_ephemeral(it: &EphemeralContainer) -> Container {
+    let it = it.clone();
+    Container {
+        args: it.args,
+        command: it.command,
+        env: it.env,
+        env_from: it.env_from,
+        image: it.image,
+        image_pull_policy: it.image_pull_policy,
+        name: it.name,
+        security_context: it.security_context,
+        stdin: it.stdin,
+        stdin_once: it.stdin_once,
+        termination_message_path: it.termination_message_path,
+        termination_message_policy: it.termination_message_policy,
+        tty: it.tty,
+        volume_mounts: it.volume_mounts,
+        working_dir: it.working_dir,
+        ..Container::default()
+    }
+}
+
+/// A pod's UID.
+#[must_use]
+pub fn uid(pod: &Pod) -> &str {
+    pod.metadata.uid.as_deref().unwrap_or_default()
+}
+
+/// A pod's name.
+#[must_use]
+pub fn name(pod: &Pod) -> &str {
+    pod.metadata.name.as_deref().unwrap_or_default()
+}
+
+/// A pod's namespace.
+#[must_use]
+pub fn namespace(pod: &Pod) -> &str {
+    pod.metadata.namespace.as_deref().unwrap_or_default()
+}
+
+/// `name_namespace(uid)`, as upstream's messages name a pod.
+#[must_use]
+pub fn full_name(pod: &Pod) -> String {
+    format!("{}_{}({})", name(pod), namespace(pod), uid(pod))
+}
