@@ -1,0 +1,179 @@
+//! The node in this process: runtime, network, kubelet, proxy and DNS, and how the door reaches it.
+
+use crate::{cluster_dns, hello_image, server::Server, wiring};
+use anyhow::Context as _;
+use apiserver::{DialError, Door, NodeDialer, Stream, User};
+use async_trait::async_trait;
+use ipnet::IpNet;
+use kubelet::Kubelet;
+use network::{Bridge, BridgeConfig, ClusterRanges, Firewall, Journal, Nftables, PodNetwork as _};
+use reconcile::Caches;
+use runtime::{Native, Options};
+use std::{
+    path::Path,
+    sync::{Arc, OnceLock},
+};
+use tokio::net::TcpStream;
+
+/// The links' MTU; what every network that a node may hang on carries.
+const MTU: u32 = 1500;
+/// Bytes under way between the door and the kubelet of the same process.
+const PIPE_BYTES: usize = 64 << 10;
+
+/// Reaches this process's kubelet by a function call, and addresses of the pod network by TCP.
+#[derive(Default)]
+pub(crate) struct Nodes {
+    own: OnceLock<(String, Arc<Kubelet>)>,
+}
+
+#[async_trait]
+impl NodeDialer for Nodes {
+    async fn dial_node(&self, node: &str) -> Result<Box<dyn Stream>, DialError> {
+        match self.own.get() {
+            Some((name, kubelet)) if name == node => {
+                let (ours, theirs) = tokio::io::duplex(PIPE_BYTES);
+                kubelet.serve(theirs);
+                Ok(Box::new(ours))
+            }
+            _ => Err(DialError {
+                target: format!("node {node:?}"),
+                source: "it is not a node of this server".into(),
+            }),
+        }
+    }
+
+    async fn dial_address(
+        &self,
+        host: &str,
+        port: u16,
+        tls: bool,
+    ) -> Result<Box<dyn Stream>, DialError> {
+        let target = format!("{host}:{port}");
+        if tls {
+            return Err(DialError {
+                target,
+                source: "this server does not proxy to TLS ports; use kubectl port-forward".into(),
+            });
+        }
+        match TcpStream::connect((host, port)).await {
+            Ok(stream) => Ok(Box::new(stream)),
+            Err(source) => Err(DialError {
+                target,
+                source: source.into(),
+            }),
+        }
+    }
+}
+
+/// Starts the node's parts. `caches` are the process's shared ones.
+pub(crate) async fn start(
+    server: &Server,
+    door: &Arc<Door>,
+    caches: &Caches,
+    nodes: &Nodes,
+) -> anyhow::Result<()> {
+    let pod_range = wiring::node_pod_range(server.options.cluster_cidr);
+    let (firewall, bridge) = start_network(server).await?;
+    let native = start_runtime(server).await?;
+    let user = User::new(
+        &format!("system:node:{}", server.node_name),
+        &["system:nodes", User::AUTHENTICATED],
+    );
+    let caches = caches.writing_as(wiring::client(door, &user, "kubelet"));
+    if !server.is_disabled("dns") {
+        cluster_dns::start(server, door, &caches, wiring::nth(pod_range, 1)).await?;
+    }
+    if server.is_disabled("proxy") {
+        // Without a proxy the rules for pods are still needed: masquerade and host ports.
+        firewall
+            .set_services(network::ServicePorts::default())
+            .await?;
+    } else {
+        let (caches, node) = (caches.clone(), server.node_name.clone());
+        server.tasks.spawn("proxy", async move {
+            proxy::run(&caches, firewall, &node).await
+        });
+    }
+    let kubelet = Kubelet::start(
+        kubelet_config(server),
+        &caches,
+        Arc::new(native),
+        Arc::new(bridge),
+        server.clock.clone(),
+        &server.tasks,
+    )
+    .await?;
+    // A node starts once in a process, so the cell is empty.
+    let _ = nodes.own.set((server.node_name.clone(), kubelet));
+    Ok(())
+}
+
+async fn start_network(server: &Server) -> anyhow::Result<(Arc<dyn Firewall>, Bridge)> {
+    let pod_range = wiring::node_pod_range(server.options.cluster_cidr);
+    let journal = Arc::new(Journal::open(&server.paths.journal())?);
+    let ranges = ClusterRanges {
+        pods: vec![IpNet::V4(server.options.cluster_cidr)],
+        services: vec![IpNet::V4(server.options.service_cidr)],
+        bridge: wiring::BRIDGE.to_owned(),
+    };
+    let firewall: Arc<dyn Firewall> = Arc::new(Nftables::new(ranges, Arc::clone(&journal)));
+    let config = BridgeConfig {
+        name: wiring::BRIDGE.to_owned(),
+        pod_range,
+        service_range: Some(server.options.service_cidr),
+        mtu: MTU,
+        state_dir: server.paths.network(),
+    };
+    let bridge = Bridge::set_up(config, journal, Arc::clone(&firewall))
+        .await
+        .context("the pod network cannot be set up")?;
+    tracing::debug!(gateway = ?bridge.gateway(), "the pod network is up");
+    Ok((firewall, bridge))
+}
+
+async fn start_runtime(server: &Server) -> anyhow::Result<Native> {
+    let mut options = Options::new(server.paths.runtime());
+    options
+        .plain_http_registries
+        .clone_from(&server.options.insecure_registry);
+    let native = Native::open(options)
+        .await
+        .context("the container runtime cannot start")?;
+    native.self_test(None).await.context(
+        "the container runtime does not confine containers on this machine, so it will not run any",
+    )?;
+    let images: Arc<dyn runtime::Images> = Arc::new(native.clone());
+    crate::server::serve_admin(server, Arc::clone(&images))?;
+    if !server.is_disabled("demo-image") {
+        let folder = server.paths.root.clone();
+        server.tasks.spawn("demo image", async move {
+            hello_image::ensure(&*images, &folder).await
+        });
+    }
+    Ok(native)
+}
+
+fn kubelet_config(server: &Server) -> kubelet::Config {
+    let options = &server.options;
+    let address = options.node_ip.unwrap_or(server.address);
+    let mut config = kubelet::Config::new(&server.node_name, vec![address], server.paths.kubelet());
+    config.control_plane = true;
+    config.log_dir = server.paths.logs();
+    config.cluster_dns = kubelet::container::dns::ClusterDns {
+        servers: vec![cluster_dns::address(options).to_string()],
+        domain: options.cluster_domain.clone(),
+    };
+    config.resolv_conf = resolv_conf();
+    config
+}
+
+/// The file that names the host's name servers; systemd-resolved keeps the real ones beside its stub.
+pub(crate) fn resolv_conf() -> std::path::PathBuf {
+    let real = Path::new("/run/systemd/resolve/resolv.conf");
+    let path = if real.exists() {
+        real
+    } else {
+        Path::new("/etc/resolv.conf")
+    };
+    path.to_owned()
+}

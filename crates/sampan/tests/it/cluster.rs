@@ -1,0 +1,333 @@
+//! A cluster of one node in a network namespace of its own, so that no packet for a pod or a service leaves the
+//! machine. Everything is removed when the test ends, however it ends.
+
+use std::{
+    path::{Path, PathBuf},
+    process::{Child, Command, Output, Stdio},
+    sync::atomic::{AtomicU32, Ordering},
+    time::{Duration, Instant},
+};
+
+/// How long a state may take to come before the test fails.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+pub(crate) struct Cluster {
+    folder: tempfile::TempDir,
+    namespace: String,
+    server: Option<Child>,
+    kubectl: PathBuf,
+    uninstalled: bool,
+}
+
+/// What a test needs and this machine lacks; tests skip with this text.
+pub(crate) fn lacks() -> Option<String> {
+    if !nix::unistd::geteuid().is_root() {
+        return Some("not root".to_owned());
+    }
+    for tool in ["ip", "nsenter", "curl"] {
+        if !has(tool) {
+            return Some(format!("no {tool}"));
+        }
+    }
+    kubectls().is_empty().then(|| "no kubectl".to_owned())
+}
+
+fn has(tool: &str) -> bool {
+    Command::new("sh")
+        .args(["-c", &format!("command -v {tool}")])
+        .output()
+        .is_ok_and(|output| output.status.success())
+}
+
+fn cache() -> PathBuf {
+    std::env::var_os("HOME")
+        .map_or_else(|| PathBuf::from("/root"), PathBuf::from)
+        .join(".cache/sampan")
+}
+
+/// The stock kubectls of this machine: the one on PATH and the one `make test` fetches.
+pub(crate) fn kubectls() -> Vec<PathBuf> {
+    let fetched = cache().join("kubectl/1.37.1/kubectl");
+    let mut found = Vec::new();
+    if has("kubectl") {
+        found.push(PathBuf::from("kubectl"));
+    }
+    if fetched.exists() {
+        found.push(fetched);
+    }
+    found
+}
+
+/// The archive of a test image, if it was built.
+pub(crate) fn image(name: &str) -> Option<PathBuf> {
+    Some(cache().join(format!("images/{name}.tar"))).filter(|path| path.exists())
+}
+
+impl Cluster {
+    /// A namespace and a folder, no server yet.
+    pub(crate) fn new(kubectl: &Path) -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let namespace = format!(
+            "sampan-{}-{}",
+            std::process::id(),
+            COUNT.fetch_add(1, Ordering::Relaxed)
+        );
+        run(Command::new("ip").args(["netns", "add", &namespace]));
+        let cluster = Self {
+            folder: tempfile::Builder::new()
+                .prefix("sampan-e2e")
+                .tempdir()
+                .unwrap(),
+            namespace,
+            server: None,
+            kubectl: kubectl.to_owned(),
+            uninstalled: false,
+        };
+        run(cluster.inside("ip").args(["link", "set", "lo", "up"]));
+        cluster
+    }
+
+    /// A running cluster with a ready node.
+    pub(crate) fn start(kubectl: &Path) -> Self {
+        let mut cluster = Self::new(kubectl);
+        cluster.serve();
+        cluster.wait_for("the node to be ready", &["get", "nodes"], |text| {
+            text.contains(" Ready ")
+        });
+        cluster
+    }
+
+    /// Starts the server, again if it ran before.
+    pub(crate) fn serve(&mut self) {
+        let log = std::fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(self.folder.path().join("server.log"))
+            .unwrap();
+        let child = self
+            .inside(env!("CARGO_BIN_EXE_sampan"))
+            .args([
+                "server",
+                "--config",
+                "/dev/null",
+                "--node-name",
+                "node1",
+                "--log-level",
+                "info",
+            ])
+            .arg("--data-dir")
+            .arg(self.data_dir())
+            .arg("--write-kubeconfig")
+            .arg(self.kubeconfig())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        self.server = Some(child);
+        let deadline = Instant::now() + PATIENCE;
+        while !self
+            .kubectl_output(&["get", "--raw", "/readyz"])
+            .status
+            .success()
+        {
+            assert!(
+                Instant::now() < deadline,
+                "the API is not ready\n{}",
+                self.log()
+            );
+            assert!(self.is_serving(), "the server ended\n{}", self.log());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    fn is_serving(&mut self) -> bool {
+        self.server
+            .as_mut()
+            .is_some_and(|child| child.try_wait().unwrap().is_none())
+    }
+
+    /// Kills the server as a power cut would.
+    pub(crate) fn kill(&mut self) {
+        if let Some(mut child) = self.server.take() {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+    }
+
+    pub(crate) fn data_dir(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    pub(crate) fn kubeconfig(&self) -> PathBuf {
+        self.folder.path().join("kubeconfig.yaml")
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// What the server logged.
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("server.log")).unwrap_or_default()
+    }
+
+    /// A command inside the cluster's network.
+    pub(crate) fn inside(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
+        let mut command = Command::new("nsenter");
+        command
+            .arg(format!("--net=/run/netns/{}", self.namespace))
+            .arg("--")
+            .arg(program);
+        command
+    }
+
+    pub(crate) fn kubectl_command(&self, arguments: &[&str]) -> Command {
+        let mut command = self.inside(&self.kubectl);
+        command
+            .env("KUBECONFIG", self.kubeconfig())
+            .env("HOME", self.folder.path())
+            .args(arguments)
+            .stdin(Stdio::null());
+        command
+    }
+
+    pub(crate) fn kubectl_output(&self, arguments: &[&str]) -> Output {
+        self.kubectl_command(arguments).output().unwrap()
+    }
+
+    /// Runs kubectl, which must succeed; returns what it printed.
+    pub(crate) fn kubectl(&self, arguments: &[&str]) -> String {
+        let output = self.kubectl_output(arguments);
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        assert!(
+            output.status.success(),
+            "kubectl {} failed:\n{}{}\nserver log:\n{}",
+            arguments.join(" "),
+            text(&output.stdout),
+            text(&output.stderr),
+            self.log()
+        );
+        text(&output.stdout)
+    }
+
+    /// Runs kubectl, which must fail; returns its complaint.
+    pub(crate) fn kubectl_refused(&self, arguments: &[&str]) -> String {
+        let output = self.kubectl_output(arguments);
+        assert!(
+            !output.status.success(),
+            "kubectl {} succeeded",
+            arguments.join(" ")
+        );
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    }
+
+    /// Runs kubectl until what it prints is as wanted.
+    pub(crate) fn wait_for(
+        &self,
+        what: &str,
+        arguments: &[&str],
+        holds: impl Fn(&str) -> bool,
+    ) -> String {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let output = self.kubectl_output(arguments);
+            let text = String::from_utf8_lossy(&output.stdout).into_owned();
+            if output.status.success() && holds(&text) {
+                return text;
+            }
+            if Instant::now() >= deadline {
+                let pods = self.kubectl_output(&["describe", "pods", "-A"]);
+                panic!(
+                    "waited in vain for {what}; kubectl {} prints:\n{text}{}\npods:\n{}\nserver log:\n{}",
+                    arguments.join(" "),
+                    String::from_utf8_lossy(&output.stderr),
+                    String::from_utf8_lossy(&pods.stdout),
+                    self.log()
+                );
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// The body that a GET inside the cluster's network answers, or nothing.
+    pub(crate) fn curl(&self, url: &str) -> Option<String> {
+        let output = self
+            .inside("curl")
+            .args(["-sS", "--max-time", "5", url])
+            .output()
+            .unwrap();
+        output
+            .status
+            .success()
+            .then(|| String::from_utf8_lossy(&output.stdout).into_owned())
+    }
+
+    /// Imports a test image.
+    pub(crate) fn import(&self, archive: &Path) {
+        run(self
+            .inside(env!("CARGO_BIN_EXE_sampan"))
+            .args(["image", "import"])
+            .arg(archive)
+            .arg("--data-dir")
+            .arg(self.data_dir()));
+    }
+
+    /// Uninstalls, which must leave nothing.
+    pub(crate) fn uninstall(&mut self) -> String {
+        let output = self
+            .inside(env!("CARGO_BIN_EXE_sampan"))
+            .args(["uninstall", "--data-dir"])
+            .arg(self.data_dir())
+            .arg("--write-kubeconfig")
+            .arg(self.kubeconfig())
+            .output()
+            .unwrap();
+        let text = format!(
+            "{}{}",
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr)
+        );
+        assert!(
+            output.status.success(),
+            "{text}\nserver log:\n{}",
+            self.log()
+        );
+        self.uninstalled = true;
+        if let Some(mut child) = self.server.take() {
+            child.wait().unwrap();
+        }
+        text
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        if !self.uninstalled {
+            // A test that failed half way still cleans up; what the command prints helps nobody now.
+            let _ = self
+                .inside(env!("CARGO_BIN_EXE_sampan"))
+                .args(["uninstall", "--data-dir"])
+                .arg(self.data_dir())
+                .arg("--write-kubeconfig")
+                .arg(self.kubeconfig())
+                .output();
+        }
+        if let Some(mut child) = self.server.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+        let _ = Command::new("ip")
+            .args(["netns", "del", &self.namespace])
+            .output();
+    }
+}
+
+fn run(command: &mut Command) {
+    let output = command.output().unwrap();
+    assert!(
+        output.status.success(),
+        "{command:?}: {}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
