@@ -194,13 +194,17 @@ fn judge(
             Some(sub) if sub.serves != kinds::SubresourceKind::Scale => Some(sub.name),
             _ => None,
         };
+        // An action has done what the law allows already.
+        let acted = call.subresource.is_some_and(|sub| sub.serves == kinds::SubresourceKind::Action);
         match part {
+            _ if acted => {}
             None => law.prepare_for_update(&context, object, old),
             Some(name) => law.prepare_for_subresource(name, &context, object, old),
         }
         let path = field::Path::new("metadata");
         let mut errors = metadata::validate_update(object.metadata(), old.metadata(), &path);
         errors.extend(match part {
+            _ if acted => Vec::new(),
             None => law.validate_update(object, old),
             Some(name) => law.validate_subresource(name, object, old),
         });
