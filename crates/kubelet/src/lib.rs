@@ -4,11 +4,13 @@
 //! Start at [`Kubelet::start`]; a pod's life is in [`pod::worker`], its shape is observe, plan, apply.
 
 pub mod container;
+pub mod logs;
 pub mod machine;
 pub mod node;
 pub mod pod;
 pub mod probes;
 pub mod references;
+pub mod serve;
 pub mod shared;
 pub mod steps;
 pub mod streaming;
@@ -64,8 +66,10 @@ impl Kubelet {
         tasks: &Tasks,
     ) -> Result<Arc<Self>, Error> {
         for dir in [&config.root_dir, &config.log_dir] {
-            std::fs::create_dir_all(dir)
-                .map_err(|source| Error::Directory { path: dir.display().to_string(), source })?;
+            std::fs::create_dir_all(dir).map_err(|source| Error::Directory {
+                path: dir.display().to_string(),
+                source,
+            })?;
         }
         let client = caches.client().named("kubelet");
         let workers = Workers::default();
@@ -73,7 +77,13 @@ impl Kubelet {
         let wake: references::Wake = Arc::new(move |uid: &str| woken.references_changed(uid));
         let allocatable = machine::capacity(&*runtime, config.max_pods).await;
         let shared = Arc::new(Shared {
-            recorder: Recorder::new(client.clone(), "kubelet", &config.node_name, clock.clone(), tasks),
+            recorder: Recorder::new(
+                client.clone(),
+                "kubelet",
+                &config.node_name,
+                clock.clone(),
+                tasks,
+            ),
             references: References::new(client.clone(), tasks.clone(), wake),
             services: caches.of::<Service>(),
             config,
@@ -84,7 +94,10 @@ impl Kubelet {
             allocatable,
             tasks: tasks.clone(),
         });
-        let kubelet = Arc::new(Self { shared: Arc::clone(&shared), workers });
+        let kubelet = Arc::new(Self {
+            shared: Arc::clone(&shared),
+            workers,
+        });
         tasks.spawn("node", node::run(Arc::clone(&shared)));
         let (listening, caches) = (Arc::clone(&kubelet), caches.clone());
         tasks.spawn("kubelet", async move { listening.run(&caches).await });
@@ -115,7 +128,8 @@ impl Kubelet {
 
     fn changed(&self, change: &Change<Pod>) {
         let here = |pod: &&Arc<Pod>| {
-            pod.spec.as_ref().and_then(|it| it.node_name.as_deref()) == Some(self.shared.config.node_name.as_str())
+            pod.spec.as_ref().and_then(|it| it.node_name.as_deref())
+                == Some(self.shared.config.node_name.as_str())
         };
         let new = change.new.as_ref().filter(here);
         if let Some(old) = change.old.as_ref().filter(here)
@@ -132,13 +146,21 @@ impl Kubelet {
     async fn find_orphans(&self) -> Result<(), Error> {
         let mut containers: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for it in self.shared.runtime.list_containers().await? {
-            containers.entry(it.sandbox_id).or_default().push(it.config.name);
+            containers
+                .entry(it.sandbox_id)
+                .or_default()
+                .push(it.config.name);
         }
         for sandbox in self.shared.runtime.list_pod_sandbox().await? {
             let names = containers.remove(&sandbox.id).unwrap_or_default();
             self.workers.orphan(&self.shared, &sandbox, names);
         }
-        let known: Vec<String> = self.workers.pods().iter().map(|it| pod::uid(it).to_owned()).collect();
+        let known: Vec<String> = self
+            .workers
+            .pods()
+            .iter()
+            .map(|it| pod::uid(it).to_owned())
+            .collect();
         let dirs = std::fs::read_dir(self.shared.config.root_dir.join("pods"));
         for entry in dirs.into_iter().flatten().flatten() {
             let uid = entry.file_name().to_string_lossy().into_owned();
@@ -149,6 +171,11 @@ impl Kubelet {
             }
         }
         Ok(())
+    }
+
+    /// Where its tasks live.
+    pub(crate) fn tasks(&self) -> &Tasks {
+        &self.shared.tasks
     }
 
     /// The pods of this node.

@@ -20,13 +20,22 @@ pub fn kubelet_version() -> String {
 pub async fn capacity(runtime: &dyn Runtime, max_pods: u32) -> Amounts {
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
     let memory = memory_bytes("MemTotal:").unwrap_or(0);
-    let disk = runtime.image_fs_info().await.map(|it| it.capacity_bytes).unwrap_or(0);
-    let whole = |count: usize| Quantity::from_units(i64::try_from(count).unwrap_or(i64::MAX), Format::DecimalSi);
+    let disk = runtime
+        .image_fs_info()
+        .await
+        .map(|it| it.capacity_bytes)
+        .unwrap_or(0);
+    let whole = |count: usize| {
+        Quantity::from_units(i64::try_from(count).unwrap_or(i64::MAX), Format::DecimalSi)
+    };
     [
         ("cpu", whole(processors)),
         ("memory", Quantity::bytes(memory)),
         ("ephemeral-storage", Quantity::bytes(disk)),
-        ("pods", Quantity::from_units(i64::from(max_pods), Format::DecimalSi)),
+        (
+            "pods",
+            Quantity::from_units(i64::from(max_pods), Format::DecimalSi),
+        ),
     ]
     .into_iter()
     .map(|(name, amount)| (name.to_owned(), amount))
@@ -54,7 +63,11 @@ pub async fn pressure(runtime: &dyn Runtime) -> Pressure {
 fn memory_bytes(field: &str) -> Option<u64> {
     let text = fs::read_to_string("/proc/meminfo").ok()?;
     let line = text.lines().find_map(|line| line.strip_prefix(field))?;
-    line.split_whitespace().next()?.parse::<u64>().ok().map(|kib| kib * 1024)
+    line.split_whitespace()
+        .next()?
+        .parse::<u64>()
+        .ok()
+        .map(|kib| kib * 1024)
 }
 
 /// `amd64`, `arm64`.
@@ -70,9 +83,15 @@ pub fn architecture() -> &'static str {
 /// The node's `nodeInfo`.
 #[must_use]
 pub fn system_info(runtime: &dyn Runtime) -> NodeSystemInfo {
-    let read = |path: &str| fs::read_to_string(path).map(|it| it.trim().to_owned()).unwrap_or_default();
+    let read = |path: &str| {
+        fs::read_to_string(path)
+            .map(|it| it.trim().to_owned())
+            .unwrap_or_default()
+    };
     let release = fs::read_to_string("/etc/os-release").unwrap_or_default();
-    let pretty = release.lines().find_map(|line| line.strip_prefix("PRETTY_NAME="));
+    let pretty = release
+        .lines()
+        .find_map(|line| line.strip_prefix("PRETTY_NAME="));
     let version = runtime.version();
     let machine_id = read("/etc/machine-id");
     let uuid = read("/sys/class/dmi/id/product_uuid");
@@ -85,7 +104,11 @@ pub fn system_info(runtime: &dyn Runtime) -> NodeSystemInfo {
         kubelet_version: kubelet_version(),
         operating_system: "linux".to_owned(),
         os_image: pretty.unwrap_or("Linux").trim_matches('"').to_owned(),
-        system_uuid: if uuid.is_empty() { machine_id.clone() } else { uuid },
+        system_uuid: if uuid.is_empty() {
+            machine_id.clone()
+        } else {
+            uuid
+        },
         machine_id,
         swap: None,
     }
@@ -94,5 +117,7 @@ pub fn system_info(runtime: &dyn Runtime) -> NodeSystemInfo {
 /// The machine's name for the `Hostname` address.
 #[must_use]
 pub fn host_name() -> String {
-    fs::read_to_string(Path::new("/proc/sys/kernel/hostname")).map(|it| it.trim().to_owned()).unwrap_or_default()
+    fs::read_to_string(Path::new("/proc/sys/kernel/hostname"))
+        .map(|it| it.trim().to_owned())
+        .unwrap_or_default()
 }

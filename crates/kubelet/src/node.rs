@@ -10,7 +10,8 @@ use k8s_openapi::{
     api::{
         coordination::v1::{Lease, LeaseSpec},
         core::v1::{
-            ContainerImage, DaemonEndpoint, Node, NodeAddress, NodeCondition, NodeDaemonEndpoints, NodeStatus,
+            ContainerImage, DaemonEndpoint, Node, NodeAddress, NodeCondition, NodeDaemonEndpoints,
+            NodeStatus,
         },
     },
     apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta, Time},
@@ -74,7 +75,11 @@ async fn try_register(shared: &Shared) -> Result<Node, client::Error> {
         Ok(known) => known,
         Err(error) if error.is_not_found() => {
             let fresh = Node {
-                metadata: ObjectMeta { name: Some(name.clone()), labels: Some(labels.clone()), ..ObjectMeta::default() },
+                metadata: ObjectMeta {
+                    name: Some(name.clone()),
+                    labels: Some(labels.clone()),
+                    ..ObjectMeta::default()
+                },
                 status: Some(status(shared, &NodeStatus::default()).await),
                 ..Node::default()
             };
@@ -83,8 +88,16 @@ async fn try_register(shared: &Shared) -> Result<Node, client::Error> {
         Err(error) => return Err(error),
     };
     let mut wanted = node.clone();
-    wanted.metadata.labels.get_or_insert_default().extend(labels);
-    let node = if wanted == node { node } else { shared.client.update(&wanted).await? };
+    wanted
+        .metadata
+        .labels
+        .get_or_insert_default()
+        .extend(labels);
+    let node = if wanted == node {
+        node
+    } else {
+        shared.client.update(&wanted).await?
+    };
     report(shared, &node).await
 }
 
@@ -101,7 +114,10 @@ fn labels(shared: &Shared) -> BTreeMap<String, String> {
     .map(|(key, value)| (key.to_owned(), value.to_owned()))
     .collect();
     if shared.config.control_plane {
-        labels.insert("node-role.kubernetes.io/control-plane".to_owned(), "true".to_owned());
+        labels.insert(
+            "node-role.kubernetes.io/control-plane".to_owned(),
+            "true".to_owned(),
+        );
     }
     labels.extend(shared.config.node_labels.clone());
     labels
@@ -114,13 +130,22 @@ async fn report(shared: &Shared, node: &Node) -> Result<Node, client::Error> {
     if old == status {
         return Ok(node.clone());
     }
-    let mut next = Node { status: Some(status), ..node.clone() };
+    let mut next = Node {
+        status: Some(status),
+        ..node.clone()
+    };
     match shared.client.update_status(&next).await {
         Err(error) if error.is_conflict() => {
             // Somebody else changed labels, taints or conditions: ours go on top of theirs.
-            let fresh = shared.client.get::<Node>("", &shared.config.node_name).await?;
+            let fresh = shared
+                .client
+                .get::<Node>("", &shared.config.node_name)
+                .await?;
             let old = fresh.status.clone().unwrap_or_default();
-            next = Node { status: Some(self::status(shared, &old).await), ..fresh };
+            next = Node {
+                status: Some(self::status(shared, &old).await),
+                ..fresh
+            };
             shared.client.update_status(&next).await
         }
         Err(error) if error.is_not_found() => {
@@ -135,14 +160,23 @@ async fn report(shared: &Shared, node: &Node) -> Result<Node, client::Error> {
 
 async fn status(shared: &Shared, old: &NodeStatus) -> NodeStatus {
     let mut status = old.clone();
-    let address = |kind: &str, address: String| NodeAddress { address, type_: kind.to_owned() };
-    let mut addresses: Vec<_> = shared.host_ips().into_iter().map(|ip| address("InternalIP", ip)).collect();
+    let address = |kind: &str, address: String| NodeAddress {
+        address,
+        type_: kind.to_owned(),
+    };
+    let mut addresses: Vec<_> = shared
+        .host_ips()
+        .into_iter()
+        .map(|ip| address("InternalIP", ip))
+        .collect();
     addresses.push(address("Hostname", shared.config.node_name.clone()));
     status.addresses = Some(addresses);
     status.capacity = Some(quantity::to_wire_map(&shared.allocatable));
     status.allocatable.clone_from(&status.capacity);
     status.daemon_endpoints = Some(NodeDaemonEndpoints {
-        kubelet_endpoint: Some(DaemonEndpoint { port: i32::from(shared.config.port) }),
+        kubelet_endpoint: Some(DaemonEndpoint {
+            port: i32::from(shared.config.port),
+        }),
     });
     status.node_info = Some(machine::system_info(&*shared.runtime));
     status.images = images(shared).await;
@@ -174,8 +208,14 @@ fn set_conditions(status: &mut NodeStatus, pressure: Pressure, now: Timestamp) {
         one(
             "MemoryPressure",
             pressure.memory,
-            ("KubeletHasInsufficientMemory", "kubelet has insufficient memory available"),
-            ("KubeletHasSufficientMemory", "kubelet has sufficient memory available"),
+            (
+                "KubeletHasInsufficientMemory",
+                "kubelet has insufficient memory available",
+            ),
+            (
+                "KubeletHasSufficientMemory",
+                "kubelet has sufficient memory available",
+            ),
         ),
         one(
             "DiskPressure",
@@ -189,14 +229,24 @@ fn set_conditions(status: &mut NodeStatus, pressure: Pressure, now: Timestamp) {
             "KubeletHasSufficientPID",
             "kubelet has sufficient PID available",
         ),
-        NodeCondition::make("Ready", "True", "KubeletReady", "kubelet is posting ready status"),
+        NodeCondition::make(
+            "Ready",
+            "True",
+            "KubeletReady",
+            "kubelet is posting ready status",
+        ),
     ];
     for mut condition in all {
         let heart = Some(Time(stdx::clock::whole_seconds(now)));
         let old = conditions::get(status.conditions.as_ref(), &condition.type_).cloned();
         // The beat is the lease's business; here it is the time of the last change.
-        let same = old.as_ref().is_some_and(|it| it.status == condition.status && it.reason == condition.reason);
-        condition.last_heartbeat_time = old.filter(|_| same).and_then(|it| it.last_heartbeat_time).or(heart);
+        let same = old
+            .as_ref()
+            .is_some_and(|it| it.status == condition.status && it.reason == condition.reason);
+        condition.last_heartbeat_time = old
+            .filter(|_| same)
+            .and_then(|it| it.last_heartbeat_time)
+            .or(heart);
         conditions::set(&mut status.conditions, condition, now);
     }
 }

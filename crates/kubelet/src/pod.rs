@@ -27,13 +27,23 @@ pub enum Role {
 /// Every container of a pod with its role, in the order in which they start.
 #[must_use]
 pub fn containers(pod: &Pod) -> Vec<(Role, Container)> {
-    let Some(spec) = &pod.spec else { return Vec::new() };
+    let Some(spec) = &pod.spec else {
+        return Vec::new();
+    };
     let init = spec.init_containers.iter().flatten().map(|it| {
-        let role = if machinery::pods::is_sidecar(it) { Role::Sidecar } else { Role::Init };
+        let role = if machinery::pods::is_sidecar(it) {
+            Role::Sidecar
+        } else {
+            Role::Init
+        };
         (role, it.clone())
     });
     let main = spec.containers.iter().map(|it| (Role::Main, it.clone()));
-    let ephemeral = spec.ephemeral_containers.iter().flatten().map(|it| (Role::Ephemeral, from_ephemeral(it)));
+    let ephemeral = spec
+        .ephemeral_containers
+        .iter()
+        .flatten()
+        .map(|it| (Role::Ephemeral, from_ephemeral(it)));
     init.chain(main).chain(ephemeral).collect()
 }
 

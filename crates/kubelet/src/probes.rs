@@ -100,7 +100,11 @@ impl Drop for Prober {
 impl Prober {
     /// Starts probing; `changed` is called after each change of the verdict.
     #[must_use]
-    pub fn start(subject: Subject, was_ready: bool, changed: impl Fn() + Send + Sync + 'static) -> Self {
+    pub fn start(
+        subject: Subject,
+        was_ready: bool,
+        changed: impl Fn() + Send + Sync + 'static,
+    ) -> Self {
         let container = &subject.container;
         let first = Verdict {
             started: container.startup_probe.is_none() || was_ready,
@@ -142,11 +146,21 @@ async fn run_all(subject: Subject, verdict: watch::Sender<Verdict>, changed: Cha
 }
 
 fn seconds(value: Option<i32>, default: u64, least: u64) -> Duration {
-    Duration::from_secs(value.map_or(default, |it| u64::try_from(it).unwrap_or(0)).max(least))
+    Duration::from_secs(
+        value
+            .map_or(default, |it| u64::try_from(it).unwrap_or(0))
+            .max(least),
+    )
 }
 
 /// Probes until a startup probe succeeds or a container must be killed; readiness never ends.
-async fn run_one(subject: &Subject, kind: Kind, probe: &Probe, verdict: &watch::Sender<Verdict>, changed: &Changed) {
+async fn run_one(
+    subject: &Subject,
+    kind: Kind,
+    probe: &Probe,
+    verdict: &watch::Sender<Verdict>,
+    changed: &Changed,
+) {
     let period = seconds(probe.period_seconds, 10, 1);
     let mut ticks = tokio::time::interval_at(
         tokio::time::Instant::now() + seconds(probe.initial_delay_seconds, 0, 0),
@@ -168,7 +182,10 @@ async fn run_one(subject: &Subject, kind: Kind, probe: &Probe, verdict: &watch::
                 subject.shared.recorder.warning(&about, "Unhealthy", &text);
             }
         }
-        let (passes, fails) = (successes >= success_threshold, failures >= failure_threshold);
+        let (passes, fails) = (
+            successes >= success_threshold,
+            failures >= failure_threshold,
+        );
         let moved = verdict.send_if_modified(|it| {
             let before = *it;
             match kind {
@@ -199,18 +216,32 @@ async fn once(subject: &Subject, probe: &Probe, timeout: Duration) -> Result<(),
         return exec::run(subject, exec, timeout).await;
     }
     if let Some(http) = &probe.http_get {
-        let target = http::Target::new(pod, container, http, &subject.pod_ips).map_err(Failed::new)?;
+        let target =
+            http::Target::new(pod, container, http, &subject.pod_ips).map_err(Failed::new)?;
         return http::get(&target, timeout).await.map(drop);
     }
     if let Some(tcp) = &probe.tcp_socket {
         let port = port(container, &tcp.port).map_err(Failed::new)?;
         let host = tcp.host.clone().filter(|it| !it.is_empty());
-        return tcp::connect(&host.or_else(|| subject.pod_ips.first().cloned()).unwrap_or_default(), port, timeout).await;
+        return tcp::connect(
+            &host
+                .or_else(|| subject.pod_ips.first().cloned())
+                .unwrap_or_default(),
+            port,
+            timeout,
+        )
+        .await;
     }
     if let Some(grpc) = &probe.grpc {
         let port = u16::try_from(grpc.port).map_err(|_| Failed::new("invalid port number"))?;
         let host = subject.pod_ips.first().cloned().unwrap_or_default();
-        return grpc::check(&host, port, grpc.service.as_deref().unwrap_or_default(), timeout).await;
+        return grpc::check(
+            &host,
+            port,
+            grpc.service.as_deref().unwrap_or_default(),
+            timeout,
+        )
+        .await;
     }
     Err(Failed::new("missing probe handler"))
 }
@@ -218,13 +249,20 @@ async fn once(subject: &Subject, probe: &Probe, timeout: Duration) -> Result<(),
 /// The number of a port that a probe or hook names.
 pub fn port(container: &Container, port: &IntOrString) -> Result<u16, String> {
     match port {
-        IntOrString::Int(number) => {
-            u16::try_from(*number).ok().filter(|it| *it > 0).ok_or_else(|| format!("invalid port number: {number}"))
-        }
+        IntOrString::Int(number) => u16::try_from(*number)
+            .ok()
+            .filter(|it| *it > 0)
+            .ok_or_else(|| format!("invalid port number: {number}")),
         IntOrString::String(name) => {
-            let named = container.ports.iter().flatten().find(|it| it.name.as_deref() == Some(name));
+            let named = container
+                .ports
+                .iter()
+                .flatten()
+                .find(|it| it.name.as_deref() == Some(name));
             let number = named.and_then(|it| u16::try_from(it.container_port).ok());
-            number.or_else(|| name.parse().ok()).ok_or_else(|| format!("couldn't find port: {name:?}"))
+            number
+                .or_else(|| name.parse().ok())
+                .ok_or_else(|| format!("couldn't find port: {name:?}"))
         }
     }
 }

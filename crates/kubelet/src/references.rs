@@ -48,20 +48,28 @@ impl Referenced {
 
     #[cfg(test)]
     pub(crate) fn add_config_map(&mut self, name: &str, json: &str) {
-        self.config_maps.insert(name.to_owned(), Ok(Arc::new(ConfigMap::decode(json.as_bytes()).unwrap())));
+        self.config_maps.insert(
+            name.to_owned(),
+            Ok(Arc::new(ConfigMap::decode(json.as_bytes()).unwrap())),
+        );
     }
 
     #[cfg(test)]
     pub(crate) fn add_secret(&mut self, name: &str, json: &str) {
-        self.secrets.insert(name.to_owned(), Ok(Arc::new(Secret::decode(json.as_bytes()).unwrap())));
+        self.secrets.insert(
+            name.to_owned(),
+            Ok(Arc::new(Secret::decode(json.as_bytes()).unwrap())),
+        );
     }
 }
 
 fn look_up<T>(found: &Found<T>, kind: &str, name: &str) -> Result<Arc<T>, Missing> {
-    found
-        .get(name)
-        .cloned()
-        .unwrap_or_else(|| Err(Missing { not_found: true, message: format!("{kind} {name:?} not found") }))
+    found.get(name).cloned().unwrap_or_else(|| {
+        Err(Missing {
+            not_found: true,
+            message: format!("{kind} {name:?} not found"),
+        })
+    })
 }
 
 /// The names a pod refers to.
@@ -81,23 +89,53 @@ impl Names {
         let Some(spec) = &pod.spec else { return names };
         for container in crate::container::field_ref::containers(pod) {
             for from in container.env_from.iter().flatten() {
-                names.config_maps.extend(from.config_map_ref.as_ref().map(|it| it.name.clone()));
-                names.secrets.extend(from.secret_ref.as_ref().map(|it| it.name.clone()));
+                names
+                    .config_maps
+                    .extend(from.config_map_ref.as_ref().map(|it| it.name.clone()));
+                names
+                    .secrets
+                    .extend(from.secret_ref.as_ref().map(|it| it.name.clone()));
             }
-            for source in container.env.iter().flatten().filter_map(|it| it.value_from.as_ref()) {
-                names.config_maps.extend(source.config_map_key_ref.as_ref().map(|it| it.name.clone()));
-                names.secrets.extend(source.secret_key_ref.as_ref().map(|it| it.name.clone()));
+            for source in container
+                .env
+                .iter()
+                .flatten()
+                .filter_map(|it| it.value_from.as_ref())
+            {
+                names
+                    .config_maps
+                    .extend(source.config_map_key_ref.as_ref().map(|it| it.name.clone()));
+                names
+                    .secrets
+                    .extend(source.secret_key_ref.as_ref().map(|it| it.name.clone()));
             }
         }
         for volume in spec.volumes.iter().flatten() {
-            names.config_maps.extend(volume.config_map.as_ref().map(|it| it.name.clone()));
-            names.secrets.extend(volume.secret.as_ref().and_then(|it| it.secret_name.clone()));
-            for source in volume.projected.iter().flat_map(|it| it.sources.iter().flatten()) {
-                names.config_maps.extend(source.config_map.as_ref().map(|it| it.name.clone()));
-                names.secrets.extend(source.secret.as_ref().map(|it| it.name.clone()));
+            names
+                .config_maps
+                .extend(volume.config_map.as_ref().map(|it| it.name.clone()));
+            names
+                .secrets
+                .extend(volume.secret.as_ref().and_then(|it| it.secret_name.clone()));
+            for source in volume
+                .projected
+                .iter()
+                .flat_map(|it| it.sources.iter().flatten())
+            {
+                names
+                    .config_maps
+                    .extend(source.config_map.as_ref().map(|it| it.name.clone()));
+                names
+                    .secrets
+                    .extend(source.secret.as_ref().map(|it| it.name.clone()));
             }
         }
-        names.secrets.extend(spec.image_pull_secrets.iter().flatten().map(|it| it.name.clone()));
+        names.secrets.extend(
+            spec.image_pull_secrets
+                .iter()
+                .flatten()
+                .map(|it| it.name.clone()),
+        );
         names.config_maps.remove("");
         names.secrets.remove("");
         names
@@ -128,7 +166,13 @@ impl References {
     /// No watches yet.
     #[must_use]
     pub fn new(client: Client, tasks: stdx::tasks::Tasks, wake: Wake) -> Self {
-        Self { client, wake, tasks, config_maps: Mutex::default(), secrets: Mutex::default() }
+        Self {
+            client,
+            wake,
+            tasks,
+            config_maps: Mutex::default(),
+            secrets: Mutex::default(),
+        }
     }
 
     /// Looks up what a pod names, watching it from now on.
@@ -136,11 +180,17 @@ impl References {
         let mut found = Referenced::default();
         for name in &names.config_maps {
             let cache = self.watch(&self.config_maps, namespace, name, pod_uid);
-            found.config_maps.insert(name.clone(), first_answer(&cache, "configmap", namespace, name).await);
+            found.config_maps.insert(
+                name.clone(),
+                first_answer(&cache, "configmap", namespace, name).await,
+            );
         }
         for name in &names.secrets {
             let cache = self.watch(&self.secrets, namespace, name, pod_uid);
-            found.secrets.insert(name.clone(), first_answer(&cache, "secret", namespace, name).await);
+            found.secrets.insert(
+                name.clone(),
+                first_answer(&cache, "secret", namespace, name).await,
+            );
         }
         found
     }
@@ -151,28 +201,37 @@ impl References {
         release(&self.secrets, pod_uid);
     }
 
-    fn watch<T: Object>(&self, all: &Watches<T>, namespace: &str, name: &str, pod_uid: &str) -> Arc<Cache<T>> {
+    fn watch<T: Object>(
+        &self,
+        all: &Watches<T>,
+        namespace: &str,
+        name: &str,
+        pod_uid: &str,
+    ) -> Arc<Cache<T>> {
         let mut all = all.lock();
-        let watched = all.entry((namespace.to_owned(), name.to_owned())).or_insert_with(|| {
-            let cache = Arc::new(Cache::new(ListOptions {
-                fields: format!("metadata.namespace={namespace},metadata.name={name}"),
-                ..ListOptions::default()
-            }));
-            let stop = CancellationToken::new();
-            let (running, client, ended) = (Arc::clone(&cache), self.client.clone(), stop.clone());
-            self.tasks.spawn("reference", async move {
-                tokio::select! { () = ended.cancelled() => {}, () = running.run(client) => {} }
+        let watched = all
+            .entry((namespace.to_owned(), name.to_owned()))
+            .or_insert_with(|| {
+                let cache = Arc::new(Cache::new(ListOptions {
+                    fields: format!("metadata.namespace={namespace},metadata.name={name}"),
+                    ..ListOptions::default()
+                }));
+                let stop = CancellationToken::new();
+                let (running, client, ended) =
+                    (Arc::clone(&cache), self.client.clone(), stop.clone());
+                self.tasks.spawn("reference", async move {
+                    tokio::select! { () = ended.cancelled() => {}, () = running.run(client) => {} }
+                });
+                let pods: Arc<Mutex<BTreeSet<String>>> = Arc::default();
+                let (interested, wake) = (Arc::clone(&pods), Arc::clone(&self.wake));
+                cache.on_change(move |change| {
+                    if change.old.is_some() || change.new.is_some() {
+                        let uids = interested.lock().clone();
+                        uids.iter().for_each(|uid| wake(uid));
+                    }
+                });
+                Watched { cache, pods, stop }
             });
-            let pods: Arc<Mutex<BTreeSet<String>>> = Arc::default();
-            let (interested, wake) = (Arc::clone(&pods), Arc::clone(&self.wake));
-            cache.on_change(move |change| {
-                if change.old.is_some() || change.new.is_some() {
-                    let uids = interested.lock().clone();
-                    uids.iter().for_each(|uid| wake(uid));
-                }
-            });
-            Watched { cache, pods, stop }
-        });
         watched.pods.lock().insert(pod_uid.to_owned());
         Arc::clone(&watched.cache)
     }
@@ -195,11 +254,18 @@ async fn first_answer<T: Object>(
     namespace: &str,
     name: &str,
 ) -> Result<Arc<T>, Missing> {
-    if tokio::time::timeout(FIRST_ANSWER, cache.synced()).await.is_err() {
+    if tokio::time::timeout(FIRST_ANSWER, cache.synced())
+        .await
+        .is_err()
+    {
         let message = format!("failed to sync {kind} cache: timed out waiting for the condition");
-        return Err(Missing { not_found: false, message });
+        return Err(Missing {
+            not_found: false,
+            message,
+        });
     }
-    cache
-        .get(namespace, name)
-        .ok_or_else(|| Missing { not_found: true, message: format!("{kind} {name:?} not found") })
+    cache.get(namespace, name).ok_or_else(|| Missing {
+        not_found: true,
+        message: format!("{kind} {name:?} not found"),
+    })
 }

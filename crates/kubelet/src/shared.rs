@@ -98,13 +98,22 @@ impl Shared {
     #[must_use]
     pub fn log_dir(&self, pod: &Pod) -> PathBuf {
         use crate::pod;
-        self.config.log_dir.join(format!("{}_{}_{}", pod::namespace(pod), pod::name(pod), pod::uid(pod)))
+        self.config.log_dir.join(format!(
+            "{}_{}_{}",
+            pod::namespace(pod),
+            pod::name(pod),
+            pod::uid(pod)
+        ))
     }
 
     /// The node's addresses as text.
     #[must_use]
     pub fn host_ips(&self) -> Vec<String> {
-        self.config.node_ips.iter().map(ToString::to_string).collect()
+        self.config
+            .node_ips
+            .iter()
+            .map(ToString::to_string)
+            .collect()
     }
 
     /// What a pod with these addresses can know about itself.
@@ -113,7 +122,11 @@ impl Shared {
         let host_network = pod.spec.as_ref().and_then(|it| it.host_network) == Some(true);
         NodeView {
             host_ips: self.host_ips(),
-            pod_ips: if host_network { self.host_ips() } else { pod_ips.to_vec() },
+            pod_ips: if host_network {
+                self.host_ips()
+            } else {
+                pod_ips.to_vec()
+            },
             allocatable: self.allocatable.clone(),
         }
     }

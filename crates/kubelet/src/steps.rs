@@ -18,6 +18,9 @@ pub struct Failure {
 
 impl Failure {
     fn new(reason: &'static str, message: impl Into<String>) -> Self {
-        Self { reason, message: message.into() }
+        Self {
+            reason,
+            message: message.into(),
+        }
     }
 }

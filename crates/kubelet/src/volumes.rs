@@ -76,10 +76,19 @@ const TYPES: [&dyn Volume; 6] = [
 pub fn set_up_all(pod_dir: &Path, context: &Context) -> Result<BTreeMap<String, Mounted>, String> {
     let mut mounted = BTreeMap::new();
     let spec = context.pod.spec.as_ref();
-    for source in spec.and_then(|it| it.volumes.as_deref()).unwrap_or_default() {
+    for source in spec
+        .and_then(|it| it.volumes.as_deref())
+        .unwrap_or_default()
+    {
         let name = &source.name;
-        let volume = TYPES.iter().find(|it| it.handles(source)).ok_or_else(|| unsupported(source))?;
-        let dir = pod_dir.join("volumes").join(volume.name().replace('/', "~")).join(name);
+        let volume = TYPES
+            .iter()
+            .find(|it| it.handles(source))
+            .ok_or_else(|| unsupported(source))?;
+        let dir = pod_dir
+            .join("volumes")
+            .join(volume.name().replace('/', "~"))
+            .join(name);
         let it = volume
             .set_up(source, &dir, context)
             .map_err(|error| format!("MountVolume.SetUp failed for volume {name:?} : {error}"))?;
@@ -97,7 +106,10 @@ fn unsupported(source: &Source) -> String {
         () if source.image.is_some() => "image volumes are",
         () => "this type of volume is",
     };
-    format!("Unable to attach or mount volume {:?}: {what} not supported by this node", source.name)
+    format!(
+        "Unable to attach or mount volume {:?}: {what} not supported by this node",
+        source.name
+    )
 }
 
 /// Takes every volume of a pod away with its directory. Safe to repeat.
@@ -114,7 +126,12 @@ pub fn tear_down_all(pod_dir: &Path) -> Result<(), String> {
 /// When a pod's volumes must be brought up to date again though nothing changed: its tokens grow old.
 #[must_use]
 pub fn refresh_at(context: &Context) -> Option<Timestamp> {
-    context.tokens.values().filter_map(|it| it.as_ref().ok()).map(|it| it.refresh_at).min()
+    context
+        .tokens
+        .values()
+        .filter_map(|it| it.as_ref().ok())
+        .map(|it| it.refresh_at)
+        .min()
 }
 
 #[cfg(test)]

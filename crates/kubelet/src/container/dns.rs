@@ -38,7 +38,9 @@ impl ResolvConf {
             match words.next() {
                 Some("nameserver") => conf.servers.extend(words.next().map(str::to_owned)),
                 Some("search") => {
-                    conf.searches = words.map(|it| it.strip_suffix('.').unwrap_or(it).to_owned()).collect();
+                    conf.searches = words
+                        .map(|it| it.strip_suffix('.').unwrap_or(it).to_owned())
+                        .collect();
                 }
                 Some("options") => conf.options = words.map(str::to_owned).collect(),
                 _ => {}
@@ -67,7 +69,9 @@ impl ResolvConf {
 /// The `resolv.conf` of a pod, given the host's.
 #[must_use]
 pub fn resolv_conf(pod: &Pod, cluster: &ClusterDns, host: &str) -> String {
-    let Some(spec) = &pod.spec else { return host.to_owned() };
+    let Some(spec) = &pod.spec else {
+        return host.to_owned();
+    };
     let host = ResolvConf::parse(host);
     let cluster_first = match spec.dns_policy.as_deref() {
         Some("None") => {
@@ -78,10 +82,21 @@ pub fn resolv_conf(pod: &Pod, cluster: &ClusterDns, host: &str) -> String {
         _ => spec.host_network != Some(true),
     };
     let base = if cluster_first && !cluster.servers.is_empty() {
-        let (namespace, domain) = (pod.metadata.namespace.as_deref().unwrap_or("default"), &cluster.domain);
-        let mut searches = vec![format!("{namespace}.svc.{domain}"), format!("svc.{domain}"), domain.clone()];
+        let (namespace, domain) = (
+            pod.metadata.namespace.as_deref().unwrap_or("default"),
+            &cluster.domain,
+        );
+        let mut searches = vec![
+            format!("{namespace}.svc.{domain}"),
+            format!("svc.{domain}"),
+            domain.clone(),
+        ];
         searches.extend(host.searches);
-        ResolvConf { servers: cluster.servers.clone(), searches, options: vec!["ndots:5".to_owned()] }
+        ResolvConf {
+            servers: cluster.servers.clone(),
+            searches,
+            options: vec!["ndots:5".to_owned()],
+        }
     } else {
         host
     };
@@ -89,12 +104,17 @@ pub fn resolv_conf(pod: &Pod, cluster: &ClusterDns, host: &str) -> String {
 }
 
 fn merged(mut base: ResolvConf, spec: &PodSpec) -> ResolvConf {
-    let Some(config) = &spec.dns_config else { return base };
-    base.servers.extend(config.nameservers.iter().flatten().cloned());
-    base.searches.extend(config.searches.iter().flatten().cloned());
+    let Some(config) = &spec.dns_config else {
+        return base;
+    };
+    base.servers
+        .extend(config.nameservers.iter().flatten().cloned());
+    base.searches
+        .extend(config.searches.iter().flatten().cloned());
     for option in config.options.iter().flatten() {
         let name = option.name.clone().unwrap_or_default();
-        base.options.retain(|it| it.split(':').next() != Some(name.as_str()));
+        base.options
+            .retain(|it| it.split(':').next() != Some(name.as_str()));
         base.options.push(match option.value.as_deref() {
             None | Some("") => name,
             Some(value) => format!("{name}:{value}"),
@@ -126,14 +146,19 @@ pub fn host_name(pod: &Pod, domain: &str) -> (String, String) {
     if let Some(name) = text(spec.map(|it| &it.hostname_override)) {
         return (name.to_owned(), String::new());
     }
-    let name = text(spec.map(|it| &it.hostname)).or(pod.metadata.name.as_deref()).unwrap_or_default();
+    let name = text(spec.map(|it| &it.hostname))
+        .or(pod.metadata.name.as_deref())
+        .unwrap_or_default();
     let mut cut = name.len().min(HOSTNAME_BYTES);
     while !name.is_char_boundary(cut) {
         cut -= 1;
     }
     let name = name[..cut].trim_end_matches(['-', '.']).to_owned();
     let domain = text(spec.map(|it| &it.subdomain)).map_or_else(String::new, |subdomain| {
-        format!("{subdomain}.{}.svc.{domain}", pod.metadata.namespace.as_deref().unwrap_or_default())
+        format!(
+            "{subdomain}.{}.svc.{domain}",
+            pod.metadata.namespace.as_deref().unwrap_or_default()
+        )
     });
     (name, domain)
 }
@@ -147,7 +172,10 @@ pub fn kernel_host_name(pod: &Pod, domain: &str) -> Result<String, String> {
     }
     let full = format!("{name}.{domain}");
     if full.len() > 64 {
-        return Err(format!("failed to construct FQDN from Pod hostname and cluster domain, FQDN {full} is too long (64 characters is the max, {} characters requested)", full.len()));
+        return Err(format!(
+            "failed to construct FQDN from Pod hostname and cluster domain, FQDN {full} is too long (64 characters is the max, {} characters requested)",
+            full.len()
+        ));
     }
     Ok(full)
 }
@@ -166,14 +194,26 @@ pub fn hosts(pod: &Pod, pod_ips: &[String], domain: &str) -> String {
             out += &format!("{ip}\t{name}.{domain}\t{name}\n");
         }
     }
-    out + &aliases(pod.spec.as_ref().and_then(|it| it.host_aliases.as_deref()).unwrap_or_default())
+    out + &aliases(
+        pod.spec
+            .as_ref()
+            .and_then(|it| it.host_aliases.as_deref())
+            .unwrap_or_default(),
+    )
 }
 
 /// `/etc/hosts` of a pod on the host's network: the host's file and the aliases.
 #[must_use]
 pub fn hosts_of_host_network(pod: &Pod, host: &str) -> String {
-    let list = pod.spec.as_ref().and_then(|it| it.host_aliases.as_deref()).unwrap_or_default();
-    format!("# Kubernetes-managed hosts file (host network).\n{host}{}", aliases(list))
+    let list = pod
+        .spec
+        .as_ref()
+        .and_then(|it| it.host_aliases.as_deref())
+        .unwrap_or_default();
+    format!(
+        "# Kubernetes-managed hosts file (host network).\n{host}{}",
+        aliases(list)
+    )
 }
 
 fn aliases(list: &[HostAlias]) -> String {
@@ -182,7 +222,11 @@ fn aliases(list: &[HostAlias]) -> String {
     }
     let mut out = String::from("\n# Entries added by HostAliases.\n");
     for alias in list {
-        out += &format!("{}\t{}\n", alias.ip, alias.hostnames.as_deref().unwrap_or_default().join("\t"));
+        out += &format!(
+            "{}\t{}\n",
+            alias.ip,
+            alias.hostnames.as_deref().unwrap_or_default().join("\t")
+        );
     }
     out
 }
@@ -193,20 +237,33 @@ mod tests {
     use api::Object;
 
     fn pod(spec: &str) -> Pod {
-        Pod::decode(format!(r#"{{"metadata":{{"name":"web-0","namespace":"ns"}},"spec":{spec}}}"#).as_bytes()).unwrap()
+        Pod::decode(
+            format!(r#"{{"metadata":{{"name":"web-0","namespace":"ns"}},"spec":{spec}}}"#)
+                .as_bytes(),
+        )
+        .unwrap()
     }
 
     #[test]
     fn resolv_conf_by_policy() {
-        let cluster = ClusterDns { servers: vec!["10.43.0.10".into()], domain: "cluster.local".into() };
+        let cluster = ClusterDns {
+            servers: vec!["10.43.0.10".into()],
+            domain: "cluster.local".into(),
+        };
         let host = "# c\nnameserver 9.9.9.9\nsearch corp.example.\noptions edns0\n";
         let in_cluster = "search ns.svc.cluster.local svc.cluster.local cluster.local corp.example\nnameserver 10.43.0.10\noptions ndots:5\n";
         let of_host = "search corp.example\nnameserver 9.9.9.9\noptions edns0\n";
         for (spec, wanted) in [
             (r#"{"containers":[]}"#, in_cluster),
             (r#"{"containers":[],"dnsPolicy":"Default"}"#, of_host),
-            (r#"{"containers":[],"hostNetwork":true,"dnsPolicy":"ClusterFirst"}"#, of_host),
-            (r#"{"containers":[],"hostNetwork":true,"dnsPolicy":"ClusterFirstWithHostNet"}"#, in_cluster),
+            (
+                r#"{"containers":[],"hostNetwork":true,"dnsPolicy":"ClusterFirst"}"#,
+                of_host,
+            ),
+            (
+                r#"{"containers":[],"hostNetwork":true,"dnsPolicy":"ClusterFirstWithHostNet"}"#,
+                in_cluster,
+            ),
             (
                 r#"{"containers":[],"dnsPolicy":"None","dnsConfig":{"nameservers":["1.1.1.1"],"searches":["a"],"options":[{"name":"ndots","value":"2"}]}}"#,
                 "search a\nnameserver 1.1.1.1\noptions ndots:2\n",
@@ -222,11 +279,17 @@ mod tests {
 
     #[test]
     fn hosts_file() {
-        let plain = hosts(&pod(r#"{"containers":[]}"#), &["10.42.0.5".into()], "cluster.local");
+        let plain = hosts(
+            &pod(r#"{"containers":[]}"#),
+            &["10.42.0.5".into()],
+            "cluster.local",
+        );
         assert!(plain.starts_with("# Kubernetes-managed hosts file.\n"));
         assert!(plain.ends_with("10.42.0.5\tweb-0\n"));
         let full = hosts(
-            &pod(r#"{"containers":[],"subdomain":"web","hostAliases":[{"ip":"1.2.3.4","hostnames":["a","b"]}]}"#),
+            &pod(
+                r#"{"containers":[],"subdomain":"web","hostAliases":[{"ip":"1.2.3.4","hostnames":["a","b"]}]}"#,
+            ),
             &["10.42.0.5".into()],
             "cluster.local",
         );
@@ -235,9 +298,15 @@ mod tests {
 
     #[test]
     fn kernel_host_names() {
-        assert_eq!(kernel_host_name(&pod(r#"{"containers":[],"subdomain":"w"}"#), "d").as_deref(), Ok("web-0"));
+        assert_eq!(
+            kernel_host_name(&pod(r#"{"containers":[],"subdomain":"w"}"#), "d").as_deref(),
+            Ok("web-0")
+        );
         let fqdn = pod(r#"{"containers":[],"subdomain":"w","setHostnameAsFQDN":true}"#);
-        assert_eq!(kernel_host_name(&fqdn, "d").as_deref(), Ok("web-0.w.ns.svc.d"));
+        assert_eq!(
+            kernel_host_name(&fqdn, "d").as_deref(),
+            Ok("web-0.w.ns.svc.d")
+        );
         assert!(kernel_host_name(&fqdn, &"d".repeat(60)).is_err());
     }
 }

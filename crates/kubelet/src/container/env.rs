@@ -19,7 +19,10 @@ pub struct Sources<'a> {
 }
 
 /// The variables, in a stable order. An error is the message of `CreateContainerConfigError`.
-pub fn variables(container: &Container, sources: &Sources<'_>) -> Result<Vec<(String, String)>, String> {
+pub fn variables(
+    container: &Container,
+    sources: &Sources<'_>,
+) -> Result<Vec<(String, String)>, String> {
     let mut services = service_variables(sources);
     let mut env = from_sources(container, sources)?;
     let mut order: Vec<String> = env.keys().cloned().collect();
@@ -39,7 +42,10 @@ pub fn variables(container: &Container, sources: &Sources<'_>) -> Result<Vec<(St
             order.push(variable.name.clone());
         }
     }
-    let mut out: Vec<_> = order.into_iter().filter_map(|name| env.remove_entry(&name)).collect();
+    let mut out: Vec<_> = order
+        .into_iter()
+        .filter_map(|name| env.remove_entry(&name))
+        .collect();
     for (name, value) in services {
         if !out.iter().any(|(known, _)| *known == name) {
             out.push((name, value));
@@ -48,14 +54,20 @@ pub fn variables(container: &Container, sources: &Sources<'_>) -> Result<Vec<(St
     Ok(out)
 }
 
-fn from_sources(container: &Container, sources: &Sources<'_>) -> Result<BTreeMap<String, String>, String> {
+fn from_sources(
+    container: &Container,
+    sources: &Sources<'_>,
+) -> Result<BTreeMap<String, String>, String> {
     let mut env = BTreeMap::new();
     for from in container.env_from.iter().flatten() {
         let prefix = from.prefix.as_deref().unwrap_or_default();
         if let Some(reference) = &from.config_map_ref {
             match sources.referenced.config_map(&reference.name) {
                 Ok(map) => env.extend(
-                    map.data.iter().flatten().map(|(key, value)| (format!("{prefix}{key}"), value.clone())),
+                    map.data
+                        .iter()
+                        .flatten()
+                        .map(|(key, value)| (format!("{prefix}{key}"), value.clone())),
                 ),
                 Err(missing) if missing.not_found && reference.optional == Some(true) => {}
                 Err(missing) => return Err(missing.message),
@@ -64,7 +76,11 @@ fn from_sources(container: &Container, sources: &Sources<'_>) -> Result<BTreeMap
         if let Some(reference) = &from.secret_ref {
             match sources.referenced.secret(&reference.name) {
                 Ok(secret) => env.extend(
-                    secret.data.iter().flatten().map(|(key, value)| (format!("{prefix}{key}"), lossy(&value.0))),
+                    secret
+                        .data
+                        .iter()
+                        .flatten()
+                        .map(|(key, value)| (format!("{prefix}{key}"), lossy(&value.0))),
                 ),
                 Err(missing) if missing.not_found && reference.optional == Some(true) => {}
                 Err(missing) => return Err(missing.message),
@@ -84,7 +100,12 @@ fn from_reference(
     source: &EnvVarSource,
     sources: &Sources<'_>,
 ) -> Result<Option<String>, String> {
-    let namespace = sources.pod.metadata.namespace.as_deref().unwrap_or_default();
+    let namespace = sources
+        .pod
+        .metadata
+        .namespace
+        .as_deref()
+        .unwrap_or_default();
     if let Some(field) = &source.field_ref {
         return field_ref::field(sources.pod, sources.node, &field.field_path).map(Some);
     }
@@ -97,7 +118,10 @@ fn from_reference(
             Ok(map) => match map.data.as_ref().and_then(|it| it.get(&key.key)) {
                 Some(value) => Ok(Some(value.clone())),
                 None if optional => Ok(None),
-                None => Err(format!("couldn't find key {} in ConfigMap {namespace}/{}", key.key, key.name)),
+                None => Err(format!(
+                    "couldn't find key {} in ConfigMap {namespace}/{}",
+                    key.key, key.name
+                )),
             },
             Err(missing) if missing.not_found && optional => Ok(None),
             Err(missing) => Err(missing.message),
@@ -109,7 +133,10 @@ fn from_reference(
             Ok(secret) => match secret.data.as_ref().and_then(|it| it.get(&key.key)) {
                 Some(value) => Ok(Some(lossy(&value.0))),
                 None if optional => Ok(None),
-                None => Err(format!("couldn't find key {} in Secret {namespace}/{}", key.key, key.name)),
+                None => Err(format!(
+                    "couldn't find key {} in Secret {namespace}/{}",
+                    key.key, key.name
+                )),
             },
             Err(missing) if missing.not_found && optional => Ok(None),
             Err(missing) => Err(missing.message),
@@ -120,13 +147,26 @@ fn from_reference(
 
 /// Variables of the namespace's Services, and of `default/kubernetes` always.
 fn service_variables(sources: &Sources<'_>) -> BTreeMap<String, String> {
-    let namespace = sources.pod.metadata.namespace.as_deref().unwrap_or_default();
-    let links = sources.pod.spec.as_ref().and_then(|it| it.enable_service_links).unwrap_or(true);
+    let namespace = sources
+        .pod
+        .metadata
+        .namespace
+        .as_deref()
+        .unwrap_or_default();
+    let links = sources
+        .pod
+        .spec
+        .as_ref()
+        .and_then(|it| it.enable_service_links)
+        .unwrap_or(true);
     let mut env = BTreeMap::new();
     // In order: a Service of the pod's own namespace wins over default/kubernetes.
     for own in [false, true] {
         for service in sources.services {
-            let (name, its) = (service.metadata.name.as_deref(), service.metadata.namespace.as_deref());
+            let (name, its) = (
+                service.metadata.name.as_deref(),
+                service.metadata.namespace.as_deref(),
+            );
             let master = name == Some("kubernetes") && its == Some("default");
             let is_own = its == Some(namespace);
             if (own && is_own && (links || master)) || (!own && master) {
@@ -145,7 +185,11 @@ fn add_service(env: &mut BTreeMap<String, String>, service: &Service) {
     };
     let name = service.metadata.name.as_deref().unwrap_or_default();
     let prefix = name.to_ascii_uppercase().replace('-', "_");
-    let host = if ip.contains(':') { format!("[{ip}]") } else { ip.to_owned() };
+    let host = if ip.contains(':') {
+        format!("[{ip}]")
+    } else {
+        ip.to_owned()
+    };
     for (index, port) in spec.ports.iter().flatten().enumerate() {
         let protocol = port.protocol.as_deref().unwrap_or("TCP");
         let (lower, number) = (protocol.to_ascii_lowercase(), port.port);
@@ -157,7 +201,10 @@ fn add_service(env: &mut BTreeMap<String, String>, service: &Service) {
         }
         if let Some(port_name) = port.name.as_deref().filter(|it| !it.is_empty()) {
             let port_name = port_name.to_ascii_uppercase().replace('-', "_");
-            env.insert(format!("{prefix}_SERVICE_PORT_{port_name}"), number.to_string());
+            env.insert(
+                format!("{prefix}_SERVICE_PORT_{port_name}"),
+                number.to_string(),
+            );
         }
         let base = format!("{prefix}_PORT_{number}_{}", protocol.to_ascii_uppercase());
         env.insert(base.clone(), url);

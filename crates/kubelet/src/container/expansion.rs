@@ -10,7 +10,8 @@ pub fn expand(input: &str, lookup: &dyn Fn(&str) -> Option<String>) -> String {
         if let Some(tail) = after.strip_prefix('$') {
             out.push('$');
             rest = tail;
-        } else if let Some((name, tail)) = after.strip_prefix('(').and_then(|it| it.split_once(')')) {
+        } else if let Some((name, tail)) = after.strip_prefix('(').and_then(|it| it.split_once(')'))
+        {
             match lookup(name) {
                 Some(value) => out.push_str(&value),
                 None => {
@@ -30,7 +31,10 @@ pub fn expand(input: &str, lookup: &dyn Fn(&str) -> Option<String>) -> String {
 }
 
 /// As [`expand`], but the first unknown name is an error: for paths, which must not keep a variable in them.
-pub fn expand_strict(input: &str, lookup: &dyn Fn(&str) -> Option<String>) -> Result<String, String> {
+pub fn expand_strict(
+    input: &str,
+    lookup: &dyn Fn(&str) -> Option<String>,
+) -> Result<String, String> {
     let missing = std::cell::RefCell::new(None);
     let out = expand(input, &|name| {
         let found = lookup(name);
@@ -74,6 +78,9 @@ mod tests {
             assert_eq!(expand(input, &lookup), output, "{input}");
         }
         assert_eq!(expand_strict("$(A)/x", &lookup).as_deref(), Ok("1/x"));
-        assert_eq!(expand_strict("$(B)/x", &lookup), Err("missing value for \"B\"".to_owned()));
+        assert_eq!(
+            expand_strict("$(B)/x", &lookup),
+            Err("missing value for \"B\"".to_owned())
+        );
     }
 }

@@ -28,7 +28,11 @@ pub fn field(pod: &Pod, node: &NodeView, path: &str) -> Result<String, String> {
             _ => return Err(format!("fieldPath {path:?} does not support subscript")),
         };
         debug_assert!(!what.is_empty());
-        return Ok(map.as_ref().and_then(|it| it.get(key)).cloned().unwrap_or_default());
+        return Ok(map
+            .as_ref()
+            .and_then(|it| it.get(key))
+            .cloned()
+            .unwrap_or_default());
     }
     Ok(match path {
         "metadata.name" => text(&meta.name),
@@ -37,7 +41,9 @@ pub fn field(pod: &Pod, node: &NodeView, path: &str) -> Result<String, String> {
         "metadata.labels" => format_map(meta.labels.as_ref()),
         "metadata.annotations" => format_map(meta.annotations.as_ref()),
         "spec.nodeName" => spec.map(|it| text(&it.node_name)).unwrap_or_default(),
-        "spec.serviceAccountName" => spec.map(|it| text(&it.service_account_name)).unwrap_or_default(),
+        "spec.serviceAccountName" => spec
+            .map(|it| text(&it.service_account_name))
+            .unwrap_or_default(),
         "status.hostIP" => node.host_ips.first().cloned().unwrap_or_default(),
         "status.hostIPs" => node.host_ips.join(","),
         "status.podIP" => node.pod_ips.first().cloned().unwrap_or_default(),
@@ -53,7 +59,11 @@ fn subscript(path: &str) -> Option<(&str, &str)> {
 
 /// `key="value"` lines in order of keys, values quoted as Go's `%q`.
 fn format_map(map: Option<&BTreeMap<String, String>>) -> String {
-    let lines: Vec<_> = map.into_iter().flatten().map(|(key, value)| format!("{key}={value:?}")).collect();
+    let lines: Vec<_> = map
+        .into_iter()
+        .flatten()
+        .map(|(key, value)| format!("{key}={value:?}"))
+        .collect();
     lines.join("\n")
 }
 
@@ -64,7 +74,10 @@ pub fn resource(
     selector: &ResourceFieldSelector,
     node: &NodeView,
 ) -> Result<String, String> {
-    let named = selector.container_name.as_deref().filter(|it| !it.is_empty());
+    let named = selector
+        .container_name
+        .as_deref()
+        .filter(|it| !it.is_empty());
     let container = match named {
         None => container,
         Some(name) => containers(pod).find(|it| it.name == name),
@@ -78,19 +91,38 @@ pub fn resource(
     let amounts = match kind {
         "limits" => quantity::amounts(wanted.and_then(|it| it.limits.as_ref())),
         "requests" => quantity::amounts(wanted.and_then(|it| it.requests.as_ref())),
-        _ => return Err(format!("unsupported container resource : {}", selector.resource)),
+        _ => {
+            return Err(format!(
+                "unsupported container resource : {}",
+                selector.resource
+            ));
+        }
     };
     let fallback = || match kind {
         "limits" => node.allocatable.get(name).copied(),
         _ => None,
     };
-    let amount = amounts.get(name).copied().or_else(fallback).unwrap_or(Quantity::ZERO);
-    let divisor = selector.divisor.as_ref().and_then(|it| Quantity::from_wire(it).ok()).filter(|it| !it.is_zero());
+    let amount = amounts
+        .get(name)
+        .copied()
+        .or_else(fallback)
+        .unwrap_or(Quantity::ZERO);
+    let divisor = selector
+        .divisor
+        .as_ref()
+        .and_then(|it| Quantity::from_wire(it).ok())
+        .filter(|it| !it.is_zero());
     Ok(divided(amount, divisor, name == "cpu").to_string())
 }
 
 fn divided(amount: Quantity, divisor: Option<Quantity>, milli: bool) -> i64 {
-    let ceil = |a: i64, b: i64| if b <= 0 { a } else { a / b + i64::from(a % b > 0) };
+    let ceil = |a: i64, b: i64| {
+        if b <= 0 {
+            a
+        } else {
+            a / b + i64::from(a % b > 0)
+        }
+    };
     match divisor {
         None => amount.value(),
         Some(divisor) if milli => ceil(amount.milli_value(), divisor.milli_value()),
@@ -101,5 +133,10 @@ fn divided(amount: Quantity, divisor: Option<Quantity>, milli: bool) -> i64 {
 /// Init and main containers of a pod.
 pub fn containers(pod: &Pod) -> impl Iterator<Item = &Container> {
     let spec = pod.spec.as_ref();
-    spec.into_iter().flat_map(|it| it.init_containers.iter().flatten().chain(it.containers.iter()))
+    spec.into_iter().flat_map(|it| {
+        it.init_containers
+            .iter()
+            .flatten()
+            .chain(it.containers.iter())
+    })
 }

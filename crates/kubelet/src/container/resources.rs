@@ -24,7 +24,8 @@ pub fn cpu_shares(milli: i64) -> u64 {
 /// The quota of so many thousandths of a processor in a period of 100 ms.
 #[must_use]
 pub fn cpu_quota(milli: i64) -> Option<i64> {
-    (milli > 0).then(|| (milli.saturating_mul(PERIOD_MICROSECONDS) / 1000).max(MIN_QUOTA_MICROSECONDS))
+    (milli > 0)
+        .then(|| (milli.saturating_mul(PERIOD_MICROSECONDS) / 1000).max(MIN_QUOTA_MICROSECONDS))
 }
 
 fn settings(requests: &Amounts, limits: &Amounts) -> Resources {
@@ -36,7 +37,10 @@ fn settings(requests: &Amounts, limits: &Amounts) -> Resources {
         cpu_shares: Some(cpu_shares(request)),
         cpu_quota: quota,
         cpu_period: quota.map(|_| PERIOD_MICROSECONDS.unsigned_abs()),
-        memory_limit_bytes: limits.get("memory").map(|it| it.value()).filter(|it| *it > 0),
+        memory_limit_bytes: limits
+            .get("memory")
+            .map(|it| it.value())
+            .filter(|it| *it > 0),
         ..Resources::default()
     }
 }
@@ -56,13 +60,18 @@ pub fn of_container(container: &Container) -> Resources {
 pub fn of_pod(pod: &Pod, pids_limit: Option<i64>) -> Resources {
     let (requests, mut limits) = (pods::requests(pod), pods::limits(pod));
     let spec = pod.spec.as_ref();
-    let pod_level = spec.and_then(|it| it.resources.as_ref()).and_then(|it| it.limits.as_ref());
+    let pod_level = spec
+        .and_then(|it| it.resources.as_ref())
+        .and_then(|it| it.limits.as_ref());
     limits.retain(|name, _| {
         pod_level.is_some_and(|it| it.contains_key(name))
             || super::field_ref::containers(pod).all(|container| has_limit(container, name))
     });
     let mut all = if pods::qos_class(pod) == "BestEffort" {
-        Resources { cpu_shares: Some(MIN_SHARES.unsigned_abs()), ..Resources::default() }
+        Resources {
+            cpu_shares: Some(MIN_SHARES.unsigned_abs()),
+            ..Resources::default()
+        }
     } else {
         settings(&requests, &limits)
     };
@@ -71,8 +80,13 @@ pub fn of_pod(pod: &Pod, pids_limit: Option<i64>) -> Resources {
 }
 
 fn has_limit(container: &Container, name: &str) -> bool {
-    let limits = container.resources.as_ref().and_then(|it| it.limits.as_ref());
-    limits.and_then(|it| it.get(name)).is_some_and(|it| Quantity::from_wire(it).is_ok_and(|it| !it.is_zero()))
+    let limits = container
+        .resources
+        .as_ref()
+        .and_then(|it| it.limits.as_ref());
+    limits
+        .and_then(|it| it.get(name))
+        .is_some_and(|it| Quantity::from_wire(it).is_ok_and(|it| !it.is_zero()))
 }
 
 /// `/kubepods/burstable/pod<uid>`.
@@ -97,8 +111,13 @@ pub fn oom_score_adj(pod: &Pod, container: &Container, memory_capacity: i64) -> 
         "BestEffort" => return 1000,
         _ => {}
     }
-    let requests = container.resources.as_ref().and_then(|it| it.requests.as_ref());
-    let memory = quantity::amounts(requests).get("memory").map_or(0, |it| it.value());
+    let requests = container
+        .resources
+        .as_ref()
+        .and_then(|it| it.requests.as_ref());
+    let memory = quantity::amounts(requests)
+        .get("memory")
+        .map_or(0, |it| it.value());
     let score = 1000 - memory.saturating_mul(1000) / memory_capacity.max(1);
     // Above guaranteed pods and below best-effort ones.
     i32::try_from(score.clamp(3, 999)).unwrap_or(999)
@@ -122,7 +141,14 @@ mod tests {
         let both = r#"{"cpu":"500m","memory":"1Gi"}"#;
         for (resources, path, shares, quota, memory, score) in [
             ("{}".to_owned(), "/k/besteffort/podu", 2, None, None, 1000),
-            (r#"{"requests":{"cpu":"100m","memory":"1Gi"}}"#.to_owned(), "/k/burstable/podu", 102, None, None, 750),
+            (
+                r#"{"requests":{"cpu":"100m","memory":"1Gi"}}"#.to_owned(),
+                "/k/burstable/podu",
+                102,
+                None,
+                None,
+                750,
+            ),
             (
                 format!(r#"{{"requests":{both},"limits":{both}}}"#),
                 "/k/podu",
@@ -131,16 +157,37 @@ mod tests {
                 Some(GIB),
                 -997,
             ),
-            (r#"{"requests":{"cpu":"1m"},"limits":{"cpu":"5m"}}"#.to_owned(), "/k/burstable/podu", 2, Some(1000), None, 999),
+            (
+                r#"{"requests":{"cpu":"1m"},"limits":{"cpu":"5m"}}"#.to_owned(),
+                "/k/burstable/podu",
+                2,
+                Some(1000),
+                None,
+                999,
+            ),
         ] {
             let pod = pod(&resources);
             let container = &pod.spec.as_ref().unwrap().containers[0];
             let cgroup = of_container(container);
             assert_eq!(cgroup_path("/k", &pod), path);
-            assert_eq!((cgroup.cpu_shares, cgroup.cpu_quota, cgroup.memory_limit_bytes), (Some(shares), quota, memory));
-            assert_eq!(oom_score_adj(&pod, container, 4 * GIB), score, "{resources}");
+            assert_eq!(
+                (
+                    cgroup.cpu_shares,
+                    cgroup.cpu_quota,
+                    cgroup.memory_limit_bytes
+                ),
+                (Some(shares), quota, memory)
+            );
+            assert_eq!(
+                oom_score_adj(&pod, container, 4 * GIB),
+                score,
+                "{resources}"
+            );
             let whole = of_pod(&pod, Some(10));
-            assert_eq!((whole.cpu_quota, whole.memory_limit_bytes, whole.pids_limit), (quota, memory, Some(10)));
+            assert_eq!(
+                (whole.cpu_quota, whole.memory_limit_bytes, whole.pids_limit),
+                (quota, memory, Some(10))
+            );
         }
     }
 }

@@ -21,14 +21,27 @@ use std::sync::Arc;
 
 impl Worker {
     /// The plan's actions in order, up to the first that fails.
-    pub(super) async fn apply(&mut self, pod: &Arc<Pod>, facts: &Facts, plan: Plan) -> Result<Next, String> {
+    pub(super) async fn apply(
+        &mut self,
+        pod: &Arc<Pod>,
+        facts: &Facts,
+        plan: Plan,
+    ) -> Result<Next, String> {
         for action in plan.actions {
             match action {
-                Action::KillPod { grace_seconds } => self.kill_pod(pod, facts, grace_seconds).await?,
+                Action::KillPod { grace_seconds } => {
+                    self.kill_pod(pod, facts, grace_seconds).await?
+                }
                 Action::RemoveSandbox { id } => remove_sandbox(&self.shared, &id).await?,
                 Action::CreateSandbox { attempt } => self.create_sandbox(pod, attempt).await?,
-                Action::Kill { name, id, message, grace_seconds } => {
-                    containers::stop(&self.shared, pod, &name, &id, &message, grace_seconds).await?;
+                Action::Kill {
+                    name,
+                    id,
+                    message,
+                    grace_seconds,
+                } => {
+                    containers::stop(&self.shared, pod, &name, &id, &message, grace_seconds)
+                        .await?;
                 }
                 Action::Forget { id } => containers::forget(&self.shared, &id).await?,
                 Action::Start { name, attempt } => {
@@ -42,7 +55,12 @@ impl Worker {
     }
 
     /// Ends everything: main containers together, then sidecars in reverse order, then the sandbox.
-    async fn kill_pod(&mut self, pod: &Arc<Pod>, facts: &Facts, grace_seconds: i64) -> Result<(), String> {
+    async fn kill_pod(
+        &mut self,
+        pod: &Arc<Pod>,
+        facts: &Facts,
+        grace_seconds: i64,
+    ) -> Result<(), String> {
         let wake = Arc::clone(&self.handle.wake);
         let mut grace = grace_seconds;
         loop {
@@ -51,7 +69,10 @@ impl Worker {
                 loop {
                     wake.notified().await;
                     let latest = self.handle.pod();
-                    let asked = latest.metadata.deletion_grace_period_seconds.filter(|_| latest.metadata.deletion_timestamp.is_some());
+                    let asked = latest
+                        .metadata
+                        .deletion_grace_period_seconds
+                        .filter(|_| latest.metadata.deletion_timestamp.is_some());
                     if let Some(asked) = asked.filter(|asked| *asked < grace) {
                         return asked;
                     }
@@ -63,7 +84,12 @@ impl Worker {
                 asked = shortened => grace = asked,
             }
         }
-        for id in facts.sandbox.iter().map(|it| &it.id).chain(&facts.old_sandboxes) {
+        for id in facts
+            .sandbox
+            .iter()
+            .map(|it| &it.id)
+            .chain(&facts.old_sandboxes)
+        {
             sandbox::stop(&self.shared, id).await?;
         }
         Ok(())
@@ -72,14 +98,18 @@ impl Worker {
     async fn create_sandbox(&mut self, pod: &Arc<Pod>, attempt: u32) -> Result<(), String> {
         if attempt > 0 {
             let text = "Pod sandbox changed, it will be killed and re-created.";
-            self.shared.recorder.normal(&reference(&**pod), "SandboxChanged", text);
+            self.shared
+                .recorder
+                .normal(&reference(&**pod), "SandboxChanged", text);
         }
         self.ensure_volumes(pod, &[]).await?;
         match sandbox::create(&self.shared, pod, attempt).await {
             Ok(_) => Ok(()),
             Err(error) => {
                 let text = format!("Failed to create pod sandbox: {error}");
-                self.shared.recorder.warning(&reference(&**pod), "FailedCreatePodSandBox", &text);
+                self.shared
+                    .recorder
+                    .warning(&reference(&**pod), "FailedCreatePodSandBox", &text);
                 Err(error)
             }
         }
@@ -90,7 +120,11 @@ impl Worker {
             Some(it) => it.clone(),
             None => {
                 let names = Names::of(pod);
-                let found = self.shared.references.fetch(pod::namespace(pod), uid(pod), &names).await;
+                let found = self
+                    .shared
+                    .references
+                    .fetch(pod::namespace(pod), uid(pod), &names)
+                    .await;
                 self.referenced.insert(found).clone()
             }
         }
@@ -101,14 +135,18 @@ impl Worker {
             return Ok(());
         }
         let referenced = self.references(pod).await;
-        match steps::volumes::set_up(&self.shared, pod, pod_ips, &referenced, &mut self.tokens).await {
+        match steps::volumes::set_up(&self.shared, pod, pod_ips, &referenced, &mut self.tokens)
+            .await
+        {
             Ok(ready) => {
                 self.volumes = Some(ready);
                 Ok(())
             }
             Err(error) => {
                 self.referenced = None;
-                self.shared.recorder.warning(&reference(&**pod), "FailedMount", &error);
+                self.shared
+                    .recorder
+                    .warning(&reference(&**pod), "FailedMount", &error);
                 Err(error)
             }
         }
@@ -120,7 +158,9 @@ impl Worker {
         pod: &Arc<Pod>,
         facts: &Facts,
     ) -> Result<Option<Timestamp>, String> {
-        let Some(sandbox) = facts.ready_sandbox() else { return Ok(None) };
+        let Some(sandbox) = facts.ready_sandbox() else {
+            return Ok(None);
+        };
         let old = self.volumes.as_ref().and_then(|it| it.refresh_at);
         if old.is_some_and(|at| at <= facts.now) {
             self.volumes = None;
@@ -129,14 +169,27 @@ impl Worker {
         self.ensure_volumes(pod, &ips).await?;
         let at = self.volumes.as_ref().and_then(|it| it.refresh_at);
         // A token that could not be had yet is not asked for without pause.
-        let soonest = facts.now.checked_add(jiff::SignedDuration::from_secs(10)).unwrap_or(Timestamp::MAX);
+        let soonest = facts
+            .now
+            .checked_add(jiff::SignedDuration::from_secs(10))
+            .unwrap_or(Timestamp::MAX);
         Ok(at.map(|at| at.max(soonest)))
     }
 
     /// Starts a container; false if those after it should wait for another look.
-    async fn start(&mut self, pod: &Arc<Pod>, facts: &Facts, name: &str, attempt: u32) -> Result<bool, String> {
-        let Some(sandbox) = facts.ready_sandbox() else { return Ok(false) };
-        let Some((role, container)) = pod::container(pod, name) else { return Ok(true) };
+    async fn start(
+        &mut self,
+        pod: &Arc<Pod>,
+        facts: &Facts,
+        name: &str,
+        attempt: u32,
+    ) -> Result<bool, String> {
+        let Some(sandbox) = facts.ready_sandbox() else {
+            return Ok(false);
+        };
+        let Some((role, container)) = pod::container(pod, name) else {
+            return Ok(true);
+        };
         self.ensure_volumes(pod, &sandbox.ips).await?;
         let referenced = self.references(pod).await;
         let mut memory = self.memory.remove(name).unwrap_or_default();
@@ -154,7 +207,12 @@ impl Worker {
                 }
                 let none = std::collections::BTreeMap::new();
                 let mounted = self.volumes.as_ref().map_or(&none, |it| &it.mounted);
-                let given = containers::Given { sandbox, mounted, referenced: &referenced, attempt };
+                let given = containers::Given {
+                    sandbox,
+                    mounted,
+                    referenced: &referenced,
+                    attempt,
+                };
                 containers::start(&self.shared, pod, &container, &image, &given, &mut memory).await
             }
         };
@@ -188,9 +246,17 @@ async fn told_to_end(handle: &super::worker::Handle) {
     handle.wake.notify_one();
 }
 
-async fn kill_all(shared: &Shared, pod: &Pod, facts: &Facts, grace_seconds: i64) -> Result<(), String> {
+async fn kill_all(
+    shared: &Shared,
+    pod: &Pod,
+    facts: &Facts,
+    grace_seconds: i64,
+) -> Result<(), String> {
     let running = |wanted: &dyn Fn(Option<Role>) -> bool| -> Vec<(String, String)> {
-        let all = facts.containers.iter().flat_map(|(name, it)| it.attempts.iter().map(move |it| (name, it)));
+        let all = facts
+            .containers
+            .iter()
+            .flat_map(|(name, it)| it.attempts.iter().map(move |it| (name, it)));
         all.filter(|(_, it)| it.state.is_running())
             .filter(|(name, _)| wanted(pod::container(pod, name).map(|(role, _)| role)))
             .map(|(name, it)| (name.clone(), it.id.clone()))
@@ -202,14 +268,29 @@ async fn kill_all(shared: &Shared, pod: &Pod, facts: &Facts, grace_seconds: i64)
         containers::stop(shared, pod, &name, &id, &message, grace).await
     };
     let first = running(&|role| role != Some(Role::Sidecar));
-    let stops = first.into_iter().map(|(name, id)| stop(name, id, grace_seconds));
-    join_all(stops).await.into_iter().collect::<Result<Vec<()>, _>>()?;
+    let stops = first
+        .into_iter()
+        .map(|(name, id)| stop(name, id, grace_seconds));
+    join_all(stops)
+        .await
+        .into_iter()
+        .collect::<Result<Vec<()>, _>>()?;
     let mut sidecars = running(&|role| role == Some(Role::Sidecar));
-    let order: Vec<String> = pod::containers(pod).into_iter().map(|(_, it)| it.name).collect();
+    let order: Vec<String> = pod::containers(pod)
+        .into_iter()
+        .map(|(_, it)| it.name)
+        .collect();
     sidecars.sort_by_key(|(name, _)| std::cmp::Reverse(order.iter().position(|it| it == name)));
     for (name, id) in sidecars {
         let used = i64::try_from(begun.elapsed().as_secs()).unwrap_or(i64::MAX);
-        stop(name, id, grace_seconds.saturating_sub(used).max(i64::from(grace_seconds > 0))).await?;
+        stop(
+            name,
+            id,
+            grace_seconds
+                .saturating_sub(used)
+                .max(i64::from(grace_seconds > 0)),
+        )
+        .await?;
     }
     Ok(())
 }
@@ -222,7 +303,12 @@ async fn remove_sandbox(shared: &Shared, id: &str) -> Result<(), String> {
 
 /// Every trace of a pod on this machine but its volumes and cgroup, which went before.
 pub(super) async fn remove_all(shared: &Shared, pod: &Pod, facts: &Facts) -> Result<(), String> {
-    for id in facts.sandbox.iter().map(|it| &it.id).chain(&facts.old_sandboxes) {
+    for id in facts
+        .sandbox
+        .iter()
+        .map(|it| &it.id)
+        .chain(&facts.old_sandboxes)
+    {
         remove_sandbox(shared, id).await?;
     }
     let logs = shared.log_dir(pod);

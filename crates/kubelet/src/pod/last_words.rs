@@ -18,11 +18,27 @@ const LOG_TAIL_BYTES: u64 = 16 * 1024;
 /// The message of a container that ended; empty if it left none.
 #[must_use]
 pub fn of(container: &Container) -> String {
-    let State::Exited(exit) = &container.state else { return String::new() };
-    let note = |key: &str| container.config.annotations.get(key).map(String::as_str).unwrap_or_default();
+    let State::Exited(exit) = &container.state else {
+        return String::new();
+    };
+    let note = |key: &str| {
+        container
+            .config
+            .annotations
+            .get(key)
+            .map(String::as_str)
+            .unwrap_or_default()
+    };
     let said = read_head(Path::new(note(ANNOTATION_MESSAGE_FILE)));
-    if said.is_empty() && exit.code != 0 && note(ANNOTATION_MESSAGE_POLICY) == "FallbackToLogsOnError" {
-        return container.log_path.as_deref().map(read_tail).unwrap_or_default();
+    if said.is_empty()
+        && exit.code != 0
+        && note(ANNOTATION_MESSAGE_POLICY) == "FallbackToLogsOnError"
+    {
+        return container
+            .log_path
+            .as_deref()
+            .map(read_tail)
+            .unwrap_or_default();
     }
     said
 }
@@ -30,7 +46,11 @@ pub fn of(container: &Container) -> String {
 fn read_head(path: &Path) -> String {
     let mut bytes = Vec::new();
     let read = File::open(path).and_then(|it| it.take(MESSAGE_BYTES).read_to_end(&mut bytes));
-    if read.is_ok() { String::from_utf8_lossy(&bytes).into_owned() } else { String::new() }
+    if read.is_ok() {
+        String::from_utf8_lossy(&bytes).into_owned()
+    } else {
+        String::new()
+    }
 }
 
 fn read_tail(path: &Path) -> String {
@@ -43,7 +63,10 @@ fn read_tail(path: &Path) -> String {
         Ok::<_, std::io::Error>(String::from_utf8_lossy(&bytes).into_owned())
     };
     let text = read().unwrap_or_default();
-    let lines: Vec<&str> = text.lines().filter_map(|line| line.splitn(4, ' ').nth(3)).collect();
+    let lines: Vec<&str> = text
+        .lines()
+        .filter_map(|line| line.splitn(4, ' ').nth(3))
+        .collect();
     let last = lines[lines.len().saturating_sub(LOG_MESSAGE_LINES)..].join("\n");
     let mut from = last.len().saturating_sub(LOG_MESSAGE_BYTES);
     while !last.is_char_boundary(from) {

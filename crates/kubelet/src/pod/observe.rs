@@ -103,7 +103,9 @@ impl Facts {
     /// The newest sandbox, if containers can run in it.
     #[must_use]
     pub fn ready_sandbox(&self) -> Option<&Sandbox> {
-        self.sandbox.as_ref().filter(|it| it.state == SandboxState::Ready)
+        self.sandbox
+            .as_ref()
+            .filter(|it| it.state == SandboxState::Ready)
     }
 
     /// Facts about one container; none is the same as never tried.
@@ -115,7 +117,9 @@ impl Facts {
     /// Whether any container runs.
     #[must_use]
     pub fn anything_runs(&self) -> bool {
-        self.containers.values().any(|it| it.attempts.iter().any(|it| it.state.is_running()))
+        self.containers
+            .values()
+            .any(|it| it.attempts.iter().any(|it| it.state.is_running()))
     }
 }
 
@@ -127,13 +131,26 @@ pub async fn observe(
     ending: Option<Ending>,
     now: Timestamp,
 ) -> runtime::Result<Facts> {
-    let mut sandboxes: Vec<Sandbox> =
-        runtime.list_pod_sandbox().await?.into_iter().filter(|it| it.config.uid == uid(pod)).collect();
+    let mut sandboxes: Vec<Sandbox> = runtime
+        .list_pod_sandbox()
+        .await?
+        .into_iter()
+        .filter(|it| it.config.uid == uid(pod))
+        .collect();
     sandboxes.sort_by_key(|it| std::cmp::Reverse((it.config.attempt, it.created_at)));
-    let mut facts = Facts { now, ending, ..Facts::default() };
+    let mut facts = Facts {
+        now,
+        ending,
+        ..Facts::default()
+    };
     for container in runtime.list_containers().await? {
         if sandboxes.iter().any(|it| it.id == container.sandbox_id) {
-            facts.containers.entry(container.config.name.clone()).or_default().attempts.push(container);
+            facts
+                .containers
+                .entry(container.config.name.clone())
+                .or_default()
+                .attempts
+                .push(container);
         }
     }
     let mut sandboxes = sandboxes.into_iter();
@@ -143,7 +160,9 @@ pub async fn observe(
         facts.containers.entry(name.clone()).or_default().memory = memory.clone();
     }
     for container in facts.containers.values_mut() {
-        container.attempts.sort_by_key(|it| std::cmp::Reverse((it.config.attempt, it.created_at)));
+        container
+            .attempts
+            .sort_by_key(|it| std::cmp::Reverse((it.config.attempt, it.created_at)));
     }
     Ok(facts)
 }

@@ -83,7 +83,11 @@ impl Plan {
 #[must_use]
 pub fn outcome(pod: &Pod, facts: &Facts) -> Option<bool> {
     let spec = pod.spec.as_ref()?;
-    let sandbox = facts.sandbox.as_ref().map(|it| it.id.as_str()).unwrap_or_default();
+    let sandbox = facts
+        .sandbox
+        .as_ref()
+        .map(|it| it.id.as_str())
+        .unwrap_or_default();
     let mut failed = false;
     let mut main_seen = false;
     for (role, container) in containers(pod) {
@@ -92,7 +96,11 @@ pub fn outcome(pod: &Pod, facts: &Facts) -> Option<bool> {
         match role {
             Role::Sidecar | Role::Ephemeral => {}
             Role::Init => match exit {
-                Some(code) if code != 0 && !restarts(spec, &container, true, code) && it.current_in(sandbox).is_some() => {
+                Some(code)
+                    if code != 0
+                        && !restarts(spec, &container, true, code)
+                        && it.current_in(sandbox).is_some() =>
+                {
                     return Some(true);
                 }
                 _ => {}
@@ -133,7 +141,9 @@ pub fn plan(pod: &Pod, facts: &Facts) -> Plan {
     let sandbox_ready = facts.ready_sandbox().is_some();
     if let Some(ending) = &facts.ending {
         if sandbox_ready || facts.anything_runs() {
-            plan.actions.push(Action::KillPod { grace_seconds: ending.grace_seconds });
+            plan.actions.push(Action::KillPod {
+                grace_seconds: ending.grace_seconds,
+            });
         } else {
             plan.over = true;
         }
@@ -141,16 +151,24 @@ pub fn plan(pod: &Pod, facts: &Facts) -> Plan {
     }
     if pods::is_terminal(pod) || outcome(pod, facts).is_some() {
         if sandbox_ready || facts.anything_runs() {
-            plan.actions.push(Action::KillPod { grace_seconds: grace_seconds(spec) });
+            plan.actions.push(Action::KillPod {
+                grace_seconds: grace_seconds(spec),
+            });
         } else {
             plan.over = true;
         }
         return plan;
     }
     // A replaced sandbox stays until its containers have successors: they carry the restart counts.
-    let needed = |id: &String| facts.containers.values().any(|it| it.current().is_some_and(|it| it.sandbox_id == *id));
+    let needed = |id: &String| {
+        facts
+            .containers
+            .values()
+            .any(|it| it.current().is_some_and(|it| it.sandbox_id == *id))
+    };
     let replaced = facts.old_sandboxes.iter().filter(|id| !needed(id));
-    plan.actions.extend(replaced.map(|id| Action::RemoveSandbox { id: id.clone() }));
+    plan.actions
+        .extend(replaced.map(|id| Action::RemoveSandbox { id: id.clone() }));
     let Some(sandbox) = facts.ready_sandbox() else {
         if facts.anything_runs() {
             plan.actions.push(Action::KillPod { grace_seconds: 0 });
@@ -173,7 +191,11 @@ pub fn grace_seconds(spec: &PodSpec) -> i64 {
 fn plan_containers(pod: &Pod, spec: &PodSpec, facts: &Facts, sandbox: &str, plan: &mut Plan) {
     let all = containers(pod);
     let initialized = all.iter().any(|(role, container)| {
-        *role == Role::Main && facts.container(&container.name).current_in(sandbox).is_some()
+        *role == Role::Main
+            && facts
+                .container(&container.name)
+                .current_in(sandbox)
+                .is_some()
     });
     // Whether every container before this one lets it start.
     let mut free = true;
@@ -217,7 +239,9 @@ fn plan_one(
     match &current.state {
         // Left by a start that never finished: it goes, and its attempt is made again.
         State::Created => {
-            plan.actions.push(Action::Forget { id: current.id.clone() });
+            plan.actions.push(Action::Forget {
+                id: current.id.clone(),
+            });
             start(facts, it, name, current.config.attempt, plan);
             false
         }
@@ -248,7 +272,8 @@ fn plan_one(
                         go_duration(delay),
                         full_name(pod)
                     );
-                    plan.waiting.insert(name.clone(), ("CrashLoopBackOff".to_owned(), message));
+                    plan.waiting
+                        .insert(name.clone(), ("CrashLoopBackOff".to_owned(), message));
                     plan.wake_at(at);
                 }
                 None => start(facts, it, name, next, plan),
@@ -266,12 +291,18 @@ fn start(facts: &Facts, it: &ContainerFacts, name: &str, attempt: u32, plan: &mu
                 plan.waiting.insert(name.to_owned(), waiting.clone());
             }
         }
-        None => plan.actions.push(Action::Start { name: name.to_owned(), attempt }),
+        None => plan.actions.push(Action::Start {
+            name: name.to_owned(),
+            attempt,
+        }),
     }
 }
 
 fn image_changed(container: &Container, current: &Running) -> bool {
-    let was = current.config.annotations.get(super::observe::ANNOTATION_IMAGE);
+    let was = current
+        .config
+        .annotations
+        .get(super::observe::ANNOTATION_IMAGE);
     was.is_some_and(|was| Some(was) != container.image.as_ref())
 }
 
@@ -285,11 +316,23 @@ fn kill_reason(
         return Some((message.clone(), *grace));
     }
     let changed = matches!(role, Role::Main | Role::Sidecar) && image_changed(container, current);
-    changed.then(|| (format!("Container {} definition changed, will be restarted", container.name), None))
+    changed.then(|| {
+        (
+            format!(
+                "Container {} definition changed, will be restarted",
+                container.name
+            ),
+            None,
+        )
+    })
 }
 
 /// Until when a container that ended has to wait, and how long its back-off is.
-fn crash_wait(it: &ContainerFacts, finished: Timestamp, now: Timestamp) -> Option<(Timestamp, Duration)> {
+fn crash_wait(
+    it: &ContainerFacts,
+    finished: Timestamp,
+    now: Timestamp,
+) -> Option<(Timestamp, Duration)> {
     let (crashes, last) = it.memory.crashes?;
     if finished.duration_since(last) > CRASH_FORGOTTEN {
         return None;
@@ -303,7 +346,9 @@ fn crash_wait(it: &ContainerFacts, finished: Timestamp, now: Timestamp) -> Optio
 #[must_use]
 pub fn count_crash(before: Option<(u32, Timestamp)>, finished: Timestamp) -> (u32, Timestamp) {
     match before {
-        Some((count, last)) if finished.duration_since(last) <= CRASH_FORGOTTEN => (count.saturating_add(1), finished),
+        Some((count, last)) if finished.duration_since(last) <= CRASH_FORGOTTEN => {
+            (count.saturating_add(1), finished)
+        }
         _ => (0, finished),
     }
 }
@@ -312,7 +357,11 @@ pub fn count_crash(before: Option<(u32, Timestamp)>, finished: Timestamp) -> (u3
 #[must_use]
 pub fn go_duration(wait: Duration) -> String {
     let (minutes, seconds) = (wait.as_secs() / 60, wait.as_secs() % 60);
-    if minutes == 0 { format!("{seconds}s") } else { format!("{minutes}m{seconds}s") }
+    if minutes == 0 {
+        format!("{seconds}s")
+    } else {
+        format!("{minutes}m{seconds}s")
+    }
 }
 
 #[cfg(test)]

@@ -9,8 +9,9 @@ use super::{
 use jiff::Timestamp;
 use k8s_openapi::{
     api::core::v1::{
-        Container, ContainerState, ContainerStateRunning, ContainerStateTerminated, ContainerStateWaiting,
-        ContainerStatus, HostIP, Pod, PodCondition, PodIP, PodStatus, VolumeMountStatus,
+        Container, ContainerState, ContainerStateRunning, ContainerStateTerminated,
+        ContainerStateWaiting, ContainerStatus, HostIP, Pod, PodCondition, PodIP, PodStatus,
+        VolumeMountStatus,
     },
     apimachinery::pkg::apis::meta::v1::Time,
 };
@@ -35,7 +36,9 @@ pub fn status(pod: &Pod, facts: &Facts, plan: &Plan, host_ips: &[String]) -> Pod
     let all = containers(pod);
     let of = |wanted: &[Role]| -> Vec<ContainerStatus> {
         let chosen = all.iter().filter(|(role, _)| wanted.contains(role));
-        chosen.map(|(role, container)| container_status(pod, *role, container, facts, plan)).collect()
+        chosen
+            .map(|(role, container)| container_status(pod, *role, container, facts, plan))
+            .collect()
     };
     let some = |list: Vec<ContainerStatus>| (!list.is_empty()).then_some(list);
     status.init_container_statuses = some(of(&[Role::Init, Role::Sidecar]));
@@ -45,9 +48,12 @@ pub fn status(pod: &Pod, facts: &Facts, plan: &Plan, host_ips: &[String]) -> Pod
         status.phase = Some(phase(pod, facts, &status).to_owned());
     }
     if let Some((reason, message)) = facts.ending.as_ref().and_then(|it| it.failure.clone()) {
-        (status.phase, status.reason, status.message) = (Some("Failed".to_owned()), Some(reason), Some(message));
+        (status.phase, status.reason, status.message) =
+            (Some("Failed".to_owned()), Some(reason), Some(message));
     }
-    status.qos_class.get_or_insert_with(|| pods::qos_class(pod).to_owned());
+    status
+        .qos_class
+        .get_or_insert_with(|| pods::qos_class(pod).to_owned());
     status.start_time = status.start_time.take().or_else(|| seconds(facts.now));
     status.observed_generation = pod.metadata.generation;
     set_addresses(pod, facts, host_ips, &mut status);
@@ -58,7 +64,12 @@ pub fn status(pod: &Pod, facts: &Facts, plan: &Plan, host_ips: &[String]) -> Pod
 fn set_addresses(pod: &Pod, facts: &Facts, host_ips: &[String], status: &mut PodStatus) {
     if !host_ips.is_empty() {
         status.host_ip = host_ips.first().cloned();
-        status.host_ips = Some(host_ips.iter().map(|ip| HostIP { ip: ip.clone() }).collect());
+        status.host_ips = Some(
+            host_ips
+                .iter()
+                .map(|ip| HostIP { ip: ip.clone() })
+                .collect(),
+        );
     }
     let host_network = pod.spec.as_ref().and_then(|it| it.host_network) == Some(true);
     let ips: &[String] = match facts.ready_sandbox() {
@@ -72,7 +83,13 @@ fn set_addresses(pod: &Pod, facts: &Facts, host_ips: &[String], status: &mut Pod
     }
 }
 
-fn container_status(pod: &Pod, role: Role, container: &Container, facts: &Facts, plan: &Plan) -> ContainerStatus {
+fn container_status(
+    pod: &Pod,
+    role: Role,
+    container: &Container,
+    facts: &Facts,
+    plan: &Plan,
+) -> ContainerStatus {
     let it = facts.container(&container.name);
     let before = pods::container_status(pod, &container.name);
     let mut status = ContainerStatus {
@@ -85,25 +102,46 @@ fn container_status(pod: &Pod, role: Role, container: &Container, facts: &Facts,
         ..ContainerStatus::default()
     };
     if let Some(current) = it.current() {
-        status.restart_count = status.restart_count.max(i32::try_from(current.config.attempt).unwrap_or(i32::MAX));
+        status.restart_count = status
+            .restart_count
+            .max(i32::try_from(current.config.attempt).unwrap_or(i32::MAX));
         status.image.clone_from(&current.config.image);
         status.image_id.clone_from(&current.image_ref);
         status.container_id = Some(format!("{SCHEME}{}", current.id));
     }
-    let waiting = plan.waiting.get(&container.name).or(it.memory.waiting.as_ref());
+    let waiting = plan
+        .waiting
+        .get(&container.name)
+        .or(it.memory.waiting.as_ref());
     let (state, last) = states(pod, &it, waiting, facts.ending.is_some());
     if state.running.is_some() {
         status.started = Some(it.memory.started);
-        status.ready = role != Role::Init && role != Role::Ephemeral && it.memory.ready && it.memory.started;
-        status.resources = container.resources.clone().filter(|it| it.limits.is_some() || it.requests.is_some());
-        status.allocated_resources = container.resources.as_ref().and_then(|it| it.requests.clone());
+        status.ready =
+            role != Role::Init && role != Role::Ephemeral && it.memory.ready && it.memory.started;
+        status.resources = container
+            .resources
+            .clone()
+            .filter(|it| it.limits.is_some() || it.requests.is_some());
+        status.allocated_resources = container
+            .resources
+            .as_ref()
+            .and_then(|it| it.requests.clone());
     }
-    if role == Role::Init && state.terminated.as_ref().is_some_and(|it| it.exit_code == 0) {
+    if role == Role::Init
+        && state
+            .terminated
+            .as_ref()
+            .is_some_and(|it| it.exit_code == 0)
+    {
         status.ready = true;
     }
     // What the machine has forgotten, the API still knows.
     let last = last.or_else(|| before.and_then(|it| it.last_state.clone()));
-    let lost = it.current().is_none().then(|| before.and_then(|it| it.state.clone())).flatten();
+    let lost = it
+        .current()
+        .is_none()
+        .then(|| before.and_then(|it| it.state.clone()))
+        .flatten();
     match lost {
         // A container that ran and left nothing behind; a terminal state is kept as it was.
         Some(was) if was.terminated.is_some() => {
@@ -138,7 +176,10 @@ fn states(
     waiting: Option<&(String, String)>,
     ending: bool,
 ) -> (ContainerState, Option<ContainerState>) {
-    let with_init = pod.spec.as_ref().is_some_and(|it| it.init_containers.iter().flatten().next().is_some());
+    let with_init = pod
+        .spec
+        .as_ref()
+        .is_some_and(|it| it.init_containers.iter().flatten().next().is_some());
     let wait = |reason: &str, message: &str| ContainerState {
         waiting: Some(ContainerStateWaiting {
             reason: Some(reason.to_owned()),
@@ -146,16 +187,33 @@ fn states(
         }),
         ..ContainerState::default()
     };
-    let nothing = wait(if with_init { "PodInitializing" } else { "ContainerCreating" }, "");
-    let waiting = waiting.filter(|_| !ending).map(|(reason, message)| wait(reason, message));
+    let nothing = wait(
+        if with_init {
+            "PodInitializing"
+        } else {
+            "ContainerCreating"
+        },
+        "",
+    );
+    let waiting = waiting
+        .filter(|_| !ending)
+        .map(|(reason, message)| wait(reason, message));
     let previous = it.attempts.get(1).and_then(terminated);
     match it.current() {
         None => (waiting.unwrap_or(nothing), None),
         Some(current) => match &current.state {
             State::Created => (waiting.unwrap_or(nothing), previous),
             State::Running { started_at, .. } => {
-                let running = ContainerStateRunning { started_at: seconds(*started_at) };
-                (ContainerState { running: Some(running), ..ContainerState::default() }, previous)
+                let running = ContainerStateRunning {
+                    started_at: seconds(*started_at),
+                };
+                (
+                    ContainerState {
+                        running: Some(running),
+                        ..ContainerState::default()
+                    },
+                    previous,
+                )
             }
             State::Exited(_) => match waiting {
                 Some(waiting) => (waiting, terminated(current)),
@@ -166,7 +224,9 @@ fn states(
 }
 
 fn terminated(container: &Running) -> Option<ContainerState> {
-    let State::Exited(exit) = &container.state else { return None };
+    let State::Exited(exit) = &container.state else {
+        return None;
+    };
     Some(ContainerState {
         terminated: Some(ContainerStateTerminated {
             container_id: Some(format!("{SCHEME}{}", container.id)),
@@ -175,7 +235,10 @@ fn terminated(container: &Running) -> Option<ContainerState> {
             signal: None,
             reason: Some(exit.reason.clone()),
             message: Some(exit.message.clone()).filter(|it| !it.is_empty()),
-            started_at: exit.started_at.and_then(seconds).or_else(|| seconds(Timestamp::UNIX_EPOCH)),
+            started_at: exit
+                .started_at
+                .and_then(seconds)
+                .or_else(|| seconds(Timestamp::UNIX_EPOCH)),
             finished_at: seconds(exit.finished_at),
         }),
         ..ContainerState::default()
@@ -184,7 +247,11 @@ fn terminated(container: &Running) -> Option<ContainerState> {
 
 fn phase(pod: &Pod, facts: &Facts, status: &PodStatus) -> &'static str {
     let (mut running, mut never, mut stopped, mut failed) = (0, 0, 0, 0);
-    let exit = |state: Option<&ContainerState>| state.and_then(|it| it.terminated.as_ref()).map(|it| it.exit_code);
+    let exit = |state: Option<&ContainerState>| {
+        state
+            .and_then(|it| it.terminated.as_ref())
+            .map(|it| it.exit_code)
+    };
     for it in status.container_statuses.iter().flatten() {
         let state = it.state.as_ref();
         let code = exit(state).or_else(|| exit(it.last_state.as_ref()));
@@ -218,18 +285,24 @@ fn set_conditions(pod: &Pod, facts: &Facts, status: &mut PodStatus) {
     let phase = status.phase.clone().unwrap_or_default();
     let has_network = facts.ready_sandbox().is_some() && status.pod_ip.is_some();
     let yes_no = |truth: bool| if truth { "True" } else { "False" };
-    let mut wanted = vec![PodCondition::make("PodReadyToStartContainers", yes_no(has_network), "", "")];
-    let main_started = status
-        .container_statuses
-        .iter()
-        .flatten()
-        .any(|it| it.state.as_ref().is_some_and(|it| it.waiting.is_none()) || it.restart_count > 0);
+    let mut wanted = vec![PodCondition::make(
+        "PodReadyToStartContainers",
+        yes_no(has_network),
+        "",
+        "",
+    )];
+    let main_started =
+        status.container_statuses.iter().flatten().any(|it| {
+            it.state.as_ref().is_some_and(|it| it.waiting.is_none()) || it.restart_count > 0
+        });
     let incomplete: Vec<&str> = status
         .init_container_statuses
         .iter()
         .flatten()
         .filter(|it| {
-            let sidecar = containers(pod).iter().any(|(role, c)| *role == Role::Sidecar && c.name == it.name);
+            let sidecar = containers(pod)
+                .iter()
+                .any(|(role, c)| *role == Role::Sidecar && c.name == it.name);
             !(it.ready || main_started || (sidecar && it.started == Some(true)))
         })
         .map(|it| it.name.as_str())
@@ -264,9 +337,16 @@ fn readiness(pod: &Pod, status: &PodStatus, phase: &str) -> (PodCondition, PodCo
         "Failed" => return both("False", "PodFailed", ""),
         _ => {}
     }
-    let sidecars: Vec<String> =
-        containers(pod).into_iter().filter(|(role, _)| *role == Role::Sidecar).map(|(_, it)| it.name).collect();
-    let of_sidecars = status.init_container_statuses.iter().flatten().filter(|it| sidecars.contains(&it.name));
+    let sidecars: Vec<String> = containers(pod)
+        .into_iter()
+        .filter(|(role, _)| *role == Role::Sidecar)
+        .map(|(_, it)| it.name)
+        .collect();
+    let of_sidecars = status
+        .init_container_statuses
+        .iter()
+        .flatten()
+        .filter(|it| sidecars.contains(&it.name));
     let unready: Vec<&str> = of_sidecars
         .chain(status.container_statuses.iter().flatten())
         .filter(|it| !it.ready)
@@ -276,17 +356,23 @@ fn readiness(pod: &Pod, status: &PodStatus, phase: &str) -> (PodCondition, PodCo
         let message = format!("containers with unready status: [{}]", unready.join(" "));
         return both("False", "ContainersNotReady", &message);
     }
-    let gates = pod.spec.as_ref().and_then(|it| it.readiness_gates.as_deref()).unwrap_or_default();
+    let gates = pod
+        .spec
+        .as_ref()
+        .and_then(|it| it.readiness_gates.as_deref())
+        .unwrap_or_default();
     let faults: Vec<String> = gates
         .iter()
         .filter_map(|gate| {
             let kind = &gate.condition_type;
             match conditions::get(status.conditions.as_ref(), kind).map(|it| it.status.as_str()) {
-                None => Some(format!("corresponding condition of pod readiness gate {kind:?} does not exist.")),
+                None => Some(format!(
+                    "corresponding condition of pod readiness gate {kind:?} does not exist."
+                )),
                 Some("True") => None,
-                Some(other) => {
-                    Some(format!("the status of pod readiness gate {kind:?} is not \"True\", but {other}"))
-                }
+                Some(other) => Some(format!(
+                    "the status of pod readiness gate {kind:?} is not \"True\", but {other}"
+                )),
             }
         })
         .collect();
@@ -294,14 +380,33 @@ fn readiness(pod: &Pod, status: &PodStatus, phase: &str) -> (PodCondition, PodCo
     if faults.is_empty() {
         return (ready, containers_ready);
     }
-    (PodCondition::make("Ready", "False", "ReadinessGatesNotReady", &faults.join(", ")), containers_ready)
+    (
+        PodCondition::make(
+            "Ready",
+            "False",
+            "ReadinessGatesNotReady",
+            &faults.join(", "),
+        ),
+        containers_ready,
+    )
 }
 
 /// As `kubectl describe` lists them: those of the kubelet first.
 fn order_conditions(status: &mut PodStatus) {
-    const ORDER: [&str; 5] = ["PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled"];
+    const ORDER: [&str; 5] = [
+        "PodReadyToStartContainers",
+        "Initialized",
+        "Ready",
+        "ContainersReady",
+        "PodScheduled",
+    ];
     if let Some(list) = &mut status.conditions {
-        list.sort_by_key(|it| ORDER.iter().position(|kind| *kind == it.type_).unwrap_or(ORDER.len()));
+        list.sort_by_key(|it| {
+            ORDER
+                .iter()
+                .position(|kind| *kind == it.type_)
+                .unwrap_or(ORDER.len())
+        });
     }
 }
 

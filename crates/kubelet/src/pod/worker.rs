@@ -51,7 +51,10 @@ pub struct Handle {
 
 impl Handle {
     pub(super) fn new(desired: Desired) -> Self {
-        Self { wake: Arc::default(), desired: Arc::new(Mutex::new(desired)) }
+        Self {
+            wake: Arc::default(),
+            desired: Arc::new(Mutex::new(desired)),
+        }
     }
 
     /// Tells the worker and wakes it.
@@ -146,8 +149,16 @@ impl Worker {
     /// A sandbox found running keeps running, its network repaired; one that cannot be repaired is stopped.
     async fn adopt(&self) -> Result<(), String> {
         let pod = self.pod();
-        let all = self.shared.runtime.list_pod_sandbox().await.map_err(|error| error.to_string())?;
-        for sandbox in all.iter().filter(|it| it.config.uid == uid(&pod) && it.state == SandboxState::Ready) {
+        let all = self
+            .shared
+            .runtime
+            .list_pod_sandbox()
+            .await
+            .map_err(|error| error.to_string())?;
+        for sandbox in all
+            .iter()
+            .filter(|it| it.config.uid == uid(&pod) && it.state == SandboxState::Ready)
+        {
             if let Err(error) = steps::sandbox::attach(&self.shared, &pod, sandbox).await {
                 steps::sandbox::stop(&self.shared, &sandbox.id).await?;
                 return Err(error);
@@ -205,24 +216,42 @@ impl Worker {
         if plan.actions.is_empty() {
             let refresh = self.refresh_volumes(&pod, &facts).await?;
             let shown = self.shown_until.values().min().copied();
-            return Ok(Next::Wait([plan.wake, deadline, refresh, shown].into_iter().flatten().min()));
+            return Ok(Next::Wait(
+                [plan.wake, deadline, refresh, shown]
+                    .into_iter()
+                    .flatten()
+                    .min(),
+            ));
         }
         self.apply(&pod, &facts, plan).await
     }
 
     /// Fills the facts with what probes found and containers said, and the memory with new containers.
     fn remember(&mut self, pod: &Arc<Pod>, facts: &mut Facts) {
-        let sandbox_ips = facts.sandbox.as_ref().map(|it| it.ips.clone()).unwrap_or_default();
+        let sandbox_ips = facts
+            .sandbox
+            .as_ref()
+            .map(|it| it.ips.clone())
+            .unwrap_or_default();
         let pod_ips = self.shared.view(pod, &sandbox_ips).pod_ips;
         let mut alive = Vec::new();
         for (role, container) in containers(pod) {
             let it = facts.containers.entry(container.name.clone()).or_default();
-            let Some(current) = it.attempts.first() else { continue };
-            let memory = self.memory.entry(container.name.clone()).or_insert_with(|| Memory {
-                // The back-off of a container found running is rebuilt from its restarts.
-                crashes: current.config.attempt.checked_sub(1).map(|count| (count, current.created_at)),
-                ..Memory::default()
-            });
+            let Some(current) = it.attempts.first() else {
+                continue;
+            };
+            let memory = self
+                .memory
+                .entry(container.name.clone())
+                .or_insert_with(|| Memory {
+                    // The back-off of a container found running is rebuilt from its restarts.
+                    crashes: current
+                        .config
+                        .attempt
+                        .checked_sub(1)
+                        .map(|count| (count, current.created_at)),
+                    ..Memory::default()
+                });
             (memory.ready, memory.started, memory.kill) = (true, true, None);
             if current.state.is_running() && matches!(role, Role::Main | Role::Sidecar) {
                 alive.push(current.id.clone());
@@ -235,7 +264,11 @@ impl Worker {
                         id: current.id.clone(),
                         pod_ips: pod_ips.clone(),
                     };
-                    Prober::start(subject, was_ready(pod, &container.name, &current.id), move || wake.notify_one())
+                    Prober::start(
+                        subject,
+                        was_ready(pod, &container.name, &current.id),
+                        move || wake.notify_one(),
+                    )
                 });
                 let verdict = prober.verdict();
                 (memory.ready, memory.started) = (verdict.ready, verdict.started);
@@ -244,12 +277,19 @@ impl Worker {
             it.memory = memory.clone();
         }
         self.probers.retain(|id, _| alive.contains(id));
-        for attempt in facts.containers.values_mut().flat_map(|it| it.attempts.iter_mut()) {
+        for attempt in facts
+            .containers
+            .values_mut()
+            .flat_map(|it| it.attempts.iter_mut())
+        {
             if !matches!(attempt.state, State::Exited(_)) {
                 continue;
             }
-            let message =
-                self.messages.entry(attempt.id.clone()).or_insert_with(|| super::last_words::of(attempt)).clone();
+            let message = self
+                .messages
+                .entry(attempt.id.clone())
+                .or_insert_with(|| super::last_words::of(attempt))
+                .clone();
             if let State::Exited(exit) = &mut attempt.state
                 && exit.message.is_empty()
             {
@@ -263,7 +303,11 @@ impl Worker {
         for (role, container) in containers(pod) {
             let name = &container.name;
             debug_assert!(role >= Role::Init);
-            let (Some(memory), Some(until)) = (self.memory.get_mut(name), self.shown_until.get(name)) else { continue };
+            let (Some(memory), Some(until)) =
+                (self.memory.get_mut(name), self.shown_until.get(name))
+            else {
+                continue;
+            };
             if *until > now {
                 continue;
             }
@@ -274,14 +318,25 @@ impl Worker {
                 let image = container.image.clone().unwrap_or_default();
                 memory.waiting = Some(steps::images::back_off(&image, &error));
                 let about = container_reference(pod, name);
-                self.shared.recorder.normal(&about, "BackOff", &format!("Back-off pulling image {image:?}"));
-                self.shared.recorder.warning(&about, "Failed", "Error: ImagePullBackOff");
+                self.shared.recorder.normal(
+                    &about,
+                    "BackOff",
+                    &format!("Back-off pulling image {image:?}"),
+                );
+                self.shared
+                    .recorder
+                    .warning(&about, "Failed", "Error: ImagePullBackOff");
             }
         }
     }
 
     pub(super) fn show_pull_error(&mut self, name: &str) {
-        let until = self.shared.clock.now().checked_add(PULL_ERROR_SHOWN).unwrap_or(Timestamp::MAX);
+        let until = self
+            .shared
+            .clock
+            .now()
+            .checked_add(PULL_ERROR_SHOWN)
+            .unwrap_or(Timestamp::MAX);
         self.shown_until.insert(name.to_owned(), until);
     }
 
@@ -290,15 +345,26 @@ impl Worker {
         for (name, (reason, message)) in &plan.waiting {
             if reason == "CrashLoopBackOff" && self.told_waiting.get(name) != Some(message) {
                 self.told_waiting.insert(name.clone(), message.clone());
-                let text = format!("Back-off restarting failed container {name} in pod {}", pod::full_name(pod));
-                self.shared.recorder.warning(&container_reference(pod, name), "BackOff", &text);
+                let text = format!(
+                    "Back-off restarting failed container {name} in pod {}",
+                    pod::full_name(pod)
+                );
+                self.shared
+                    .recorder
+                    .warning(&container_reference(pod, name), "BackOff", &text);
             }
         }
-        self.told_waiting.retain(|name, _| plan.waiting.contains_key(name));
+        self.told_waiting
+            .retain(|name, _| plan.waiting.contains_key(name));
     }
 
     /// Writes the status if it changed. The object's own revision guards against going back.
-    pub(super) async fn report(&mut self, pod: &Arc<Pod>, facts: &Facts, plan: &Plan) -> Result<(), String> {
+    pub(super) async fn report(
+        &mut self,
+        pod: &Arc<Pod>,
+        facts: &Facts,
+        plan: &Plan,
+    ) -> Result<(), String> {
         const ATTEMPTS: usize = 5;
         let mut base = Arc::clone(pod);
         for _ in 0..ATTEMPTS {
@@ -306,7 +372,10 @@ impl Worker {
             if base.status.as_ref() == Some(&status) {
                 return Ok(());
             }
-            let next = Pod { status: Some(status), ..(*base).clone() };
+            let next = Pod {
+                status: Some(status),
+                ..(*base).clone()
+            };
             match self.shared.client.update_status(&next).await {
                 Ok(written) => {
                     self.written = Some(Arc::new(written));
@@ -314,7 +383,11 @@ impl Worker {
                 }
                 Err(error) if error.is_not_found() => return Ok(()),
                 Err(error) if error.is_conflict() => {
-                    let fresh = self.shared.client.get::<Pod>(pod::namespace(pod), pod::name(pod)).await;
+                    let fresh = self
+                        .shared
+                        .client
+                        .get::<Pod>(pod::namespace(pod), pod::name(pod))
+                        .await;
                     match fresh {
                         Ok(fresh) if uid(&fresh) == uid(pod) => base = Arc::new(fresh),
                         Ok(_) => return Ok(()),
@@ -329,14 +402,24 @@ impl Worker {
     }
 
     /// Nothing runs any more: let go of what the pod had, and of the pod if it was deleted.
-    async fn over(&mut self, pod: &Arc<Pod>, facts: &Facts, desired: &Desired) -> Result<Next, String> {
+    async fn over(
+        &mut self,
+        pod: &Arc<Pod>,
+        facts: &Facts,
+        desired: &Desired,
+    ) -> Result<Next, String> {
         let deleted = desired.gone || pods::is_terminating(pod);
         if !self.settled {
             self.probers.clear();
             self.shared.references.release(uid(pod));
             steps::volumes::tear_down(&self.shared, uid(pod)).await?;
-            let cgroup = crate::container::resources::cgroup_path(&self.shared.config.cgroup_root, pod);
-            self.shared.runtime.remove_cgroup(&cgroup).await.map_err(|error| error.to_string())?;
+            let cgroup =
+                crate::container::resources::cgroup_path(&self.shared.config.cgroup_root, pod);
+            self.shared
+                .runtime
+                .remove_cgroup(&cgroup)
+                .await
+                .map_err(|error| error.to_string())?;
             self.settled = true;
         }
         if !deleted {
@@ -344,9 +427,17 @@ impl Worker {
         }
         super::apply::remove_all(&self.shared, pod, facts).await?;
         if !desired.gone {
-            let options =
-                client::DeleteOptions { grace_seconds: Some(0), uid: Some(uid(pod).to_owned()), ..Default::default() };
-            match self.shared.client.delete::<Pod>(pod::namespace(pod), pod::name(pod), &options).await {
+            let options = client::DeleteOptions {
+                grace_seconds: Some(0),
+                uid: Some(uid(pod).to_owned()),
+                ..Default::default()
+            };
+            match self
+                .shared
+                .client
+                .delete::<Pod>(pod::namespace(pod), pod::name(pod), &options)
+                .await
+            {
                 Err(error) if !error.is_not_found() && !error.is_conflict() => {
                     return Err(format!("delete the pod's object: {error}"));
                 }
@@ -358,24 +449,42 @@ impl Worker {
 }
 
 fn revision(pod: &Pod) -> u64 {
-    pod.metadata.resource_version.as_deref().and_then(|it| it.parse().ok()).unwrap_or(0)
+    pod.metadata
+        .resource_version
+        .as_deref()
+        .and_then(|it| it.parse().ok())
+        .unwrap_or(0)
 }
 
 /// Whether the API says that this very container was ready: it stays so until a probe fails.
 fn was_ready(pod: &Pod, name: &str, id: &str) -> bool {
     let status = pods::container_status(pod, name);
     status.is_some_and(|it| {
-        it.ready && it.container_id.as_deref().and_then(|it| it.strip_prefix(super::status::SCHEME)) == Some(id)
+        it.ready
+            && it
+                .container_id
+                .as_deref()
+                .and_then(|it| it.strip_prefix(super::status::SCHEME))
+                == Some(id)
     })
 }
 
-fn kill_order(container: &k8s_openapi::api::core::v1::Container, kind: Kind) -> (String, Option<i64>) {
+fn kill_order(
+    container: &k8s_openapi::api::core::v1::Container,
+    kind: Kind,
+) -> (String, Option<i64>) {
     let (word, probe) = match kind {
         Kind::Startup => ("startup", container.startup_probe.as_ref()),
         _ => ("liveness", container.liveness_probe.as_ref()),
     };
-    let message = format!("Container {} failed {word} probe, will be restarted", container.name);
-    (message, probe.and_then(|it| it.termination_grace_period_seconds))
+    let message = format!(
+        "Container {} failed {word} probe, will be restarted",
+        container.name
+    );
+    (
+        message,
+        probe.and_then(|it| it.termination_grace_period_seconds),
+    )
 }
 
 /// Whether the pod must end now, and when its deadline comes otherwise.
@@ -383,21 +492,50 @@ fn ending(pod: &Pod, desired: &Desired, now: Timestamp) -> (Option<Ending>, Opti
     let own = pod.spec.as_ref().map_or(30, plan::grace_seconds);
     let grace_seconds = pod.metadata.deletion_grace_period_seconds;
     if desired.gone {
-        return (Some(Ending { grace_seconds: grace_seconds.unwrap_or(own), failure: None }), None);
+        return (
+            Some(Ending {
+                grace_seconds: grace_seconds.unwrap_or(own),
+                failure: None,
+            }),
+            None,
+        );
     }
     if pods::is_terminating(pod) {
-        return (Some(Ending { grace_seconds: grace_seconds.unwrap_or(own), failure: None }), None);
+        return (
+            Some(Ending {
+                grace_seconds: grace_seconds.unwrap_or(own),
+                failure: None,
+            }),
+            None,
+        );
     }
     if let Some(refused) = &desired.refused {
-        return (Some(Ending { grace_seconds: 0, failure: Some(refused.clone()) }), None);
+        return (
+            Some(Ending {
+                grace_seconds: 0,
+                failure: Some(refused.clone()),
+            }),
+            None,
+        );
     }
     let deadline = pod.spec.as_ref().and_then(|it| it.active_deadline_seconds);
     let start = pod.status.as_ref().and_then(|it| it.start_time.as_ref());
-    let Some((seconds, start)) = deadline.zip(start) else { return (None, None) };
-    let at = start.0.checked_add(SignedDuration::from_secs(seconds)).unwrap_or(Timestamp::MAX);
+    let Some((seconds, start)) = deadline.zip(start) else {
+        return (None, None);
+    };
+    let at = start
+        .0
+        .checked_add(SignedDuration::from_secs(seconds))
+        .unwrap_or(Timestamp::MAX);
     if at > now || pods::is_terminal(pod) {
         return (None, Some(at).filter(|at| *at > now));
     }
     let message = "Pod was active on the node longer than the specified deadline".to_owned();
-    (Some(Ending { grace_seconds: own, failure: Some(("DeadlineExceeded".to_owned(), message)) }), None)
+    (
+        Some(Ending {
+            grace_seconds: own,
+            failure: Some(("DeadlineExceeded".to_owned(), message)),
+        }),
+        None,
+    )
 }

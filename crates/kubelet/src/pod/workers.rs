@@ -31,7 +31,10 @@ impl Workers {
             });
             return;
         }
-        let active = handles.values().filter(|it| pods::is_active(&it.pod())).count();
+        let active = handles
+            .values()
+            .filter(|it| pods::is_active(&it.pod()))
+            .count();
         let limit = shared.config.max_pods;
         let full = active >= usize::try_from(limit).unwrap_or(usize::MAX);
         // A pod that already has a status of this node's was accepted before a restart.
@@ -40,7 +43,12 @@ impl Workers {
             let text = format!("Pod was rejected: Node didn't have enough resource: pods, requested: 1, used: {active}, capacity: {limit}");
             ("OutOfpods".to_owned(), text)
         });
-        let desired = Desired { pod: Arc::clone(pod), gone: false, references_changed: false, refused };
+        let desired = Desired {
+            pod: Arc::clone(pod),
+            gone: false,
+            references_changed: false,
+            refused,
+        };
         self.start(shared, &mut handles, desired);
     }
 
@@ -57,13 +65,27 @@ impl Workers {
         if handles.contains_key(&sandbox.config.uid) {
             return;
         }
-        tracing::info!(pod = sandbox.config.name, uid = sandbox.config.uid, "ending a pod that the API does not know");
+        tracing::info!(
+            pod = sandbox.config.name,
+            uid = sandbox.config.uid,
+            "ending a pod that the API does not know"
+        );
         let pod = Arc::new(pod_of_sandbox(sandbox, containers));
-        let desired = Desired { pod, gone: true, references_changed: false, refused: None };
+        let desired = Desired {
+            pod,
+            gone: true,
+            references_changed: false,
+            refused: None,
+        };
         self.start(shared, &mut handles, desired);
     }
 
-    fn start(&self, shared: &Arc<Shared>, handles: &mut BTreeMap<String, Handle>, desired: Desired) {
+    fn start(
+        &self,
+        shared: &Arc<Shared>,
+        handles: &mut BTreeMap<String, Handle>,
+        desired: Desired,
+    ) {
         let id = uid(&desired.pod).to_owned();
         let handle = Handle::new(desired);
         handles.insert(id.clone(), handle.clone());
@@ -109,13 +131,21 @@ impl Workers {
 
 /// Whether what downward files show has changed.
 fn downward_changed(old: &Pod, new: &Pod) -> bool {
-    old.metadata.labels != new.metadata.labels || old.metadata.annotations != new.metadata.annotations
+    old.metadata.labels != new.metadata.labels
+        || old.metadata.annotations != new.metadata.annotations
 }
 
 /// As much of a pod as its sandbox remembers.
 fn pod_of_sandbox(sandbox: &Sandbox, containers: Vec<String>) -> Pod {
-    let grace = sandbox.config.annotations.get(observe::ANNOTATION_GRACE).and_then(|it| it.parse().ok());
-    let container = |name| Container { name, ..Container::default() };
+    let grace = sandbox
+        .config
+        .annotations
+        .get(observe::ANNOTATION_GRACE)
+        .and_then(|it| it.parse().ok());
+    let container = |name| Container {
+        name,
+        ..Container::default()
+    };
     Pod {
         metadata: ObjectMeta {
             name: Some(sandbox.config.name.clone()),

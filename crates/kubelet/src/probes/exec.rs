@@ -7,7 +7,12 @@ use std::time::Duration;
 /// Runs it; anything but exit code 0 is a failure with its output.
 pub async fn run(subject: &Subject, action: &ExecAction, timeout: Duration) -> Result<(), Failed> {
     let command = action.command.clone().unwrap_or_default();
-    match subject.shared.runtime.exec_sync(&subject.id, &command, Some(timeout)).await {
+    match subject
+        .shared
+        .runtime
+        .exec_sync(&subject.id, &command, Some(timeout))
+        .await
+    {
         Ok(output) if output.exit_code == 0 => Ok(()),
         Ok(output) => {
             let mut text = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -16,7 +21,9 @@ pub async fn run(subject: &Subject, action: &ExecAction, timeout: Duration) -> R
         }
         Err(runtime::Error::Timeout { .. }) => {
             let shown = command.join(" ");
-            Err(Failed::new(format!("command timed out: {shown:?} timed out after {timeout:?}")))
+            Err(Failed::new(format!(
+                "command timed out: {shown:?} timed out after {timeout:?}"
+            )))
         }
         Err(error) => Err(Failed::new(error.to_string())),
     }

@@ -15,14 +15,24 @@ const SERVING: u8 = 1;
 /// Asks whether `service` serves.
 pub async fn check(host: &str, port: u16, service: &str, timeout: Duration) -> Result<(), Failed> {
     let address = tcp::address(host, port);
-    let late = || Failed::new(format!("timeout: failed to connect service {address:?} within {timeout:?}: context deadline exceeded"));
+    let late = || {
+        Failed::new(format!(
+            "timeout: failed to connect service {address:?} within {timeout:?}: context deadline exceeded"
+        ))
+    };
     match tokio::time::timeout(timeout, ask(host, port, service)).await {
         Err(_) => Err(late()),
-        Ok(Err(error)) => Err(Failed::new(format!("error: failed to connect service at {address:?}: {error}"))),
+        Ok(Err(error)) => Err(Failed::new(format!(
+            "error: failed to connect service at {address:?}: {error}"
+        ))),
         Ok(Ok(Ok(SERVING))) => Ok(()),
         Ok(Ok(Ok(status))) => {
-            let name = ["UNKNOWN", "SERVING", "NOT_SERVING", "SERVICE_UNKNOWN"].get(usize::from(status));
-            Err(Failed::new(format!("service unhealthy (responded with {:?})", name.unwrap_or(&"UNKNOWN"))))
+            let name =
+                ["UNKNOWN", "SERVING", "NOT_SERVING", "SERVICE_UNKNOWN"].get(usize::from(status));
+            Err(Failed::new(format!(
+                "service unhealthy (responded with {:?})",
+                name.unwrap_or(&"UNKNOWN")
+            )))
         }
         Ok(Ok(Err(message))) => Err(Failed::new(format!("error: health rpc failed: {message}"))),
     }
@@ -31,24 +41,39 @@ pub async fn check(host: &str, port: u16, service: &str, timeout: Duration) -> R
 type Fault = Box<dyn std::error::Error + Send + Sync>;
 
 async fn ask(host: &str, port: u16, service: &str) -> Result<Result<u8, String>, Fault> {
-    let stream = TcpStream::connect((host, port)).await.map_err(|error| tcp::refused(host, port, &error))?;
+    let stream = TcpStream::connect((host, port))
+        .await
+        .map_err(|error| tcp::refused(host, port, &error))?;
     let (mut sender, connection) =
         hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await?;
     let connection = tokio::spawn(connection);
-    let request = Request::post(format!("http://{}/grpc.health.v1.Health/Check", tcp::address(host, port)))
-        .header(header::CONTENT_TYPE, "application/grpc")
-        .header(header::TE, "trailers")
-        .header(header::USER_AGENT, "kube-probe/1.36")
-        .body(Full::new(message(service)))?;
+    let request = Request::post(format!(
+        "http://{}/grpc.health.v1.Health/Check",
+        tcp::address(host, port)
+    ))
+    .header(header::CONTENT_TYPE, "application/grpc")
+    .header(header::TE, "trailers")
+    .header(header::USER_AGENT, "kube-probe/1.36")
+    .body(Full::new(message(service)))?;
     let response = sender.send_request(request).await?;
     let headers = response.headers().clone();
-    let body = Limited::new(response.into_body(), BODY_LIMIT_BYTES).collect().await?;
+    let body = Limited::new(response.into_body(), BODY_LIMIT_BYTES)
+        .collect()
+        .await?;
     connection.abort();
     let status = body.trailers().unwrap_or(&headers);
-    let text = |name: &str| status.get(name).or_else(|| headers.get(name)).and_then(|it| it.to_str().ok());
+    let text = |name: &str| {
+        status
+            .get(name)
+            .or_else(|| headers.get(name))
+            .and_then(|it| it.to_str().ok())
+    };
     match text("grpc-status") {
         None | Some("0") => Ok(Ok(status_of(&body.to_bytes()))),
-        Some(code) => Ok(Err(format!("code {code}: {}", text("grpc-message").unwrap_or_default()))),
+        Some(code) => Ok(Err(format!(
+            "code {code}: {}",
+            text("grpc-message").unwrap_or_default()
+        ))),
     }
 }
 

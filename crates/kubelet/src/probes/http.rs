@@ -28,27 +28,46 @@ pub struct Target {
 
 impl Target {
     /// Of a probe's or hook's action.
-    pub fn new(_pod: &Pod, container: &Container, action: &HTTPGetAction, pod_ips: &[String]) -> Result<Self, String> {
+    pub fn new(
+        _pod: &Pod,
+        container: &Container,
+        action: &HTTPGetAction,
+        pod_ips: &[String],
+    ) -> Result<Self, String> {
         let mut headers = Vec::new();
         for it in action.http_headers.iter().flatten() {
-            let name = it.name.parse::<HeaderName>().map_err(|error| format!("invalid header {:?}: {error}", it.name))?;
-            let value = HeaderValue::from_str(&it.value).map_err(|error| format!("invalid header {name}: {error}"))?;
+            let name = it
+                .name
+                .parse::<HeaderName>()
+                .map_err(|error| format!("invalid header {:?}: {error}", it.name))?;
+            let value = HeaderValue::from_str(&it.value)
+                .map_err(|error| format!("invalid header {name}: {error}"))?;
             headers.push((name, value));
         }
         let host = action.host.clone().filter(|it| !it.is_empty());
         let path = action.path.as_deref().unwrap_or("/");
         Ok(Self {
             tls: action.scheme.as_deref() == Some("HTTPS"),
-            host: host.or_else(|| pod_ips.first().cloned()).unwrap_or_default(),
+            host: host
+                .or_else(|| pod_ips.first().cloned())
+                .unwrap_or_default(),
             port: super::port(container, &action.port)?,
-            path: if path.starts_with('/') { path.to_owned() } else { format!("/{path}") },
+            path: if path.starts_with('/') {
+                path.to_owned()
+            } else {
+                format!("/{path}")
+            },
             headers,
         })
     }
 
     fn url(&self) -> String {
         let scheme = if self.tls { "https" } else { "http" };
-        format!("{scheme}://{}{}", tcp::address(&self.host, self.port), self.path)
+        format!(
+            "{scheme}://{}{}",
+            tcp::address(&self.host, self.port),
+            self.path
+        )
     }
 }
 
@@ -60,23 +79,46 @@ pub async fn get(target: &Target, timeout: Duration) -> Result<Bytes, Failed> {
             target.url()
         ))
     };
-    tokio::time::timeout(timeout, follow(target.clone())).await.unwrap_or_else(|_| Err(late()))
+    tokio::time::timeout(timeout, follow(target.clone()))
+        .await
+        .unwrap_or_else(|_| Err(late()))
 }
 
 async fn follow(mut target: Target) -> Result<Bytes, Failed> {
     for _ in 0..REDIRECTS {
-        let response = ask(&target).await.map_err(|error| Failed::new(format!("Get \"{}\": {error}", target.url())))?;
+        let response = ask(&target)
+            .await
+            .map_err(|error| Failed::new(format!("Get \"{}\": {error}", target.url())))?;
         let status = response.status();
-        let next = response.headers().get(header::LOCATION).and_then(|it| it.to_str().ok()).map(str::to_owned);
-        let body = Limited::new(response.into_body(), BODY_LIMIT_BYTES).collect().await;
-        let body = body.map(http_body_util::Collected::to_bytes).unwrap_or_default();
-        match next.filter(|_| is_redirect(status)).and_then(|next| redirected(&target, &next)) {
+        let next = response
+            .headers()
+            .get(header::LOCATION)
+            .and_then(|it| it.to_str().ok())
+            .map(str::to_owned);
+        let body = Limited::new(response.into_body(), BODY_LIMIT_BYTES)
+            .collect()
+            .await;
+        let body = body
+            .map(http_body_util::Collected::to_bytes)
+            .unwrap_or_default();
+        match next
+            .filter(|_| is_redirect(status))
+            .and_then(|next| redirected(&target, &next))
+        {
             Some(next) => target = next,
             None if status.as_u16() >= 200 && status.as_u16() < 400 => return Ok(body),
-            None => return Err(Failed::new(format!("HTTP probe failed with statuscode: {}", status.as_u16()))),
+            None => {
+                return Err(Failed::new(format!(
+                    "HTTP probe failed with statuscode: {}",
+                    status.as_u16()
+                )));
+            }
         }
     }
-    Err(Failed::new(format!("Get \"{}\": stopped after {REDIRECTS} redirects", target.url())))
+    Err(Failed::new(format!(
+        "Get \"{}\": stopped after {REDIRECTS} redirects",
+        target.url()
+    )))
 }
 
 fn is_redirect(status: StatusCode) -> bool {
@@ -86,8 +128,14 @@ fn is_redirect(status: StatusCode) -> bool {
 /// The next target; another host is not followed and counts as success.
 fn redirected(from: &Target, location: &str) -> Option<Target> {
     let uri: Uri = location.parse().ok()?;
-    let path = uri.path_and_query().map_or("/", |it| it.as_str()).to_owned();
-    let mut next = Target { path, ..from.clone() };
+    let path = uri
+        .path_and_query()
+        .map_or("/", |it| it.as_str())
+        .to_owned();
+    let mut next = Target {
+        path,
+        ..from.clone()
+    };
     if let Some(host) = uri.host() {
         if host.trim_matches(['[', ']']) != from.host {
             return None;
@@ -132,7 +180,8 @@ async fn exchange(
     stream: impl tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin + 'static,
     request: Request<Empty<Bytes>>,
 ) -> Result<Response<Incoming>, Fault> {
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+    let (mut sender, connection) =
+        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
     // Ends with the exchange: the request says `Connection: close`.
     tokio::spawn(async move {
         let _ = connection.await;

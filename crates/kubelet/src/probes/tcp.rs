@@ -9,13 +9,20 @@ pub async fn connect(host: &str, port: u16, timeout: Duration) -> Result<(), Fai
     match tokio::time::timeout(timeout, TcpStream::connect((host, port))).await {
         Ok(Ok(_)) => Ok(()),
         Ok(Err(error)) => Err(Failed::new(refused(host, port, &error))),
-        Err(_) => Err(Failed::new(format!("dial tcp {}: i/o timeout", address(host, port)))),
+        Err(_) => Err(Failed::new(format!(
+            "dial tcp {}: i/o timeout",
+            address(host, port)
+        ))),
     }
 }
 
 /// `10.42.0.5:80`, `[fd00::5]:80`.
 pub(super) fn address(host: &str, port: u16) -> String {
-    if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+    if host.contains(':') {
+        format!("[{host}]:{port}")
+    } else {
+        format!("{host}:{port}")
+    }
 }
 
 /// The words Go's dialler uses, which users search for.

@@ -63,43 +63,80 @@ pub async fn start(
     memory: &mut Memory,
 ) -> Result<String, Failure> {
     memory.not_before = retry_at(shared);
-    let failed = |reason, message: String| told(shared, pod, container, Failure::new(reason, message));
+    let failed =
+        |reason, message: String| told(shared, pod, container, Failure::new(reason, message));
     let config = security::verify_non_root(pod, container, &image.config)
         .and_then(|()| config(shared, pod, container, given, image))
         .map_err(|message| failed("CreateContainerConfigError", message))?;
     let about = container_reference(pod, &container.name);
-    let created = shared.runtime.create_container(&given.sandbox.id, config).await;
-    let id = created.map_err(|error| failed("CreateContainerError", error.to_string()))?.id;
-    shared.recorder.normal(&about, "Created", "Container created");
+    let created = shared
+        .runtime
+        .create_container(&given.sandbox.id, config)
+        .await;
+    let id = created
+        .map_err(|error| failed("CreateContainerError", error.to_string()))?
+        .id;
+    shared
+        .recorder
+        .normal(&about, "Created", "Container created");
     let started = shared.runtime.start_container(&id).await;
     started.map_err(|error| failed("RunContainerError", error.to_string()))?;
-    shared.recorder.normal(&about, "Started", "Container started");
-    *memory = Memory { crashes: memory.crashes, ..Memory::default() };
-    let Some(hook) = container.lifecycle.as_ref().and_then(|it| it.post_start.as_ref()) else { return Ok(id) };
+    shared
+        .recorder
+        .normal(&about, "Started", "Container started");
+    *memory = Memory {
+        crashes: memory.crashes,
+        ..Memory::default()
+    };
+    let Some(hook) = container
+        .lifecycle
+        .as_ref()
+        .and_then(|it| it.post_start.as_ref())
+    else {
+        return Ok(id);
+    };
     let ips = shared.view(pod, &given.sandbox.ips).pod_ips;
     match hooks::run(shared, pod, container, &id, hook, &ips).await {
         Ok(()) => Ok(id),
         Err(error) => {
-            shared.recorder.warning(&about, "FailedPostStartHook", &format!("PostStartHook failed: {error}"));
-            let grace = u64::try_from(pod.spec.as_ref().map_or(30, pod::plan::grace_seconds)).unwrap_or(0);
-            let _ = shared.runtime.stop_container(&id, grace.max(LEAST_GRACE_SECONDS)).await;
+            shared.recorder.warning(
+                &about,
+                "FailedPostStartHook",
+                &format!("PostStartHook failed: {error}"),
+            );
+            let grace =
+                u64::try_from(pod.spec.as_ref().map_or(30, pod::plan::grace_seconds)).unwrap_or(0);
+            let _ = shared
+                .runtime
+                .stop_container(&id, grace.max(LEAST_GRACE_SECONDS))
+                .await;
             Err(Failure::new("PostStartHookError", error))
         }
     }
 }
 
 fn retry_at(shared: &Shared) -> Option<Timestamp> {
-    Some(shared.clock.now().checked_add(RETRY).unwrap_or(Timestamp::MAX))
+    Some(
+        shared
+            .clock
+            .now()
+            .checked_add(RETRY)
+            .unwrap_or(Timestamp::MAX),
+    )
 }
 
 /// The failure, after its event.
 fn told(shared: &Shared, pod: &Pod, container: &Container, failure: Failure) -> Failure {
     let text = match failure.reason {
-        "CreateContainerConfigError" | "CreateContainerError" | "RunContainerError" => &failure.message,
+        "CreateContainerConfigError" | "CreateContainerError" | "RunContainerError" => {
+            &failure.message
+        }
         reason => reason,
     };
     let about = container_reference(pod, &container.name);
-    shared.recorder.warning(&about, "Failed", &format!("Error: {text}"));
+    shared
+        .recorder
+        .warning(&about, "Failed", &format!("Error: {text}"));
     failure
 }
 
@@ -112,39 +149,72 @@ pub async fn stop(
     message: &str,
     grace_seconds: i64,
 ) -> Result<(), String> {
-    shared.recorder.normal(&container_reference(pod, name), "Killing", message);
+    shared
+        .recorder
+        .normal(&container_reference(pod, name), "Killing", message);
     let mut left = Duration::from_secs(u64::try_from(grace_seconds).unwrap_or(0));
     let container = pod::container(pod, name).map(|(_, it)| it);
-    let hook = container.as_ref().and_then(|it| it.lifecycle.as_ref()).and_then(|it| it.pre_stop.as_ref());
+    let hook = container
+        .as_ref()
+        .and_then(|it| it.lifecycle.as_ref())
+        .and_then(|it| it.pre_stop.as_ref());
     if let (Some(container), Some(hook), false) = (&container, hook, left.is_zero()) {
         let begun = tokio::time::Instant::now();
-        let ips: Vec<String> = pod.status.iter().flat_map(|it| it.pod_ips.iter().flatten()).map(|it| it.ip.clone()).collect();
+        let ips: Vec<String> = pod
+            .status
+            .iter()
+            .flat_map(|it| it.pod_ips.iter().flatten())
+            .map(|it| it.ip.clone())
+            .collect();
         match tokio::time::timeout(left, hooks::run(shared, pod, container, id, hook, &ips)).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => {
                 let about = container_reference(pod, name);
-                shared.recorder.warning(&about, "FailedPreStopHook", &format!("PreStopHook failed: {error}"));
+                shared.recorder.warning(
+                    &about,
+                    "FailedPreStopHook",
+                    &format!("PreStopHook failed: {error}"),
+                );
             }
-            Err(_) => tracing::info!(pod = pod::full_name(pod), name, "the preStop hook used up the grace period"),
+            Err(_) => tracing::info!(
+                pod = pod::full_name(pod),
+                name,
+                "the preStop hook used up the grace period"
+            ),
         }
         left = left.saturating_sub(begun.elapsed());
     }
-    let grace = if grace_seconds <= 0 { 0 } else { left.as_secs().max(LEAST_GRACE_SECONDS) };
+    let grace = if grace_seconds <= 0 {
+        0
+    } else {
+        left.as_secs().max(LEAST_GRACE_SECONDS)
+    };
     match shared.runtime.stop_container(id, grace).await {
-        Err(error) if !error.is_not_found() => Err(format!("failed to stop container {name:?}: {error}")),
+        Err(error) if !error.is_not_found() => {
+            Err(format!("failed to stop container {name:?}: {error}"))
+        }
         _ => Ok(()),
     }
 }
 
 /// Removes a dead container with its log.
 pub async fn forget(shared: &Shared, id: &str) -> Result<(), String> {
-    let log = shared.runtime.container_status(id).await.ok().and_then(|it| it.log_path);
+    let log = shared
+        .runtime
+        .container_status(id)
+        .await
+        .ok()
+        .and_then(|it| it.log_path);
     match shared.runtime.remove_container(id).await {
-        Err(error) if !error.is_not_found() => return Err(format!("failed to remove container {id:?}: {error}")),
+        Err(error) if !error.is_not_found() => {
+            return Err(format!("failed to remove container {id:?}: {error}"));
+        }
         _ => {}
     }
     let Some(log) = log else { return Ok(()) };
-    let (Some(dir), Some(name)) = (log.parent(), log.file_name()) else { return Ok(()) };
+    let (Some(dir), Some(name)) = (log.parent(), log.file_name()) else {
+        return Ok(());
+    };
     let name = name.to_string_lossy();
     for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
         // The log and what rotation made of it.
@@ -164,23 +234,44 @@ fn config(
 ) -> Result<Config, String> {
     let view = shared.view(pod, &given.sandbox.ips);
     let services = shared.services.list();
-    let sources = env::Sources { pod, node: &view, referenced: given.referenced, services: &services };
+    let sources = env::Sources {
+        pod,
+        node: &view,
+        referenced: given.referenced,
+        services: &services,
+    };
     let variables = env::variables(container, &sources)?;
-    let lookup = |name: &str| variables.iter().rev().find(|(known, _)| known == name).map(|(_, it)| it.clone());
+    let lookup = |name: &str| {
+        variables
+            .iter()
+            .rev()
+            .find(|(known, _)| known == name)
+            .map(|(_, it)| it.clone())
+    };
     let expanded = |words: &Option<Vec<String>>| -> Vec<String> {
-        words.iter().flatten().map(|it| expansion::expand(it, &lookup)).collect()
+        words
+            .iter()
+            .flatten()
+            .map(|it| expansion::expand(it, &lookup))
+            .collect()
     };
     let mut mounts = Vec::new();
     for (index, mount) in container.volume_mounts.iter().flatten().enumerate() {
-        mounts.push(volume_mount(shared, pod, container, index, mount, given, &lookup)?);
+        mounts.push(volume_mount(
+            shared, pod, container, index, mount, given, &lookup,
+        )?);
     }
     mounts.extend(hosts_mount(shared, pod, container, &view)?);
     let (message_file, message_mount) = message_file(shared, pod, container, given.attempt)?;
     mounts.push(message_mount);
     let memory = shared.allocatable.get("memory").map_or(0, |it| it.value());
-    let mut security = security::of_container(pod, container, &shared.config.root_dir.join("seccomp"));
+    let mut security =
+        security::of_container(pod, container, &shared.config.root_dir.join("seccomp"));
     security.oom_score_adj = Some(resources::oom_score_adj(pod, container, memory));
-    let stop_signal = container.lifecycle.as_ref().and_then(|it| it.stop_signal.clone());
+    let stop_signal = container
+        .lifecycle
+        .as_ref()
+        .and_then(|it| it.stop_signal.clone());
     let mut config = Config {
         name: container.name.clone(),
         attempt: given.attempt,
@@ -200,19 +291,35 @@ fn config(
         annotations: annotations(container, &message_file),
         ..Config::default()
     };
-    config.labels.insert(observe::LABEL_CONTAINER.to_owned(), container.name.clone());
+    config
+        .labels
+        .insert(observe::LABEL_CONTAINER.to_owned(), container.name.clone());
     config.env = variables;
-    if !config.env.iter().any(|(name, _)| name == "HOSTNAME") && !given.sandbox.config.hostname.is_empty() {
-        config.env.insert(0, ("HOSTNAME".to_owned(), given.sandbox.config.hostname.clone()));
+    if !config.env.iter().any(|(name, _)| name == "HOSTNAME")
+        && !given.sandbox.config.hostname.is_empty()
+    {
+        config.env.insert(
+            0,
+            ("HOSTNAME".to_owned(), given.sandbox.config.hostname.clone()),
+        );
     }
     Ok(config)
 }
 
 fn annotations(container: &Container, message_file: &Path) -> BTreeMap<String, String> {
-    let policy = container.termination_message_policy.as_deref().unwrap_or("File");
+    let policy = container
+        .termination_message_policy
+        .as_deref()
+        .unwrap_or("File");
     [
-        (observe::ANNOTATION_IMAGE, container.image.clone().unwrap_or_default()),
-        (observe::ANNOTATION_MESSAGE_FILE, message_file.display().to_string()),
+        (
+            observe::ANNOTATION_IMAGE,
+            container.image.clone().unwrap_or_default(),
+        ),
+        (
+            observe::ANNOTATION_MESSAGE_FILE,
+            message_file.display().to_string(),
+        ),
         (observe::ANNOTATION_MESSAGE_POLICY, policy.to_owned()),
     ]
     .into_iter()
@@ -229,10 +336,12 @@ fn volume_mount(
     given: &Given<'_>,
     lookup: &dyn Fn(&str) -> Option<String>,
 ) -> Result<Mount, String> {
-    let volume = given
-        .mounted
-        .get(&mount.name)
-        .ok_or_else(|| format!("cannot find volume {:?} to mount into container {:?}", mount.name, container.name))?;
+    let volume = given.mounted.get(&mount.name).ok_or_else(|| {
+        format!(
+            "cannot find volume {:?} to mount into container {:?}",
+            mount.name, container.name
+        )
+    })?;
     let expr = mount.sub_path_expr.as_deref().filter(|it| !it.is_empty());
     let sub_path = match expr {
         Some(expr) => expansion::expand_strict(expr, lookup)
@@ -241,12 +350,19 @@ fn volume_mount(
     };
     let mut source = volume.path.clone();
     if !sub_path.is_empty() {
-        let pins = shared.pod_dir(pod::uid(pod)).join("volume-subpaths").join(&mount.name).join(&container.name);
+        let pins = shared
+            .pod_dir(pod::uid(pod))
+            .join("volume-subpaths")
+            .join(&mount.name)
+            .join(&container.name);
         // Pins are of one attempt: the entry may be another one next time.
         let pin = pins.join(format!("{}-{index}", given.attempt));
         let pin = shared.config.may_mount.then_some(pin.as_path());
         source = volumes::resolve_sub_path(&source, &sub_path, pin).map_err(|error| {
-            format!("failed to prepare subPath for volumeMount {:?} of container {:?}: {error}", mount.name, container.name)
+            format!(
+                "failed to prepare subPath for volumeMount {:?} of container {:?}: {error}",
+                mount.name, container.name
+            )
         })?;
     }
     Ok(Mount {
@@ -262,8 +378,18 @@ fn volume_mount(
 }
 
 /// The kubelet's `/etc/hosts`, unless the container mounts one of its own.
-fn hosts_mount(shared: &Shared, pod: &Pod, container: &Container, view: &NodeView) -> Result<Option<Mount>, String> {
-    if container.volume_mounts.iter().flatten().any(|it| it.mount_path == "/etc/hosts") {
+fn hosts_mount(
+    shared: &Shared,
+    pod: &Pod,
+    container: &Container,
+    view: &NodeView,
+) -> Result<Option<Mount>, String> {
+    if container
+        .volume_mounts
+        .iter()
+        .flatten()
+        .any(|it| it.mount_path == "/etc/hosts")
+    {
         return Ok(None);
     }
     let host_network = pod.spec.as_ref().and_then(|it| it.host_network) == Some(true);
@@ -284,11 +410,22 @@ fn hosts_mount(shared: &Shared, pod: &Pod, container: &Container, view: &NodeVie
 }
 
 /// An empty file for the container's last words.
-fn message_file(shared: &Shared, pod: &Pod, container: &Container, attempt: u32) -> Result<(PathBuf, Mount), String> {
-    let dir = shared.pod_dir(pod::uid(pod)).join("containers").join(&container.name);
+fn message_file(
+    shared: &Shared,
+    pod: &Pod,
+    container: &Container,
+    attempt: u32,
+) -> Result<(PathBuf, Mount), String> {
+    let dir = shared
+        .pod_dir(pod::uid(pod))
+        .join("containers")
+        .join(&container.name);
     let path = dir.join(attempt.to_string());
     write_file(&path, b"", 0o666)?;
-    let inside = container.termination_message_path.as_deref().filter(|it| !it.is_empty());
+    let inside = container
+        .termination_message_path
+        .as_deref()
+        .filter(|it| !it.is_empty());
     let mount = Mount {
         container_path: PathBuf::from(inside.unwrap_or("/dev/termination-log")),
         source: MountSource::Bind(path.clone()),

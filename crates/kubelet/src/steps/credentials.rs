@@ -28,11 +28,18 @@ struct Entry {
 #[must_use]
 pub fn of_image(pod: &Pod, referenced: &Referenced, image: &str) -> Vec<Auth> {
     let mut found: Vec<(usize, Auth)> = Vec::new();
-    let secrets = pod.spec.iter().flat_map(|it| it.image_pull_secrets.iter().flatten());
+    let secrets = pod
+        .spec
+        .iter()
+        .flat_map(|it| it.image_pull_secrets.iter().flatten());
     for secret in secrets.filter_map(|it| referenced.secret(&it.name).ok()) {
         let data = secret.data.as_ref();
-        let modern = data.and_then(|it| it.get(".dockerconfigjson")).map(|it| it.0.as_slice());
-        let legacy = data.and_then(|it| it.get(".dockercfg")).map(|it| it.0.as_slice());
+        let modern = data
+            .and_then(|it| it.get(".dockerconfigjson"))
+            .map(|it| it.0.as_slice());
+        let legacy = data
+            .and_then(|it| it.get(".dockercfg"))
+            .map(|it| it.0.as_slice());
         let auths = modern
             .and_then(|it| serde_json::from_slice::<DockerConfig>(it).ok())
             .map(|it| it.auths)
@@ -51,19 +58,35 @@ pub fn of_image(pod: &Pod, referenced: &Referenced, image: &str) -> Vec<Auth> {
 
 /// `https://index.docker.io/v1/` as `docker.io`.
 fn place(registry: &str) -> &str {
-    let bare = registry.strip_prefix("https://").or_else(|| registry.strip_prefix("http://")).unwrap_or(registry);
-    let bare = bare.trim_end_matches('/').trim_end_matches("/v1").trim_end_matches("/v2");
-    if bare == "index.docker.io" { "docker.io" } else { bare }
+    let bare = registry
+        .strip_prefix("https://")
+        .or_else(|| registry.strip_prefix("http://"))
+        .unwrap_or(registry);
+    let bare = bare
+        .trim_end_matches('/')
+        .trim_end_matches("/v1")
+        .trim_end_matches("/v2");
+    if bare == "index.docker.io" {
+        "docker.io"
+    } else {
+        bare
+    }
 }
 
 fn matches(place: &str, image: &str) -> bool {
     let first = image.split('/').next().unwrap_or_default();
     let has_host = image.contains('/') && (first.contains(['.', ':']) || first == "localhost");
-    let full = if has_host { image.to_owned() } else { format!("docker.io/{image}") };
+    let full = if has_host {
+        image.to_owned()
+    } else {
+        format!("docker.io/{image}")
+    };
     let (host, wanted_path) = place.split_once('/').unwrap_or((place, ""));
     let (image_host, path) = full.split_once('/').unwrap_or((&full, ""));
     let host_fits = match host.strip_prefix("*.") {
-        Some(suffix) => image_host.split_once('.').is_some_and(|(_, rest)| rest == suffix),
+        Some(suffix) => image_host
+            .split_once('.')
+            .is_some_and(|(_, rest)| rest == suffix),
         None => host == image_host,
     };
     host_fits && path.starts_with(wanted_path)
@@ -71,12 +94,20 @@ fn matches(place: &str, image: &str) -> bool {
 
 fn auth(entry: &Entry) -> Option<Auth> {
     if !entry.username.is_empty() {
-        return Some(Auth::Basic { username: entry.username.clone(), password: entry.password.clone() });
+        return Some(Auth::Basic {
+            username: entry.username.clone(),
+            password: entry.password.clone(),
+        });
     }
-    let bytes = base64::engine::general_purpose::STANDARD.decode(&entry.auth).ok()?;
+    let bytes = base64::engine::general_purpose::STANDARD
+        .decode(&entry.auth)
+        .ok()?;
     let text = String::from_utf8(bytes).ok()?;
     let (username, password) = text.split_once(':')?;
-    Some(Auth::Basic { username: username.to_owned(), password: password.to_owned() })
+    Some(Auth::Basic {
+        username: username.to_owned(),
+        password: password.to_owned(),
+    })
 }
 
 #[cfg(test)]
@@ -94,7 +125,11 @@ mod tests {
             ("*.example", "r.example/x", true),
             ("*.example", "r.s.example/x", false),
         ] {
-            assert_eq!(matches(place(registry), image), wanted, "{registry} {image}");
+            assert_eq!(
+                matches(place(registry), image),
+                wanted,
+                "{registry} {image}"
+            );
         }
     }
 
@@ -104,8 +139,14 @@ mod tests {
         let config = base64::engine::general_purpose::STANDARD
             .encode(r#"{"auths":{"r.example":{"auth":"dTpw"},"r.example/team":{"username":"t","password":"q"}}}"#);
         let mut referenced = Referenced::default();
-        referenced.add_secret("s", &format!(r#"{{"metadata":{{}},"data":{{".dockerconfigjson":"{config}"}}}}"#));
-        let pod = Pod::decode(br#"{"metadata":{},"spec":{"containers":[],"imagePullSecrets":[{"name":"s"}]}}"#).unwrap();
+        referenced.add_secret(
+            "s",
+            &format!(r#"{{"metadata":{{}},"data":{{".dockerconfigjson":"{config}"}}}}"#),
+        );
+        let pod = Pod::decode(
+            br#"{"metadata":{},"spec":{"containers":[],"imagePullSecrets":[{"name":"s"}]}}"#,
+        )
+        .unwrap();
         let names = |image: &str| -> Vec<String> {
             of_image(&pod, &referenced, image)
                 .into_iter()

@@ -18,8 +18,11 @@ pub async fn run(
 ) -> Result<(), String> {
     if let Some(exec) = &hook.exec {
         let command = exec.command.clone().unwrap_or_default();
-        let output =
-            shared.runtime.exec_sync(id, &command, None).await.map_err(|error| error.to_string())?;
+        let output = shared
+            .runtime
+            .exec_sync(id, &command, None)
+            .await
+            .map_err(|error| error.to_string())?;
         return match output.exit_code {
             0 => Ok(()),
             code => Err(format!(
@@ -30,12 +33,21 @@ pub async fn run(
         };
     }
     if let Some(sleep) = &hook.sleep {
-        tokio::time::sleep(Duration::from_secs(u64::try_from(sleep.seconds).unwrap_or(0))).await;
+        tokio::time::sleep(Duration::from_secs(
+            u64::try_from(sleep.seconds).unwrap_or(0),
+        ))
+        .await;
         return Ok(());
     }
     if let Some(http) = &hook.http_get {
         let target = probes::http::Target::new(pod, container, http, pod_ips)?;
-        return probes::http::get(&target, HTTP).await.map(drop).map_err(|outcome| outcome.message);
+        return probes::http::get(&target, HTTP)
+            .await
+            .map(drop)
+            .map_err(|outcome| outcome.message);
     }
-    Err(format!("invalid handler for container {:?}", container.name))
+    Err(format!(
+        "invalid handler for container {:?}",
+        container.name
+    ))
 }

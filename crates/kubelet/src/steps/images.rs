@@ -28,7 +28,10 @@ pub async fn ensure(
     let present = match shared.runtime.image_status(name).await {
         Ok(present) => present,
         Err(error) if is_bad_name(&error) => {
-            let message = format!("Failed to apply default image tag {name:?}: {}", detail(&error));
+            let message = format!(
+                "Failed to apply default image tag {name:?}: {}",
+                detail(&error)
+            );
             shared.recorder.warning(&about, "InspectFailed", &message);
             return Err(Failure::new("InvalidImageName", message));
         }
@@ -41,14 +44,18 @@ pub async fn ensure(
     let policy = policy(container);
     match (policy, present) {
         ("IfNotPresent" | "Never", Some(image)) => {
-            let message =
-                format!("Container image {name:?} already present on machine and can be accessed by the pod");
+            let message = format!(
+                "Container image {name:?} already present on machine and can be accessed by the pod"
+            );
             shared.recorder.normal(&about, "Pulled", &message);
             Ok(image)
         }
         ("Never", None) => {
-            let message = format!("Container image {name:?} is not present with pull policy of Never");
-            shared.recorder.warning(&about, "ErrImageNeverPull", &message);
+            let message =
+                format!("Container image {name:?} is not present with pull policy of Never");
+            shared
+                .recorder
+                .warning(&about, "ErrImageNeverPull", &message);
             Err(Failure::new("ErrImageNeverPull", message))
         }
         _ => pull(shared, pod, container, referenced, memory).await,
@@ -58,7 +65,14 @@ pub async fn ensure(
 /// Of the spec; without one `Always` for `latest`.
 fn policy(container: &Container) -> &str {
     let image = container.image.as_deref().unwrap_or_default();
-    let latest = || image.ends_with(":latest") || !image.rsplit('/').next().unwrap_or_default().contains([':', '@']);
+    let latest = || {
+        image.ends_with(":latest")
+            || !image
+                .rsplit('/')
+                .next()
+                .unwrap_or_default()
+                .contains([':', '@'])
+    };
     match container.image_pull_policy.as_deref() {
         Some(policy) if !policy.is_empty() => policy,
         _ if latest() => "Always",
@@ -75,10 +89,14 @@ async fn pull(
 ) -> Result<Image, Failure> {
     let about = container_reference(pod, &container.name);
     let name = container.image.as_deref().unwrap_or_default();
-    shared.recorder.normal(&about, "Pulling", &format!("Pulling image {name:?}"));
+    shared
+        .recorder
+        .normal(&about, "Pulling", &format!("Pulling image {name:?}"));
     let begun = tokio::time::Instant::now();
-    let mut credentials: Vec<_> =
-        credentials::of_image(pod, referenced, name).into_iter().map(Some).collect();
+    let mut credentials: Vec<_> = credentials::of_image(pod, referenced, name)
+        .into_iter()
+        .map(Some)
+        .collect();
     if credentials.is_empty() {
         credentials.push(None);
     }
@@ -86,7 +104,9 @@ async fn pull(
     for auth in credentials {
         match shared.runtime.pull_image(name, auth.as_ref()).await {
             Ok(image) => {
-                let took = Duration::from_millis(u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX));
+                let took = Duration::from_millis(
+                    u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
+                );
                 let message = format!(
                     "Successfully pulled image {name:?} in {took:?} ({took:?} including waiting). Image size: {} bytes.",
                     image.size_bytes
@@ -99,10 +119,20 @@ async fn pull(
         }
     }
     let error = last.unwrap_or_default();
-    shared.recorder.warning(&about, "Failed", &format!("Failed to pull image {name:?}: {error}"));
+    shared.recorder.warning(
+        &about,
+        "Failed",
+        &format!("Failed to pull image {name:?}: {error}"),
+    );
     let delay = PULL_BACKOFF.delay(memory.pull_failures);
     memory.pull_failures = memory.pull_failures.saturating_add(1);
-    memory.not_before = Some(shared.clock.now().checked_add(delay).unwrap_or(Timestamp::MAX));
+    memory.not_before = Some(
+        shared
+            .clock
+            .now()
+            .checked_add(delay)
+            .unwrap_or(Timestamp::MAX),
+    );
     Err(Failure::new("ErrImagePull", error))
 }
 
@@ -114,7 +144,9 @@ fn is_bad_name(error: &runtime::Error) -> bool {
 /// The error without the name, which the message has already.
 fn detail(error: &runtime::Error) -> String {
     match error {
-        runtime::Error::Image { reason, .. } | runtime::Error::Invalid { reason, .. } => reason.clone(),
+        runtime::Error::Image { reason, .. } | runtime::Error::Invalid { reason, .. } => {
+            reason.clone()
+        }
         other => other.to_string(),
     }
 }
@@ -122,5 +154,8 @@ fn detail(error: &runtime::Error) -> String {
 /// What a container waits for between two pulls.
 #[must_use]
 pub fn back_off(image: &str, error: &str) -> (String, String) {
-    ("ImagePullBackOff".to_owned(), format!("Back-off pulling image {image:?}: ErrImagePull: {error}"))
+    (
+        "ImagePullBackOff".to_owned(),
+        format!("Back-off pulling image {image:?}: ErrImagePull: {error}"),
+    )
 }

@@ -17,13 +17,25 @@ pub async fn create(shared: &Shared, pod: &Pod, attempt: u32) -> Result<Sandbox,
         .map_err(|error| format!("create {}: {error}", config.log_directory.display()))?;
     let limits = resources::of_pod(pod, shared.config.pod_pids_limit);
     let failed = |error: runtime::Error| format!("failed to create pod sandbox: {error}");
-    shared.runtime.set_cgroup(&config.cgroup_parent, &limits).await.map_err(failed)?;
-    let sandbox = shared.runtime.run_pod_sandbox(config).await.map_err(failed)?;
+    shared
+        .runtime
+        .set_cgroup(&config.cgroup_parent, &limits)
+        .await
+        .map_err(failed)?;
+    let sandbox = shared
+        .runtime
+        .run_pod_sandbox(config)
+        .await
+        .map_err(failed)?;
     match attach(shared, pod, &sandbox).await {
         Ok(ips) => Ok(Sandbox { ips, ..sandbox }),
         Err(error) => {
             stop(shared, &sandbox.id).await?;
-            shared.runtime.remove_pod_sandbox(&sandbox.id).await.map_err(failed)?;
+            shared
+                .runtime
+                .remove_pod_sandbox(&sandbox.id)
+                .await
+                .map_err(failed)?;
             Err(error)
         }
     }
@@ -31,7 +43,9 @@ pub async fn create(shared: &Shared, pod: &Pod, attempt: u32) -> Result<Sandbox,
 
 /// Gives a sandbox its address; repeating it repairs the attachment.
 pub async fn attach(shared: &Shared, pod: &Pod, sandbox: &Sandbox) -> Result<Vec<String>, String> {
-    let Some(netns) = &sandbox.netns else { return Ok(shared.host_ips()) };
+    let Some(netns) = &sandbox.netns else {
+        return Ok(shared.host_ips());
+    };
     let attachment = PodAttachment {
         sandbox_id: sandbox.id.clone(),
         netns: netns.clone(),
@@ -39,12 +53,27 @@ pub async fn attach(shared: &Shared, pod: &Pod, sandbox: &Sandbox) -> Result<Vec
         host_ports: host_ports(pod),
     };
     let failed = |error: &dyn std::fmt::Display| {
-        format!("failed to setup network for sandbox {:?}: {error}", sandbox.id)
+        format!(
+            "failed to setup network for sandbox {:?}: {error}",
+            sandbox.id
+        )
     };
-    let addresses = shared.network.add(&attachment).await.map_err(|error| failed(&error))?;
-    let ips: Vec<String> = addresses.addresses.iter().map(ToString::to_string).collect();
+    let addresses = shared
+        .network
+        .add(&attachment)
+        .await
+        .map_err(|error| failed(&error))?;
+    let ips: Vec<String> = addresses
+        .addresses
+        .iter()
+        .map(ToString::to_string)
+        .collect();
     if sandbox.ips != ips {
-        shared.runtime.set_sandbox_ips(&sandbox.id, ips.clone()).await.map_err(|error| failed(&error))?;
+        shared
+            .runtime
+            .set_sandbox_ips(&sandbox.id, ips.clone())
+            .await
+            .map_err(|error| failed(&error))?;
     }
     Ok(ips)
 }
@@ -52,8 +81,16 @@ pub async fn attach(shared: &Shared, pod: &Pod, sandbox: &Sandbox) -> Result<Vec
 /// Stops a sandbox and gives its address back.
 pub async fn stop(shared: &Shared, id: &str) -> Result<(), String> {
     let failed = |error: &dyn std::fmt::Display| format!("failed to stop sandbox {id:?}: {error}");
-    shared.network.remove(id).await.map_err(|error| failed(&error))?;
-    shared.runtime.stop_pod_sandbox(id).await.map_err(|error| failed(&error))
+    shared
+        .network
+        .remove(id)
+        .await
+        .map_err(|error| failed(&error))?;
+    shared
+        .runtime
+        .stop_pod_sandbox(id)
+        .await
+        .map_err(|error| failed(&error))
 }
 
 /// Whether a sandbox is still whole: it may have lost its link while nobody looked.
@@ -66,7 +103,11 @@ fn config(shared: &Shared, pod: &Pod, attempt: u32) -> Result<Config, String> {
     let spec = pod.spec.clone().unwrap_or_default();
     let path = &shared.config.resolv_conf;
     let host = std::fs::read_to_string(path).unwrap_or_default();
-    let sysctls = spec.security_context.as_ref().and_then(|it| it.sysctls.clone()).unwrap_or_default();
+    let sysctls = spec
+        .security_context
+        .as_ref()
+        .and_then(|it| it.sysctls.clone())
+        .unwrap_or_default();
     let mut annotations = BTreeMap::new();
     let grace = crate::pod::plan::grace_seconds(&spec);
     annotations.insert(observe::ANNOTATION_GRACE.to_owned(), grace.to_string());
@@ -102,7 +143,9 @@ pub fn labels(pod: &Pod) -> BTreeMap<String, String> {
 }
 
 fn host_ports(pod: &Pod) -> Vec<HostPort> {
-    let ports = crate::pod::containers(pod).into_iter().flat_map(|(_, it)| it.ports.unwrap_or_default());
+    let ports = crate::pod::containers(pod)
+        .into_iter()
+        .flat_map(|(_, it)| it.ports.unwrap_or_default());
     ports
         .filter_map(|port| {
             Some(HostPort {

@@ -37,7 +37,10 @@ pub async fn set_up(
     let refresh_at = volumes::refresh_at(&context);
     let done = tokio::task::spawn_blocking(move || volumes::set_up_all(&dir, &context)).await;
     let mounted = done.map_err(|error| format!("volume set-up ended abnormally: {error}"))??;
-    Ok(Ready { mounted, refresh_at })
+    Ok(Ready {
+        mounted,
+        refresh_at,
+    })
 }
 
 /// Takes a pod's directory away.

@@ -30,9 +30,13 @@ pub(super) fn write(
 
 /// Relative, downward only, and not in our own name space.
 fn check_path(path: &str) -> Result<(), String> {
-    let plain = Path::new(path).components().all(|it| matches!(it, Component::Normal(_)));
+    let plain = Path::new(path)
+        .components()
+        .all(|it| matches!(it, Component::Normal(_)));
     if path.is_empty() || !plain {
-        return Err(format!("invalid path {path:?}: must be relative and not contain '..'"));
+        return Err(format!(
+            "invalid path {path:?}: must be relative and not contain '..'"
+        ));
     }
     if path.starts_with("..") {
         return Err(format!("invalid path {path:?}: must not start with '..'"));
@@ -52,7 +56,9 @@ fn write_checked(
         link_all(dir, payload)?;
         return Ok(false);
     }
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     let name = format!("..{}_{:09}", since.as_secs(), since.subsec_nanos());
     let fresh = dir.join(&name);
     fs::DirBuilder::new().mode(0o755).create(&fresh)?;
@@ -62,7 +68,11 @@ fn write_checked(
             fs::create_dir_all(parent)?;
         }
         let mut options = fs::OpenOptions::new();
-        let mut open = options.write(true).create_new(true).mode(0o600).open(&path)?;
+        let mut open = options
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&path)?;
         std::io::Write::write_all(&mut open, &file.content)?;
         // The process's umask must not thin the mode out.
         fs::set_permissions(&path, fs::Permissions::from_mode(file.mode))?;
@@ -83,7 +93,10 @@ fn write_checked(
 
 /// The first parts of the payload's paths, as links through `..data`; links that lead nowhere go.
 fn link_all(dir: &Path, payload: &Payload) -> std::io::Result<()> {
-    let wanted: BTreeSet<&str> = payload.keys().filter_map(|it| it.split('/').next()).collect();
+    let wanted: BTreeSet<&str> = payload
+        .keys()
+        .filter_map(|it| it.split('/').next())
+        .collect();
     for name in &wanted {
         let link = dir.join(name);
         if fs::symlink_metadata(&link).is_err() {
@@ -115,7 +128,9 @@ fn is_same(data: &Path, payload: &Payload) -> std::io::Result<bool> {
         }
     }
     Ok(files == payload.len()
-        && payload.iter().all(|(path, file)| fs::read(data.join(path)).is_ok_and(|it| it == file.content)))
+        && payload
+            .iter()
+            .all(|(path, file)| fs::read(data.join(path)).is_ok_and(|it| it == file.content)))
 }
 
 /// What the volumes of this kind share: memory below, the writer, the group.
@@ -133,5 +148,8 @@ pub(super) fn set_up(
     write(dir, payload, &group)?;
     fs::set_permissions(dir, fs::Permissions::from_mode(0o755))
         .map_err(|error| format!("open {} to the pod: {error}", dir.display()))?;
-    Ok(super::Mounted { path: dir.to_path_buf(), readonly: true })
+    Ok(super::Mounted {
+        path: dir.to_path_buf(),
+        readonly: true,
+    })
 }

@@ -16,9 +16,17 @@ impl Volume for ConfigMap {
     }
 
     fn set_up(&self, source: &Source, dir: &Path, context: &Context) -> Result<Mounted, String> {
-        let Some(source) = &source.config_map else { return Err("not a configMap".to_owned()) };
+        let Some(source) = &source.config_map else {
+            return Err("not a configMap".to_owned());
+        };
         let mode = payload::mode(source.default_mode);
-        let files = files(&source.name, source.items.as_ref(), mode, source.optional == Some(true), context)?;
+        let files = files(
+            &source.name,
+            source.items.as_ref(),
+            mode,
+            source.optional == Some(true),
+            context,
+        )?;
         atomic_writer::set_up(dir, &files, context, false)
     }
 }
@@ -36,8 +44,16 @@ pub(super) fn files(
         Err(missing) if missing.not_found && optional => return Ok(payload::Payload::new()),
         Err(missing) => return Err(missing.message),
     };
-    let text = map.data.iter().flatten().map(|(key, value)| (key.as_str(), value.as_bytes()));
-    let binary = map.binary_data.iter().flatten().map(|(key, value)| (key.as_str(), value.0.as_slice()));
+    let text = map
+        .data
+        .iter()
+        .flatten()
+        .map(|(key, value)| (key.as_str(), value.as_bytes()));
+    let binary = map
+        .binary_data
+        .iter()
+        .flatten()
+        .map(|(key, value)| (key.as_str(), value.0.as_slice()));
     let keys: BTreeMap<&str, &[u8]> = text.chain(binary).collect();
     payload::choose(&keys, items, mode, optional, "configmap")
 }

@@ -16,8 +16,14 @@ impl Volume for DownwardApi {
     }
 
     fn set_up(&self, source: &Source, dir: &Path, context: &Context) -> Result<Mounted, String> {
-        let Some(source) = &source.downward_api else { return Err("not a downwardAPI".to_owned()) };
-        let files = payload::downward(source.items.as_ref(), payload::mode(source.default_mode), context)?;
+        let Some(source) = &source.downward_api else {
+            return Err("not a downwardAPI".to_owned());
+        };
+        let files = payload::downward(
+            source.items.as_ref(),
+            payload::mode(source.default_mode),
+            context,
+        )?;
         atomic_writer::set_up(dir, &files, context, false)
     }
 }

@@ -20,8 +20,13 @@ impl Volume for EmptyDir {
     }
 
     fn set_up(&self, source: &Source, dir: &Path, context: &Context) -> Result<Mounted, String> {
-        let Some(source) = &source.empty_dir else { return Err("not an emptyDir".to_owned()) };
-        let mounted = Mounted { path: dir.to_path_buf(), readonly: false };
+        let Some(source) = &source.empty_dir else {
+            return Err("not an emptyDir".to_owned());
+        };
+        let mounted = Mounted {
+            path: dir.to_path_buf(),
+            readonly: false,
+        };
         let marker = dir.with_extension(READY);
         let memory = match source.medium.as_deref() {
             None | Some("") => false,
@@ -35,8 +40,17 @@ impl Volume for EmptyDir {
         let failed = |error: std::io::Error| format!("create {}: {error}", dir.display());
         fs::create_dir_all(dir).map_err(failed)?;
         if memory && context.may_mount {
-            let limit = source.size_limit.as_ref().and_then(|it| Quantity::from_wire(it).ok()).map(|it| it.value());
-            mounts::tmpfs(dir, limit.and_then(|it| u64::try_from(it).ok()).filter(|it| *it > 0))?;
+            let limit = source
+                .size_limit
+                .as_ref()
+                .and_then(|it| Quantity::from_wire(it).ok())
+                .map(|it| it.value());
+            mounts::tmpfs(
+                dir,
+                limit
+                    .and_then(|it| u64::try_from(it).ok())
+                    .filter(|it| *it > 0),
+            )?;
         }
         fs::set_permissions(dir, fs::Permissions::from_mode(0o777)).map_err(failed)?;
         ownership::apply(dir, &context.pod, false)?;

@@ -20,10 +20,15 @@ impl Volume for HostPath {
     }
 
     fn set_up(&self, source: &Source, _: &Path, _: &Context) -> Result<Mounted, String> {
-        let Some(source) = &source.host_path else { return Err("not a hostPath".to_owned()) };
+        let Some(source) = &source.host_path else {
+            return Err("not a hostPath".to_owned());
+        };
         let path = Path::new(&source.path);
         check(path, source.type_.as_deref().unwrap_or_default())?;
-        Ok(Mounted { path: path.to_path_buf(), readonly: false })
+        Ok(Mounted {
+            path: path.to_path_buf(),
+            readonly: false,
+        })
     }
 }
 
@@ -31,7 +36,11 @@ fn check(path: &Path, kind: &str) -> Result<(), String> {
     let shown = path.display();
     let found = fs::metadata(path).ok().map(|it| it.file_type());
     let must = |right: bool, what: &str| {
-        if right { Ok(()) } else { Err(format!("hostPath type check failed: {shown} is not {what}")) }
+        if right {
+            Ok(())
+        } else {
+            Err(format!("hostPath type check failed: {shown} is not {what}"))
+        }
     };
     let is = |test: fn(&fs::FileType) -> bool| found.as_ref().is_some_and(test);
     match kind {
@@ -40,8 +49,13 @@ fn check(path: &Path, kind: &str) -> Result<(), String> {
         "" => Ok(()),
         "DirectoryOrCreate" if found.is_none() => create_dir(path),
         "FileOrCreate" if found.is_none() => {
-            let made = fs::OpenOptions::new().write(true).create_new(true).mode(0o644).open(path);
-            made.map(drop).map_err(|error| format!("create {shown}: {error}"))
+            let made = fs::OpenOptions::new()
+                .write(true)
+                .create_new(true)
+                .mode(0o644)
+                .open(path);
+            made.map(drop)
+                .map_err(|error| format!("create {shown}: {error}"))
         }
         "Directory" | "DirectoryOrCreate" => must(is(fs::FileType::is_dir), "a directory"),
         "File" | "FileOrCreate" => must(is(fs::FileType::is_file), "a file"),
@@ -53,6 +67,9 @@ fn check(path: &Path, kind: &str) -> Result<(), String> {
 }
 
 fn create_dir(path: &Path) -> Result<(), String> {
-    let made = fs::DirBuilder::new().recursive(true).mode(0o755).create(path);
+    let made = fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o755)
+        .create(path);
     made.map_err(|error| format!("create {}: {error}", path.display()))
 }

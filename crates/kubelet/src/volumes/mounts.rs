@@ -23,8 +23,14 @@ pub(super) fn tmpfs(path: &Path, size_bytes: Option<u64>) -> Result<(), String> 
 
 /// `from` again at `to`.
 pub(super) fn bind(from: &Path, to: &Path) -> Result<(), String> {
-    nix::mount::mount(Some(from), to, None::<&str>, MsFlags::MS_BIND | MsFlags::MS_REC, None::<&str>)
-        .map_err(|error| format!("bind {} at {}: {error}", from.display(), to.display()))
+    nix::mount::mount(
+        Some(from),
+        to,
+        None::<&str>,
+        MsFlags::MS_BIND | MsFlags::MS_REC,
+        None::<&str>,
+    )
+    .map_err(|error| format!("bind {} at {}: {error}", from.display(), to.display()))
 }
 
 /// Unmounts whatever is mounted at or below `dir`, and makes sure that nothing is left: what is removed
@@ -42,7 +48,8 @@ pub(super) fn unmount_below(dir: &Path) -> Result<(), String> {
 
 /// Mount points at or below `dir`, in the order they were made.
 fn below(dir: &Path) -> Result<Vec<PathBuf>, String> {
-    let table = std::fs::read_to_string("/proc/self/mountinfo").map_err(|error| format!("read mountinfo: {error}"))?;
+    let table = std::fs::read_to_string("/proc/self/mountinfo")
+        .map_err(|error| format!("read mountinfo: {error}"))?;
     Ok(table
         .lines()
         .filter_map(|line| line.split(' ').nth(4))
@@ -57,7 +64,10 @@ fn unescape(text: &str) -> String {
     let mut rest = text.as_bytes();
     while let Some((first, tail)) = rest.split_first() {
         let octal = tail.get(..3).and_then(|it| std::str::from_utf8(it).ok());
-        match octal.and_then(|it| u8::from_str_radix(it, 8).ok()).filter(|_| *first == b'\\') {
+        match octal
+            .and_then(|it| u8::from_str_radix(it, 8).ok())
+            .filter(|_| *first == b'\\')
+        {
             Some(byte) => {
                 out.push(byte);
                 rest = &tail[3..];

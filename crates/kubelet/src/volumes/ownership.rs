@@ -17,22 +17,35 @@ pub(super) fn fs_group(pod: &Pod) -> Option<u32> {
 pub(super) fn fs_user(pod: &Pod) -> Option<u32> {
     let spec = pod.spec.as_ref()?;
     let whole = spec.security_context.as_ref().and_then(|it| it.run_as_user);
-    let mut users = crate::container::field_ref::containers(pod)
-        .map(|it| it.security_context.as_ref().and_then(|it| it.run_as_user).or(whole));
+    let mut users = crate::container::field_ref::containers(pod).map(|it| {
+        it.security_context
+            .as_ref()
+            .and_then(|it| it.run_as_user)
+            .or(whole)
+    });
     let first = users.next()??;
-    users.all(|it| it == Some(first)).then(|| u32::try_from(first).ok()).flatten()
+    users
+        .all(|it| it == Some(first))
+        .then(|| u32::try_from(first).ok())
+        .flatten()
 }
 
 /// Gives `path` and all below it to the pod's group, unless `OnRootMismatch` finds the root right already.
 pub(super) fn apply(path: &Path, pod: &Pod, readonly: bool) -> Result<(), String> {
-    let Some(group) = fs_group(pod) else { return Ok(()) };
-    let context = pod.spec.as_ref().and_then(|it| it.security_context.as_ref());
+    let Some(group) = fs_group(pod) else {
+        return Ok(());
+    };
+    let context = pod
+        .spec
+        .as_ref()
+        .and_then(|it| it.security_context.as_ref());
     if context.and_then(|it| it.fs_group_change_policy.as_deref()) == Some("OnRootMismatch")
         && fs::metadata(path).is_ok_and(|it| it.gid() == group && it.mode() & 0o2000 != 0)
     {
         return Ok(());
     }
-    own(path, group, readonly).map_err(|error| format!("give {} to group {group}: {error}", path.display()))
+    own(path, group, readonly)
+        .map_err(|error| format!("give {} to group {group}: {error}", path.display()))
 }
 
 fn own(path: &Path, group: u32, readonly: bool) -> std::io::Result<()> {

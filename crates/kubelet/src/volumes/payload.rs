@@ -18,7 +18,8 @@ pub(super) struct File {
 pub(super) type Payload = BTreeMap<String, File>;
 
 pub(super) fn mode(mode: Option<i32>) -> Option<u32> {
-    mode.and_then(|it| u32::try_from(it).ok()).map(|it| it & 0o777)
+    mode.and_then(|it| u32::try_from(it).ok())
+        .map(|it| it & 0o777)
 }
 
 /// The files that `items` choose from `keys` (all of them without items).
@@ -30,18 +31,33 @@ pub(super) fn choose<'a>(
     what: &str,
 ) -> Result<Payload, String> {
     let default_mode = default_mode.unwrap_or(DEFAULT_MODE);
-    let file = |content: &[u8], mode: u32| File { content: content.to_vec(), mode, user: None };
+    let file = |content: &[u8], mode: u32| File {
+        content: content.to_vec(),
+        mode,
+        user: None,
+    };
     let Some(items) = items.filter(|it| !it.is_empty()) else {
-        return Ok(keys.iter().map(|(key, content)| ((*key).to_owned(), file(content, default_mode))).collect());
+        return Ok(keys
+            .iter()
+            .map(|(key, content)| ((*key).to_owned(), file(content, default_mode)))
+            .collect());
     };
     let mut payload = Payload::new();
     for item in items {
         match keys.get(item.key.as_str()) {
             Some(content) => {
-                payload.insert(item.path.clone(), file(content, mode(item.mode).unwrap_or(default_mode)));
+                payload.insert(
+                    item.path.clone(),
+                    file(content, mode(item.mode).unwrap_or(default_mode)),
+                );
             }
             None if optional => {}
-            None => return Err(format!("{what} references non-existent {what} key: {}", item.key)),
+            None => {
+                return Err(format!(
+                    "{what} references non-existent {what} key: {}",
+                    item.key
+                ));
+            }
         }
     }
     Ok(payload)
@@ -58,11 +74,20 @@ pub(super) fn downward(
     for item in items.into_iter().flatten() {
         let text = match (&item.field_ref, &item.resource_field_ref) {
             (Some(field), _) => field_ref::field(&context.pod, &context.node, &field.field_path)?,
-            (None, Some(resource)) => field_ref::resource(&context.pod, None, resource, &context.node)?,
+            (None, Some(resource)) => {
+                field_ref::resource(&context.pod, None, resource, &context.node)?
+            }
             (None, None) => continue,
         };
         let mode = mode(item.mode).or(default_mode).unwrap_or(DEFAULT_MODE);
-        payload.insert(item.path.clone(), File { content: text.into_bytes(), mode, user: None });
+        payload.insert(
+            item.path.clone(),
+            File {
+                content: text.into_bytes(),
+                mode,
+                user: None,
+            },
+        );
     }
     Ok(payload)
 }

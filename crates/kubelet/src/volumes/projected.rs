@@ -21,7 +21,9 @@ impl Volume for Projected {
     }
 
     fn set_up(&self, source: &Source, dir: &Path, context: &Context) -> Result<Mounted, String> {
-        let Some(source) = &source.projected else { return Err("not a projected volume".to_owned()) };
+        let Some(source) = &source.projected else {
+            return Err("not a projected volume".to_owned());
+        };
         let mode = payload::mode(source.default_mode);
         let mut files = Payload::new();
         let mut faults = Vec::new();
@@ -39,13 +41,29 @@ impl Volume for Projected {
     }
 }
 
-fn files_of(part: &VolumeProjection, mode: Option<u32>, context: &Context) -> Result<Payload, String> {
+fn files_of(
+    part: &VolumeProjection,
+    mode: Option<u32>,
+    context: &Context,
+) -> Result<Payload, String> {
     let mut files = Payload::new();
     if let Some(it) = &part.config_map {
-        files.extend(config_map::files(&it.name, it.items.as_ref(), mode, it.optional == Some(true), context)?);
+        files.extend(config_map::files(
+            &it.name,
+            it.items.as_ref(),
+            mode,
+            it.optional == Some(true),
+            context,
+        )?);
     }
     if let Some(it) = &part.secret {
-        files.extend(secret::files(&it.name, it.items.as_ref(), mode, it.optional == Some(true), context)?);
+        files.extend(secret::files(
+            &it.name,
+            it.items.as_ref(),
+            mode,
+            it.optional == Some(true),
+            context,
+        )?);
     }
     if let Some(it) = &part.downward_api {
         files.extend(payload::downward(it.items.as_ref(), mode, context)?);
@@ -54,12 +72,19 @@ fn files_of(part: &VolumeProjection, mode: Option<u32>, context: &Context) -> Re
         files.insert(it.path.clone(), token_file(it, mode, context)?);
     }
     if part.cluster_trust_bundle.is_some() || part.pod_certificate.is_some() {
-        return Err("clusterTrustBundle and podCertificate projections are not supported by this node".to_owned());
+        return Err(
+            "clusterTrustBundle and podCertificate projections are not supported by this node"
+                .to_owned(),
+        );
     }
     Ok(files)
 }
 
-fn token_file(it: &ServiceAccountTokenProjection, mode: Option<u32>, context: &Context) -> Result<File, String> {
+fn token_file(
+    it: &ServiceAccountTokenProjection,
+    mode: Option<u32>,
+    context: &Context,
+) -> Result<File, String> {
     let token = context
         .tokens
         .get(&tokens::Want::of(it))
@@ -69,6 +94,14 @@ fn token_file(it: &ServiceAccountTokenProjection, mode: Option<u32>, context: &C
     let user = ownership::fs_user(&context.pod);
     // Upstream: who else could read it is decided by user or group, if the pod names one.
     let private = user.is_some() || ownership::fs_group(&context.pod).is_some();
-    let mode = if private { 0o600 } else { mode.unwrap_or(payload::DEFAULT_MODE) };
-    Ok(File { content: token.text.into_bytes(), mode, user })
+    let mode = if private {
+        0o600
+    } else {
+        mode.unwrap_or(payload::DEFAULT_MODE)
+    };
+    Ok(File {
+        content: token.text.into_bytes(),
+        mode,
+        user,
+    })
 }

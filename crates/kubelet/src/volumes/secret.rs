@@ -16,10 +16,18 @@ impl Volume for Secret {
     }
 
     fn set_up(&self, source: &Source, dir: &Path, context: &Context) -> Result<Mounted, String> {
-        let Some(source) = &source.secret else { return Err("not a secret".to_owned()) };
+        let Some(source) = &source.secret else {
+            return Err("not a secret".to_owned());
+        };
         let name = source.secret_name.as_deref().unwrap_or_default();
         let mode = payload::mode(source.default_mode);
-        let files = files(name, source.items.as_ref(), mode, source.optional == Some(true), context)?;
+        let files = files(
+            name,
+            source.items.as_ref(),
+            mode,
+            source.optional == Some(true),
+            context,
+        )?;
         atomic_writer::set_up(dir, &files, context, true)
     }
 }
@@ -37,7 +45,11 @@ pub(super) fn files(
         Err(missing) if missing.not_found && optional => return Ok(payload::Payload::new()),
         Err(missing) => return Err(missing.message),
     };
-    let keys: BTreeMap<&str, &[u8]> =
-        secret.data.iter().flatten().map(|(key, value)| (key.as_str(), value.0.as_slice())).collect();
+    let keys: BTreeMap<&str, &[u8]> = secret
+        .data
+        .iter()
+        .flatten()
+        .map(|(key, value)| (key.as_str(), value.0.as_slice()))
+        .collect();
     payload::choose(&keys, items, mode, optional, "secret")
 }

@@ -13,11 +13,19 @@ use std::{
 /// mounted so that it cannot be exchanged before the container has it; without it the plain path is the answer.
 pub fn resolve(volume: &Path, sub_path: &str, pin: Option<&Path>) -> Result<PathBuf, String> {
     let relative = Path::new(sub_path);
-    if !relative.components().all(|it| matches!(it, Component::Normal(_) | Component::CurDir)) {
-        return Err(format!("subPath {sub_path:?} must be relative and not contain '..'"));
+    if !relative
+        .components()
+        .all(|it| matches!(it, Component::Normal(_) | Component::CurDir))
+    {
+        return Err(format!(
+            "subPath {sub_path:?} must be relative and not contain '..'"
+        ));
     }
-    let entry = open(volume, relative).map_err(|error| format!("open subPath {sub_path:?} of volume: {error}"))?;
-    let Some(pin) = pin else { return Ok(volume.join(relative)) };
+    let entry = open(volume, relative)
+        .map_err(|error| format!("open subPath {sub_path:?} of volume: {error}"))?;
+    let Some(pin) = pin else {
+        return Ok(volume.join(relative));
+    };
     if mounts::is_mounted(pin)? {
         return Ok(pin.to_path_buf());
     }
@@ -39,7 +47,11 @@ fn open(volume: &Path, relative: &Path) -> rustix::io::Result<OwnedFd> {
     let beneath = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
     let flags = OFlags::PATH | OFlags::CLOEXEC;
     let root = rustix::fs::open(volume, flags | OFlags::DIRECTORY, Mode::empty())?;
-    let relative = if relative.as_os_str().is_empty() { Path::new(".") } else { relative };
+    let relative = if relative.as_os_str().is_empty() {
+        Path::new(".")
+    } else {
+        relative
+    };
     match openat2(&root, relative, flags, Mode::empty(), beneath) {
         Err(rustix::io::Errno::NOENT) => {}
         other => return other,

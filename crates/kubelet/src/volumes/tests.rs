@@ -9,7 +9,10 @@ use std::{fs, os::unix::fs::PermissionsExt, os::unix::fs::symlink};
 
 fn context(pod: serde_json::Value) -> Context {
     let mut referenced = Referenced::default();
-    referenced.add_config_map("cm", r#"{"metadata":{"name":"cm"},"data":{"a":"1","b":"2"}}"#);
+    referenced.add_config_map(
+        "cm",
+        r#"{"metadata":{"name":"cm"},"data":{"a":"1","b":"2"}}"#,
+    );
     referenced.add_secret("s", r#"{"metadata":{"name":"s"},"data":{"p":"aGk="}}"#);
     Context {
         pod: Arc::new(Pod::decode(pod.to_string().as_bytes()).unwrap()),
@@ -40,10 +43,26 @@ fn keys_become_files() {
     assert_eq!(read("cm", "dir/a"), "1");
     assert_eq!(read("s", "p"), "hi");
     assert_eq!(read("d", "labels"), "x=\"y\"");
-    assert_eq!((read("pr", "a"), read("pr", "p")), ("1".to_owned(), "hi".to_owned()));
-    let mode = |name: &str, file: &str| fs::metadata(mounted[name].path.join(file)).unwrap().permissions().mode() & 0o777;
-    assert_eq!((mode("cm", "dir/a"), mode("s", "p"), mode("e", ".")), (0o400, 0o640, 0o777));
-    assert_eq!(set_up_all(dir.path(), &all).unwrap(), mounted, "setting up is repeatable");
+    assert_eq!(
+        (read("pr", "a"), read("pr", "p")),
+        ("1".to_owned(), "hi".to_owned())
+    );
+    let mode = |name: &str, file: &str| {
+        fs::metadata(mounted[name].path.join(file))
+            .unwrap()
+            .permissions()
+            .mode()
+            & 0o777
+    };
+    assert_eq!(
+        (mode("cm", "dir/a"), mode("s", "p"), mode("e", ".")),
+        (0o400, 0o640, 0o777)
+    );
+    assert_eq!(
+        set_up_all(dir.path(), &all).unwrap(),
+        mounted,
+        "setting up is repeatable"
+    );
     tear_down_all(dir.path()).unwrap();
     assert!(!dir.path().exists());
     tear_down_all(dir.path()).unwrap();
@@ -79,14 +98,24 @@ fn faults_are_upstreams() {
 fn the_atomic_writer_swaps_and_cleans() {
     let dir = tempfile::tempdir().unwrap();
     let payload = |files: &[(&str, &str)]| -> Payload {
-        let file = |content: &str| File { content: content.into(), mode: 0o644, user: None };
-        files.iter().map(|(path, content)| ((*path).to_owned(), file(content))).collect()
+        let file = |content: &str| File {
+            content: content.into(),
+            mode: 0o644,
+            user: None,
+        };
+        files
+            .iter()
+            .map(|(path, content)| ((*path).to_owned(), file(content)))
+            .collect()
     };
     let nothing = |_: &Path| Ok(());
-    let write = |files: &[(&str, &str)]| atomic_writer::write(dir.path(), &payload(files), &nothing);
+    let write =
+        |files: &[(&str, &str)]| atomic_writer::write(dir.path(), &payload(files), &nothing);
     let names = || {
-        let mut all: Vec<_> =
-            fs::read_dir(dir.path()).unwrap().map(|it| it.unwrap().file_name().into_string().unwrap()).collect();
+        let mut all: Vec<_> = fs::read_dir(dir.path())
+            .unwrap()
+            .map(|it| it.unwrap().file_name().into_string().unwrap())
+            .collect();
         all.retain(|it| !it.starts_with("..1"));
         all.sort();
         all
@@ -109,7 +138,10 @@ fn sub_paths_stay_inside() {
     let dir = tempfile::tempdir().unwrap();
     let volume = dir.path().join("v");
     fs::create_dir(&volume).unwrap();
-    assert_eq!(resolve_sub_path(&volume, "a/b", None), Ok(volume.join("a/b")));
+    assert_eq!(
+        resolve_sub_path(&volume, "a/b", None),
+        Ok(volume.join("a/b"))
+    );
     assert!(volume.join("a/b").is_dir());
     symlink("/etc", volume.join("out")).unwrap();
     symlink("a", volume.join("in")).unwrap();

@@ -53,11 +53,21 @@ pub struct Tokens(BTreeMap<Want, Token>);
 
 impl Tokens {
     /// Every token the pod's volumes want, new where the one at hand grows old.
-    pub async fn fetch(&mut self, client: &Client, pod: &Pod, now: Timestamp) -> BTreeMap<Want, Result<Token, String>> {
+    pub async fn fetch(
+        &mut self,
+        client: &Client,
+        pod: &Pod,
+        now: Timestamp,
+    ) -> BTreeMap<Want, Result<Token, String>> {
         let mut out = BTreeMap::new();
         let volumes = pod.spec.iter().flat_map(|it| it.volumes.iter().flatten());
-        let parts = volumes.flat_map(|it| it.projected.iter()).flat_map(|it| it.sources.iter().flatten());
-        for want in parts.filter_map(|it| it.service_account_token.as_ref()).map(Want::of) {
+        let parts = volumes
+            .flat_map(|it| it.projected.iter())
+            .flat_map(|it| it.sources.iter().flatten());
+        for want in parts
+            .filter_map(|it| it.service_account_token.as_ref())
+            .map(Want::of)
+        {
             let held = self.0.get(&want).cloned();
             let token = match held {
                 Some(token) if now < token.refresh_at => Ok(token),
@@ -77,10 +87,14 @@ impl Tokens {
 }
 
 async fn request(client: &Client, pod: &Pod, want: &Want, now: Timestamp) -> Result<Token, String> {
-    let account = pod.spec.as_ref().and_then(|it| it.service_account_name.as_deref()).unwrap_or("default");
+    let account = pod
+        .spec
+        .as_ref()
+        .and_then(|it| it.service_account_name.as_deref())
+        .unwrap_or("default");
     let body = TokenRequest {
-        spec: TokenRequestSpec {
-            audiences: want.audience.clone().into_iter().collect(),
+        spec: Some(TokenRequestSpec {
+            audiences: want.audience.clone().map(|it| vec![it]),
             expiration_seconds: Some(want.seconds),
             bound_object_ref: Some(BoundObjectReference {
                 api_version: Some("v1".to_owned()),
@@ -88,7 +102,7 @@ async fn request(client: &Client, pod: &Pod, want: &Want, now: Timestamp) -> Res
                 name: pod.metadata.name.clone(),
                 uid: pod.metadata.uid.clone(),
             }),
-        },
+        }),
         ..TokenRequest::default()
     };
     let namespace = pod.metadata.namespace.as_deref().unwrap_or_default();
@@ -96,12 +110,22 @@ async fn request(client: &Client, pod: &Pod, want: &Want, now: Timestamp) -> Res
         .post_to::<ServiceAccount, _>(namespace, account, "token", &body)
         .await
         .map_err(|error| error.to_string())?;
-    let answer = <TokenRequest as api::Object>::decode(&answer).map_err(|error| error.to_string())?;
-    let status = answer.status.ok_or("the API server answered without a token")?;
-    let text = status.token.filter(|it| !it.is_empty()).ok_or("the API server answered without a token")?;
+    let answer =
+        <TokenRequest as api::Object>::decode(&answer).map_err(|error| error.to_string())?;
+    let status = answer
+        .status
+        .ok_or("the API server answered without a token")?;
+    let text = status
+        .token
+        .filter(|it| !it.is_empty())
+        .ok_or("the API server answered without a token")?;
     let expires_at = status.expiration_timestamp.map_or(now, |it| it.0);
     let lifetime = expires_at.duration_since(now);
     let fresh = (lifetime * 8 / 10).min(OLDEST);
     let refresh_at = now.checked_add(fresh).unwrap_or(expires_at);
-    Ok(Token { text, refresh_at, expires_at })
+    Ok(Token {
+        text,
+        refresh_at,
+        expires_at,
+    })
 }

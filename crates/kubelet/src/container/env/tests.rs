@@ -13,12 +13,25 @@ fn check(pod: serde_json::Value, referenced: &Referenced) -> Result<Vec<String>,
     let node = NodeView {
         host_ips: vec!["192.0.2.1".into()],
         pod_ips: vec!["10.42.0.5".into()],
-        allocatable: [("cpu".to_owned(), machinery::quantity::Quantity::parse("2").unwrap())].into(),
+        allocatable: [(
+            "cpu".to_owned(),
+            machinery::quantity::Quantity::parse("2").unwrap(),
+        )]
+        .into(),
     };
-    let sources = Sources { pod: &pod, node: &node, referenced, services: &[Arc::new(service)] };
+    let sources = Sources {
+        pod: &pod,
+        node: &node,
+        referenced,
+        services: &[Arc::new(service)],
+    };
     let container = &pod.spec.as_ref().unwrap().containers[0];
     let all = variables(container, &sources)?;
-    Ok(all.into_iter().filter(|(name, _)| !name.starts_with("KUBERNETES_")).map(|(n, v)| format!("{n}={v}")).collect())
+    Ok(all
+        .into_iter()
+        .filter(|(name, _)| !name.starts_with("KUBERNETES_"))
+        .map(|(n, v)| format!("{n}={v}"))
+        .collect())
 }
 
 fn pod(container: serde_json::Value) -> serde_json::Value {
@@ -52,13 +65,27 @@ fn fields_and_resources() {
         {"name": "LM", "valueFrom": {"resourceFieldRef": {"resource": "limits.memory", "divisor": "1Mi"}}},
     ]});
     let got = check(pod(env), &Referenced::default()).unwrap();
-    assert_eq!(got, ["N=p", "L=web", "IP=10.42.0.5", "HOST=192.0.2.1", "RC=250", "LC=2", "LM=128"]);
+    assert_eq!(
+        got,
+        [
+            "N=p",
+            "L=web",
+            "IP=10.42.0.5",
+            "HOST=192.0.2.1",
+            "RC=250",
+            "LC=2",
+            "LM=128"
+        ]
+    );
 }
 
 #[test]
 fn config_maps_and_secrets() {
     let mut referenced = Referenced::default();
-    referenced.add_config_map("cm", r#"{"metadata":{"name":"cm"},"data":{"k":"v","z":"9"}}"#);
+    referenced.add_config_map(
+        "cm",
+        r#"{"metadata":{"name":"cm"},"data":{"k":"v","z":"9"}}"#,
+    );
     referenced.add_secret("s", r#"{"metadata":{"name":"s"},"data":{"p":"aGk="}}"#);
     let env = serde_json::json!({"name": "c",
         "envFrom": [{"prefix": "P_", "configMapRef": {"name": "cm"}}, {"secretRef": {"name": "none", "optional": true}}],
@@ -67,9 +94,15 @@ fn config_maps_and_secrets() {
         {"name": "S", "valueFrom": {"secretKeyRef": {"name": "s", "key": "p"}}},
         {"name": "O", "valueFrom": {"secretKeyRef": {"name": "s", "key": "no", "optional": true}}},
     ]});
-    assert_eq!(check(pod(env), &referenced).unwrap(), ["P_k=v", "P_z=9", "K=v", "S=hi"]);
+    assert_eq!(
+        check(pod(env), &referenced).unwrap(),
+        ["P_k=v", "P_z=9", "K=v", "S=hi"]
+    );
     let one = |source: serde_json::Value| {
-        check(pod(serde_json::json!({"name": "c", "env": [{"name": "X", "valueFrom": source}]})), &referenced)
+        check(
+            pod(serde_json::json!({"name": "c", "env": [{"name": "X", "valueFrom": source}]})),
+            &referenced,
+        )
     };
     assert_eq!(
         one(serde_json::json!({"configMapKeyRef": {"name": "nope", "key": "k"}})),

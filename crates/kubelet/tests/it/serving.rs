@@ -1,0 +1,73 @@
+//! The kubelet's own API over a stream within the process.
+
+use crate::Node;
+use bytes::Bytes;
+use http::Request;
+use http_body_util::{BodyExt, Empty};
+use hyper_util::rt::TokioIo;
+use serde_json::json;
+
+async fn get(node: &Node, path: &str) -> (u16, String) {
+    let (near, far) = tokio::io::duplex(64 << 10);
+    tokio::spawn(node.kubelet.clone().serve(Box::new(far)));
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(near))
+        .await
+        .unwrap();
+    tokio::spawn(connection);
+    let request = Request::get(path)
+        .header("host", "node")
+        .body(Empty::<Bytes>::new())
+        .unwrap();
+    let response = sender.send_request(request).await.unwrap();
+    let code = response.status().as_u16();
+    let body = response.into_body().collect().await.unwrap().to_bytes();
+    (code, String::from_utf8_lossy(&body).into_owned())
+}
+
+#[tokio::test]
+async fn logs_and_pods() {
+    let node = Node::start().await;
+    node.run("p", json!({"containers": [{"name": "c", "image": "busybox", "imagePullPolicy": "IfNotPresent"}]}));
+    node.running("p").await;
+    assert_eq!(get(&node, "/healthz").await, (200, "ok".to_owned()));
+    assert!(get(&node, "/pods").await.1.contains(r#""name":"p""#));
+    let made = &node.runtime.containers_of("default", "p")[0];
+    let log = made.log_path.clone().unwrap();
+    std::fs::create_dir_all(log.parent().unwrap()).unwrap();
+    std::fs::write(
+        &log,
+        "2026-01-01T00:00:00Z stdout F one\n2026-01-01T00:00:01Z stdout F two\n",
+    )
+    .unwrap();
+    assert_eq!(
+        get(&node, "/containerLogs/default/p/c").await,
+        (200, "one\ntwo\n".to_owned())
+    );
+    assert_eq!(
+        get(&node, "/containerLogs/default/p/c?tailLines=1").await,
+        (200, "two\n".to_owned())
+    );
+    let (code, text) = get(&node, "/containerLogs/default/p/c?previous=true").await;
+    assert_eq!(
+        (code, text.as_str()),
+        (
+            400,
+            "previous terminated container \"c\" in pod \"p\" not found"
+        )
+    );
+    assert_eq!(get(&node, "/containerLogs/default/p/x").await.0, 404);
+    assert_eq!(
+        get(&node, "/containerLogs/default/none/x").await,
+        (404, "pod \"none\" not found".to_owned())
+    );
+    assert_eq!(
+        get(&node, "/containerLogs/default/p/c?tailLines=-1")
+            .await
+            .0,
+        400
+    );
+    assert_eq!(get(&node, "/stats/summary").await.0, 200);
+    assert_eq!(get(&node, "/exec/default/p/c").await.0, 400);
+    assert_eq!(get(&node, "/nothing").await.0, 404);
+    node.tasks.finish().await;
+}
