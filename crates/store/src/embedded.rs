@@ -5,6 +5,7 @@
 //! `writer` is the only thread that appends, `rewrite` drops garbage beside it.
 
 mod frame;
+mod place;
 mod recover;
 mod rewrite;
 mod segment;
@@ -17,7 +18,7 @@ use crate::{
     ledger::Ledger, limits,
 };
 use async_trait::async_trait;
-use segment::Slot;
+use place::{Place, Volatile};
 use std::{
     fs::{DirBuilder, File, OpenOptions, TryLockError},
     io::{self, Read, Write as _},
@@ -29,9 +30,28 @@ use std::{
 use tokio::sync::{mpsc, oneshot};
 use writer::{Request, Writer};
 
+/// How a store is opened.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// Its bounds.
+    pub limits: Limits,
+    /// Prefixes of keys that are kept in memory only. They have revisions, histories and watches as
+    /// others do, cost no disk write, and are forgotten when the store is closed.
+    pub volatile: Vec<String>,
+}
+
+impl From<Limits> for Options {
+    fn from(limits: Limits) -> Self {
+        Self {
+            limits,
+            ..Self::default()
+        }
+    }
+}
+
 /// A durable store in one directory. Dropping it finishes the last commit and unlocks the directory.
 pub struct Embedded {
-    ledger: Arc<Ledger<Slot>>,
+    ledger: Arc<Ledger<Place>>,
     requests: Option<mpsc::Sender<Request>>,
     writer: Option<JoinHandle<()>>,
     _lock: File,
@@ -46,18 +66,22 @@ impl Embedded {
         Self::open_with(directory, Limits::default())
     }
 
-    /// Opens with other bounds than the usual ones.
+    /// Opens with other bounds than the usual ones, or with volatile keys. History that volatile keys
+    /// may have been part of is not kept from one opening to the next, so that nobody reads or watches
+    /// it with holes.
     ///
     /// # Errors
     /// As [`Embedded::open`].
-    pub fn open_with(directory: &Path, limits: Limits) -> Result<Self, Error> {
+    pub fn open_with(directory: &Path, options: impl Into<Options>) -> Result<Self, Error> {
+        let Options { limits, volatile } = options.into();
+        let volatile = Volatile::new(volatile);
         DirBuilder::new()
             .recursive(true)
             .mode(0o700)
             .create(directory)
             .map_err(failed("create the directory", directory))?;
         let lock = lock(directory)?;
-        let recovered = recover::open(directory, limits)?;
+        let recovered = recover::open(directory, limits, &volatile)?;
         let ledger = Arc::new(Ledger::new(recovered.index));
         let writer = Writer::new(
             directory.to_owned(),
@@ -65,6 +89,7 @@ impl Embedded {
             recovered.active,
             recovered.sealed,
             limits,
+            volatile,
         );
         let (requests, queue) = mpsc::channel(limits::WRITE_QUEUE);
         let thread = std::thread::Builder::new()

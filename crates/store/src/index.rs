@@ -105,6 +105,11 @@ impl<V: Value> Index<V> {
         self.revision
     }
 
+    /// Says that revisions up to this one were given away, though nothing of them is here.
+    pub(crate) fn advance(&mut self, revision: Revision) {
+        self.revision = self.revision.max(revision);
+    }
+
     /// The oldest revision that can be read or watched from.
     pub(crate) fn oldest(&self) -> Revision {
         self.oldest

@@ -20,7 +20,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use std::sync::Arc;
 
-pub use embedded::Embedded;
+pub use embedded::{Embedded, Options};
 pub use error::Error;
 pub use limits::Limits;
 pub use memory::Memory;

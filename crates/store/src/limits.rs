@@ -32,6 +32,11 @@ pub(crate) const REWRITE_KEYS: usize = 1_024;
 /// A range of more values than this is read on a thread that may block.
 pub(crate) const INLINE_READS: usize = 64;
 
+/// Revisions that volatile commits may take before the log must reserve more of them. One small write
+/// for so many; at most so many revisions stay unused at a restart.
+/// Tests reach the end of a block sooner.
+pub(crate) const VOLATILE_REVISIONS: u64 = if cfg!(test) { 100 } else { 1_000_000 };
+
 /// What may be tuned, for tests and small machines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -41,6 +46,8 @@ pub struct Limits {
     pub history_bytes: u64,
     /// Garbage below this never starts a rewrite of the log (embedded engine).
     pub garbage_bytes: u64,
+    /// Most bytes of keys and values under volatile prefixes (embedded engine).
+    pub volatile_bytes: u64,
 }
 
 impl Default for Limits {
@@ -49,6 +56,7 @@ impl Default for Limits {
             history_changes: 65_536,
             history_bytes: 64 << 20,
             garbage_bytes: 16 << 20,
+            volatile_bytes: 16 << 20,
         }
     }
 }

@@ -3,7 +3,8 @@
 //! `magic u32 | body length u32 | crc32c u32 | body`, numbers little-endian. The checksum also covers
 //! the file's salt, the offset and the length, so that bytes stored as a value can never pass for a
 //! frame. The body is operations: `revision u64 | key length u16 | value length u32 | key | value`,
-//! where the value length `u32::MAX` is a deletion. An empty body seals a rewritten file.
+//! where the value length `u32::MAX` is a deletion and `u32::MAX - 1`, with an empty key, a ceiling: revisions
+//! up to its own may have been given to volatile commits, which are not in the log. An empty body seals a rewritten file.
 
 use crate::{Revision, limits};
 
@@ -12,14 +13,18 @@ pub(super) const HEADER: usize = 12;
 const MAGIC: u32 = 0x4C4D_4153;
 const OPERATION: usize = 14;
 const DELETED: u32 = u32::MAX;
+const CEILING: u32 = u32::MAX - 1;
 
 /// One operation of a frame.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Operation<'a> {
-    pub(super) revision: Revision,
-    pub(super) key: &'a str,
-    /// Where in the body the value begins, and its length; `None` is a deletion.
-    pub(super) value: Option<(usize, usize)>,
+pub(super) enum Operation<'a> {
+    Write {
+        revision: Revision,
+        key: &'a str,
+        /// Where in the body the value begins, and its length; `None` is a deletion.
+        value: Option<(usize, usize)>,
+    },
+    Ceiling(Revision),
 }
 
 /// A frame being built. The buffer is kept from commit to commit.
@@ -42,13 +47,22 @@ impl Builder {
         debug_assert!(key.len() <= limits::KEY_BYTES);
         let key_length = u16::try_from(key.len()).unwrap_or(u16::MAX);
         let length = value.map_or(DELETED, |v| u32::try_from(v.len()).unwrap_or(DELETED));
-        self.bytes.extend_from_slice(&revision.to_le_bytes());
-        self.bytes.extend_from_slice(&key_length.to_le_bytes());
-        self.bytes.extend_from_slice(&length.to_le_bytes());
+        self.head(revision, key_length, length);
         self.bytes.extend_from_slice(key.as_bytes());
         let start = self.bytes.len();
         self.bytes.extend_from_slice(value.unwrap_or_default());
         start
+    }
+
+    /// Says that revisions up to this one may be in use without being in the log.
+    pub(super) fn push_ceiling(&mut self, revision: Revision) {
+        self.head(revision, 0, CEILING);
+    }
+
+    fn head(&mut self, revision: Revision, key_length: u16, length: u32) {
+        self.bytes.extend_from_slice(&revision.to_le_bytes());
+        self.bytes.extend_from_slice(&key_length.to_le_bytes());
+        self.bytes.extend_from_slice(&length.to_le_bytes());
     }
 
     /// How long the frame is so far.
@@ -110,6 +124,9 @@ fn operation(body: &[u8], at: usize) -> Option<(Operation<'_>, usize)> {
     let key_length = usize::from(u16::from_le_bytes(head[8..10].try_into().ok()?));
     let length = u32::from_le_bytes(head[10..14].try_into().ok()?);
     let key_at = at + OPERATION;
+    if length == CEILING {
+        return (key_length == 0).then_some((Operation::Ceiling(revision), key_at));
+    }
     let value_at = key_at + key_length;
     let key = std::str::from_utf8(body.get(key_at..value_at)?).ok()?;
     let value = match length {
@@ -117,7 +134,7 @@ fn operation(body: &[u8], at: usize) -> Option<(Operation<'_>, usize)> {
         length => Some((value_at, usize::try_from(length).ok()?)),
     };
     let end = value_at + value.map_or(0, |(_, length)| length);
-    let operation = Operation {
+    let operation = Operation::Write {
         revision,
         key,
         value,

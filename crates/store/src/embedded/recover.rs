@@ -5,8 +5,10 @@
 //! which nobody was told of.
 
 use super::{
-    failed, frame,
-    segment::{self, BODY, Header, Segment, Slot},
+    failed,
+    frame::{self, Operation},
+    place::{Place, Volatile},
+    segment::{self, BODY, Header, Segment},
     sync_directory,
 };
 use crate::{Error, Limits, Revision, index::Index};
@@ -15,7 +17,7 @@ use stdx::random::Random;
 
 /// A directory as found.
 pub(super) struct Recovered {
-    pub(super) index: Index<Slot>,
+    pub(super) index: Index<Place>,
     /// The file to append to, and where.
     pub(super) active: (Arc<Segment>, u64),
     /// The files before it, and their bytes.
@@ -23,7 +25,11 @@ pub(super) struct Recovered {
 }
 
 /// Reads the directory. Invariant: the caller holds its lock.
-pub(super) fn open(directory: &Path, limits: Limits) -> Result<Recovered, Error> {
+pub(super) fn open(
+    directory: &Path,
+    limits: Limits,
+    volatile: &Volatile,
+) -> Result<Recovered, Error> {
     let mut segments = existing(directory)?;
     if segments.is_empty() {
         let header = Header {
@@ -40,14 +46,22 @@ pub(super) fn open(directory: &Path, limits: Limits) -> Result<Recovered, Error>
     if first.replaces_until.is_none() && first.after != 1 {
         return Err(gap(&segments[0], 1));
     }
-    let mut index = Index::new(first.replaces_until.unwrap_or(1), first.after, limits);
+    let index = Index::new(first.replaces_until.unwrap_or(1), first.after, limits);
+    let mut replay = Replay {
+        index,
+        volatile,
+        ceiling: 0,
+    };
     let mut sealed_bytes = 0;
     let mut end = BODY;
     for (i, segment) in segments.iter().enumerate() {
         if i > 0 {
             sealed_bytes += end;
         }
-        end = replay(segment, i + 1 == segments.len(), &mut index)?;
+        if i > 0 && segment.header.number > segments[i - 1].header.number + 2 {
+            return Err(gap(segment, replay.index.revision()));
+        }
+        end = replay.file(segment, i + 1 == segments.len())?;
     }
     let active = segments.pop().filter(|s| s.header.replaces_until.is_none());
     let active = active.ok_or_else(|| Error::Corrupt {
@@ -56,7 +70,7 @@ pub(super) fn open(directory: &Path, limits: Limits) -> Result<Recovered, Error>
         reason: "the newest file of the log is missing".into(),
     })?;
     Ok(Recovered {
-        index,
+        index: replay.finish(),
         active: (active, end),
         sealed: (segments, sealed_bytes),
     })
@@ -100,54 +114,93 @@ fn drop_replaced(directory: &Path, segments: &mut Vec<Arc<Segment>>) -> Result<(
     sync_directory(directory)
 }
 
-/// Applies the frames of one file and returns where they end.
-fn replay(segment: &Arc<Segment>, last: bool, index: &mut Index<Slot>) -> Result<u64, Error> {
-    let header = segment.header;
-    if header.replaces_until.is_none() && header.after != index.revision() {
-        return Err(gap(segment, index.revision()));
-    }
-    let mut window = Window::new(segment)?;
-    let mut offset = BODY;
-    let mut sealed = false;
-    while let Some(body) = window.frame(offset)? {
-        sealed = body.is_empty();
-        let end = offset + (frame::HEADER + body.len()) as u64;
-        apply(segment, offset, body, index)?;
-        offset = end;
-    }
-    match header.replaces_until {
-        Some(_) if sealed => {}
-        Some(_) => return Err(damage(segment, offset, "a frame is missing or bad")),
-        None => window.check_tail(offset, last)?,
-    }
-    Ok(offset)
+/// What the files read so far have told.
+struct Replay<'a> {
+    index: Index<Place>,
+    volatile: &'a Volatile,
+    /// Revisions up to this one may have gone to volatile commits.
+    ceiling: Revision,
 }
 
-fn apply(
-    segment: &Arc<Segment>,
-    offset: u64,
-    body: &[u8],
-    index: &mut Index<Slot>,
-) -> Result<(), Error> {
-    let rewritten = segment.header.replaces_until.is_some();
-    for operation in frame::operations(body) {
-        let operation =
-            operation.map_err(|_| damage(segment, offset, "an operation cannot be read"))?;
-        let (revision, at) = (operation.revision, index.revision());
-        if !rewritten && revision != at && revision != at + 1 {
-            let reason = format!("revision {revision} follows {at}");
-            return Err(damage(segment, offset, reason));
-        }
-        let start = offset + frame::HEADER as u64;
-        let place = operation
-            .value
-            .map(|(at, length)| segment.slot(start + at as u64, length));
-        let known = index.latest(operation.key);
-        let key = known.map_or_else(|| Arc::from(operation.key), |(key, ..)| Arc::clone(key));
-        index.apply(revision, &key, place);
+impl Replay<'_> {
+    /// The latest revision that may have been given away.
+    fn reach(&self) -> Revision {
+        self.index.revision().max(self.ceiling)
     }
-    index.bound_history();
-    Ok(())
+
+    /// Applies the frames of one file and returns where they end.
+    fn file(&mut self, segment: &Arc<Segment>, last: bool) -> Result<u64, Error> {
+        let header = segment.header;
+        if header.replaces_until.is_none() {
+            let have = self.index.revision();
+            if !(have..=self.reach()).contains(&header.after) {
+                return Err(gap(segment, have));
+            }
+            self.index.advance(header.after);
+        }
+        let mut window = Window::new(segment)?;
+        let mut offset = BODY;
+        let mut sealed = false;
+        while let Some(body) = window.frame(offset)? {
+            sealed = body.is_empty();
+            let end = offset + (frame::HEADER + body.len()) as u64;
+            self.frame(segment, offset, body)?;
+            offset = end;
+        }
+        match header.replaces_until {
+            Some(_) if sealed => {}
+            Some(_) => return Err(damage(segment, offset, "a frame is missing or bad")),
+            None => window.check_tail(offset, last)?,
+        }
+        Ok(offset)
+    }
+
+    fn frame(&mut self, segment: &Arc<Segment>, offset: u64, body: &[u8]) -> Result<(), Error> {
+        let rewritten = segment.header.replaces_until.is_some();
+        for operation in frame::operations(body) {
+            let operation =
+                operation.map_err(|_| damage(segment, offset, "an operation cannot be read"))?;
+            let (revision, key, value) = match operation {
+                Operation::Ceiling(revision) => {
+                    self.ceiling = self.ceiling.max(revision);
+                    continue;
+                }
+                Operation::Write {
+                    revision,
+                    key,
+                    value,
+                } => (revision, key, value),
+            };
+            let at = self.index.revision();
+            if !rewritten && !(at..=self.reach() + 1).contains(&revision) {
+                let reason = format!("revision {revision} follows {at}");
+                return Err(damage(segment, offset, reason));
+            }
+            // Written when the key was not volatile yet.
+            if self.volatile.covers(key) {
+                self.index.advance(revision);
+                continue;
+            }
+            let start = offset + frame::HEADER as u64;
+            let place =
+                value.map(|(at, length)| Place::Log(segment.slot(start + at as u64, length)));
+            let known = self.index.latest(key);
+            let key = known.map_or_else(|| Arc::from(key), |(key, ..)| Arc::clone(key));
+            self.index.apply(revision, &key, place);
+        }
+        self.index.bound_history();
+        Ok(())
+    }
+
+    /// The index, above all that was given away. History that volatile commits may have been part of
+    /// has holes now and is forgotten.
+    fn finish(mut self) -> Index<Place> {
+        self.index.advance(self.ceiling);
+        if self.ceiling > 0 || !self.volatile.is_empty() {
+            self.index.compact(self.index.revision());
+        }
+        self.index
+    }
 }
 
 /// A file read in steps.

@@ -2,8 +2,10 @@
 //! Runs beside the writer, on the files that are no longer written.
 
 use super::{
-    failed, frame, recover,
-    segment::{BODY, Header, Segment, Slot, remove_draft},
+    failed, frame,
+    place::{Place, Volatile},
+    recover,
+    segment::{BODY, Header, Segment, remove_draft},
     sync_directory,
 };
 use crate::{Error, Revision, index::Value, ledger::Ledger, limits};
@@ -30,7 +32,7 @@ impl Rewrite {
     /// Rewrites `old`, which hold everything up to `until`, into the file `number`.
     pub(super) fn start(
         directory: PathBuf,
-        ledger: Arc<Ledger<Slot>>,
+        (ledger, volatile): (Arc<Ledger<Place>>, Volatile),
         old: Vec<Arc<Segment>>,
         number: u64,
         until: Revision,
@@ -39,6 +41,7 @@ impl Rewrite {
         let job = Job {
             directory: directory.clone(),
             ledger,
+            volatile,
             number,
             until,
             stop: Arc::clone(&stop),
@@ -71,7 +74,8 @@ impl Rewrite {
 
 struct Job {
     directory: PathBuf,
-    ledger: Arc<Ledger<Slot>>,
+    ledger: Arc<Ledger<Place>>,
+    volatile: Volatile,
     number: u64,
     until: Revision,
     stop: Arc<AtomicBool>,
@@ -81,10 +85,10 @@ struct Job {
 struct Moved {
     key: Arc<str>,
     revision: Revision,
-    place: Slot,
+    place: Place,
 }
 
-type Version = (Revision, Arc<str>, Option<Slot>);
+type Version = (Revision, Arc<str>, Option<Place>);
 
 impl Job {
     fn run(self, old: Vec<Arc<Segment>>) -> Rewritten {
@@ -104,7 +108,7 @@ impl Job {
         (vec![segment], result)
     }
 
-    /// Every version up to `until` that can still be read, in revision order, and the revision that
+    /// Every durable version up to `until` that can still be read, in revision order, and the revision that
     /// history begins with. It is read last: what was forgotten meanwhile lies before it.
     fn collect(&self) -> (Vec<Version>, Revision) {
         let mut versions = Vec::new();
@@ -115,7 +119,9 @@ impl Job {
             if last.is_none() {
                 let oldest = index.oldest();
                 drop(index);
-                versions.retain(|(revision, ..)| *revision <= self.until);
+                versions.retain(|(revision, key, _)| {
+                    *revision <= self.until && !self.volatile.covers(key)
+                });
                 versions.sort_unstable_by_key(|(revision, ..)| *revision);
                 return (versions, oldest);
             }
@@ -147,7 +153,7 @@ impl Job {
                     .map(|(revision, key, offset, length)| Moved {
                         key,
                         revision,
-                        place: segment.slot(offset, length),
+                        place: Place::Log(segment.slot(offset, length)),
                     })
                     .collect();
                 Ok((segment, end, moved))

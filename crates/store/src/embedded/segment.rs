@@ -1,7 +1,7 @@
 //! One file of the log: a fixed header, then frames, then perhaps room reserved as zeros.
 
 use super::{failed, sync_directory};
-use crate::{Error, Revision, index::Value};
+use crate::{Error, Revision};
 use bytes::Bytes;
 use std::{
     fs::{File, OpenOptions},
@@ -47,8 +47,8 @@ pub(super) struct Slot {
     pub(super) length: u32,
 }
 
-impl Value for Slot {
-    fn load(&self) -> Result<Bytes, Error> {
+impl Slot {
+    pub(super) fn load(&self) -> Result<Bytes, Error> {
         let mut bytes = vec![0; self.size()];
         self.segment
             .file
@@ -57,7 +57,7 @@ impl Value for Slot {
         Ok(bytes.into())
     }
 
-    fn size(&self) -> usize {
+    pub(super) fn size(&self) -> usize {
         self.length as usize
     }
 }

@@ -1,5 +1,7 @@
 //! The embedded engine: conformance, reopening, torn tails, damage, rewriting, locking.
 
+mod volatile;
+
 use super::*;
 use crate::{
     Event,

@@ -3,12 +3,15 @@
 //! waits for more to come: the batch grows by itself while the disk is busy.
 
 use super::{
-    failed, frame, recover,
+    failed, frame,
+    place::{Place, Volatile},
+    recover,
     rewrite::{Rewrite, Rewritten},
-    segment::{Header, Segment, Slot},
+    segment::{Header, Segment},
 };
 use crate::{
-    Change, Error, Limits, Outcome, Transaction,
+    Change, Error, Limits, Outcome, Revision, Transaction, Write,
+    index::{Index, Value},
     ledger::Ledger,
     limits,
     transaction::{Batch, Verdict},
@@ -28,7 +31,7 @@ pub(super) enum Request {
 /// The end of the log and its owner.
 pub(super) struct Writer {
     directory: PathBuf,
-    ledger: Arc<Ledger<Slot>>,
+    ledger: Arc<Ledger<Place>>,
     active: Arc<Segment>,
     /// Where the next frame goes. Invariant: everything before it is durable.
     offset: u64,
@@ -38,6 +41,11 @@ pub(super) struct Writer {
     sealed_bytes: u64,
     frame: frame::Builder,
     limits: Limits,
+    volatile: Volatile,
+    /// Bytes of keys and values that only memory holds.
+    volatile_bytes: u64,
+    /// Volatile commits may take revisions up to this one: the active file says so.
+    ceiling: Revision,
     rewrite: Option<Rewrite>,
     /// After a rewrite failed, the log grows to this before the next try.
     rewrite_at: u64,
@@ -50,10 +58,11 @@ type Answer = (oneshot::Sender<Result<Outcome, Error>>, Outcome);
 impl Writer {
     pub(super) fn new(
         directory: PathBuf,
-        ledger: Arc<Ledger<Slot>>,
+        ledger: Arc<Ledger<Place>>,
         (active, offset): (Arc<Segment>, u64),
         (sealed, sealed_bytes): (Vec<Arc<Segment>>, u64),
         limits: Limits,
+        volatile: Volatile,
     ) -> Self {
         Self {
             directory,
@@ -65,6 +74,9 @@ impl Writer {
             sealed_bytes,
             frame: frame::Builder::default(),
             limits,
+            volatile,
+            volatile_bytes: 0,
+            ceiling: 0,
             rewrite: None,
             rewrite_at: 0,
             broken: None,
@@ -118,9 +130,15 @@ impl Writer {
         let mut judged = Batch::new(&index);
         let mut answers = Vec::with_capacity(batch.len());
         let mut changes = Vec::with_capacity(batch.len());
+        let mut growth = 0;
         for (transaction, answer) in batch {
-            match judged.judge(&transaction) {
+            let more = self.growth(&index, &transaction);
+            let judged = self
+                .admit(growth + more)
+                .and_then(|()| judged.judge(&transaction));
+            match judged {
                 Ok(Verdict::Write(wanted)) => {
+                    growth += more;
                     answers.push((answer, Outcome::Committed(wanted[0].revision)));
                     changes.extend(wanted);
                 }
@@ -131,30 +149,79 @@ impl Writer {
         (answers, changes)
     }
 
-    /// Makes the changes durable, then visible.
-    fn write(&mut self, changes: &[Change]) -> Result<(), Error> {
-        if let Some(error) = &self.broken {
-            return Err(error.clone());
+    /// How many bytes of memory the volatile writes of a transaction would add.
+    fn growth(&self, index: &Index<Place>, transaction: &Transaction) -> u64 {
+        let added = |write: &Write| match write {
+            Write::Put { key, value } if self.volatile.covers(key) => match index.latest(key) {
+                Some((.., held)) => value.len().saturating_sub(held.size()),
+                None => key.len() + value.len(),
+            },
+            Write::Put { .. } | Write::Delete { .. } => 0,
+        };
+        transaction.writes.iter().map(added).sum::<usize>() as u64
+    }
+
+    fn admit(&self, growth: u64) -> Result<(), Error> {
+        let (size, limit) = (self.volatile_bytes + growth, self.limits.volatile_bytes);
+        if growth == 0 || size <= limit {
+            return Ok(());
         }
+        Err(Error::TooLarge {
+            what: "what the volatile keys hold".into(),
+            size: usize::try_from(size).unwrap_or(usize::MAX),
+            limit: usize::try_from(limit).unwrap_or(usize::MAX),
+        })
+    }
+
+    /// Makes the changes durable, but for volatile ones, then visible. Writes nothing if all are.
+    fn write(&mut self, changes: &[Change]) -> Result<(), Error> {
         self.frame.clear();
+        let last = changes.last().map_or(0, |change| change.revision);
+        let any_volatile = changes.iter().any(|it| self.volatile.covers(&it.key));
+        let mut ceiling = self.ceiling;
+        if any_volatile && last > ceiling {
+            ceiling = last + limits::VOLATILE_REVISIONS;
+            self.frame.push_ceiling(ceiling);
+        }
         let mut places = Vec::with_capacity(changes.len());
         for change in changes {
-            let value = change.value.as_deref();
-            let at = self.frame.push(change.revision, &change.key, value);
-            let place = |value: &[u8]| self.active.slot(self.offset + at as u64, value.len());
-            places.push(value.map(place));
+            places.push(if self.volatile.covers(&change.key) {
+                change.value.clone().map(Place::Memory)
+            } else {
+                let value = change.value.as_deref();
+                let at = self.frame.push(change.revision, &change.key, value);
+                let offset = self.offset + at as u64;
+                value.map(|value| Place::Log(self.active.slot(offset, value.len())))
+            });
         }
-        if let Err(error) = self.append() {
-            self.roll_back(&error);
-            return Err(error);
+        if self.frame.len() > frame::HEADER {
+            self.append()?;
+            self.ceiling = ceiling;
         }
-        self.offset += self.frame.len() as u64;
+        for change in changes.iter().filter(|it| self.volatile.covers(&it.key)) {
+            let size = |value: &Option<_>| value.as_ref().map_or(0, |it| held(&change.key, it));
+            self.volatile_bytes += size(&change.value);
+            self.volatile_bytes -= size(&change.previous);
+        }
         let index = self.ledger.index().write();
         self.ledger.commit(index, changes, places.into_iter());
         Ok(())
     }
 
+    /// Appends the frame, durably or not at all.
     fn append(&mut self) -> Result<(), Error> {
+        if let Some(error) = &self.broken {
+            return Err(error.clone());
+        }
+        if let Err(error) = self.write_frame() {
+            self.roll_back(&error);
+            return Err(error);
+        }
+        self.offset += self.frame.len() as u64;
+        Ok(())
+    }
+
+    fn write_frame(&mut self) -> Result<(), Error> {
         self.reserve(self.offset + self.frame.len() as u64)?;
         let bytes = self.frame.finish(self.active.header.salt, self.offset);
         let file = &self.active.file;
@@ -238,9 +305,11 @@ impl Writer {
         self.sealed.push(old);
         self.offset = super::segment::BODY;
         self.reserved = 0;
+        // The new file does not say it yet, and what did is about to go.
+        self.ceiling = 0;
         Rewrite::start(
             self.directory.clone(),
-            Arc::clone(&self.ledger),
+            (Arc::clone(&self.ledger), self.volatile.clone()),
             std::mem::take(&mut self.sealed),
             number,
             until,
@@ -262,4 +331,9 @@ impl Writer {
         self.rewrite_at = self.sealed_bytes + self.offset + self.limits.garbage_bytes;
         tracing::warn!(%error, "cannot rewrite the log without its garbage; will try again later");
     }
+}
+
+/// Memory that a volatile key takes.
+fn held(key: &str, value: &bytes::Bytes) -> u64 {
+    (key.len() + value.len()) as u64
 }
