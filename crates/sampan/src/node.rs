@@ -32,7 +32,7 @@ impl NodeDialer for Nodes {
         match self.own.get() {
             Some((name, kubelet)) if name == node => {
                 let (ours, theirs) = tokio::io::duplex(PIPE_BYTES);
-                kubelet.serve(theirs);
+                tokio::spawn(Arc::clone(kubelet).serve(Box::new(theirs)));
                 Ok(Box::new(ours))
             }
             _ => Err(DialError {
