@@ -81,7 +81,13 @@ impl Review<'_> {
 
     /// Another object, as it is now.
     #[must_use]
-    pub fn get(&self, group: &str, plural: &str, namespace: &str, name: &str) -> Option<Box<dyn AnyObject>> {
+    pub fn get(
+        &self,
+        group: &str,
+        plural: &str,
+        namespace: &str,
+        name: &str,
+    ) -> Option<Box<dyn AnyObject>> {
         let resource = self.door.resources.find_any(group, plural)?;
         let item = self.door.cache.get(resource.slot, namespace, name)?;
         resource.law.decode(&item.bytes()).ok()
@@ -104,7 +110,12 @@ impl Review<'_> {
     /// The store key of an object.
     #[must_use]
     pub fn key(&self, group: &str, plural: &str, namespace: &str, name: &str) -> Option<String> {
-        Some(self.door.resources.find_any(group, plural)?.key(namespace, name))
+        Some(
+            self.door
+                .resources
+                .find_any(group, plural)?
+                .key(namespace, name),
+        )
     }
 
     /// Randomness for names.
@@ -122,8 +133,14 @@ impl Review<'_> {
     /// 403 about the object: `pods "x" is forbidden: because`.
     #[must_use]
     pub fn forbidden(&self, because: &str) -> Status {
-        let named = machinery::status::Resource { group: self.group, plural: self.plural };
-        let own = self.object.as_deref().and_then(|it| it.metadata().name.as_deref());
+        let named = machinery::status::Resource {
+            group: self.group,
+            plural: self.plural,
+        };
+        let own = self
+            .object
+            .as_deref()
+            .and_then(|it| it.metadata().name.as_deref());
         Status::forbidden(named, own.unwrap_or(self.name), because)
     }
 }

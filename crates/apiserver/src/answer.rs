@@ -20,9 +20,14 @@ pub(crate) fn full(bytes: impl Into<Bytes>) -> Body {
 }
 
 /// An answer held whole.
-pub(crate) fn whole(code: u16, media_type: &'static str, bytes: impl Into<Bytes>) -> Response<Body> {
+pub(crate) fn whole(
+    code: u16,
+    media_type: &'static str,
+    bytes: impl Into<Bytes>,
+) -> Response<Body> {
     let mut response = Response::new(full(bytes));
-    *response.status_mut() = StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    *response.status_mut() =
+        StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     response
         .headers_mut()
         .insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
@@ -47,7 +52,10 @@ pub(crate) fn text(code: u16, text: impl Into<String>) -> Response<Body> {
 /// A Status as an answer.
 pub(crate) fn status(status: &Status) -> Response<Body> {
     let mut response = json(status.code, status.encode());
-    let retry = status.details.as_ref().map_or(0, |it| it.retry_after_seconds);
+    let retry = status
+        .details
+        .as_ref()
+        .map_or(0, |it| it.retry_after_seconds);
     if retry > 0 {
         response
             .headers_mut()

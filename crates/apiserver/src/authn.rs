@@ -2,10 +2,13 @@
 //! that an authenticator does not know is left to the next.
 
 mod certificates;
+mod impersonation;
 mod service_accounts;
 
 pub use certificates::ClientCertificates;
 pub use service_accounts::ServiceAccounts;
+
+pub(crate) use impersonation::impersonated;
 
 use crate::{Door, User};
 use async_trait::async_trait;
@@ -53,5 +56,9 @@ pub trait Authenticate: Send + Sync {
     ///
     /// # Errors
     /// 401 when the credentials are of this sort and wrong.
-    async fn authenticate(&self, door: &Door, credentials: &Credentials) -> Result<Option<User>, Status>;
+    async fn authenticate(
+        &self,
+        door: &Door,
+        credentials: &Credentials,
+    ) -> Result<Option<User>, Status>;
 }

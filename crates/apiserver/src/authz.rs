@@ -67,12 +67,19 @@ impl<'a> Attributes<'a> {
     /// 403 with upstream's sentence.
     pub(crate) fn forbidden(&self, because: &str) -> Status {
         let user = &self.user.name;
-        let because = if because.is_empty() { String::new() } else { format!(": {because}") };
+        let because = if because.is_empty() {
+            String::new()
+        } else {
+            format!(": {because}")
+        };
         if self.resource.is_empty() {
             return Status::failure(
                 403,
                 "Forbidden",
-                format!("forbidden: User {user:?} cannot {} path {:?}{because}", self.verb, self.path),
+                format!(
+                    "forbidden: User {user:?} cannot {} path {:?}{because}",
+                    self.verb, self.path
+                ),
             );
         }
         let resource = if self.subresource.is_empty() {
@@ -85,7 +92,10 @@ impl<'a> Attributes<'a> {
         } else {
             format!("in the namespace {:?}", self.namespace)
         };
-        let named = Resource { group: self.group, plural: self.resource };
+        let named = Resource {
+            group: self.group,
+            plural: self.resource,
+        };
         let text = format!(
             "User {user:?} cannot {} resource {resource:?} in API group {:?} {place}{because}",
             self.verb, self.group

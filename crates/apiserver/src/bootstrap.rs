@@ -38,12 +38,21 @@ impl Door {
         if response.status().is_success() {
             return Ok(());
         }
-        let body = response.into_body().collect().await.map(|it| it.to_bytes()).unwrap_or_default();
-        let status: Status = serde_json::from_slice(&body).unwrap_or_else(|error| Status::internal(&error));
+        let body = response
+            .into_body()
+            .collect()
+            .await
+            .map(|it| it.to_bytes())
+            .unwrap_or_default();
+        let status: Status =
+            serde_json::from_slice(&body).unwrap_or_else(|error| Status::internal(&error));
         if status.is("AlreadyExists") {
             return Ok(());
         }
-        Err(BootstrapError { path: path.to_owned(), status })
+        Err(BootstrapError {
+            path: path.to_owned(),
+            status,
+        })
     }
 }
 
@@ -51,28 +60,57 @@ fn objects(door: &Door) -> Vec<(&'static str, Value)> {
     const NAMESPACES: &str = "/api/v1/namespaces";
     const PRIORITIES: &str = "/apis/scheduling.k8s.io/v1/priorityclasses";
     let network = &door.config.network;
-    let mut all: Vec<(&'static str, Value)> = ["default", "kube-system", "kube-public", "kube-node-lease"]
-        .iter()
-        .map(|name| (NAMESPACES, json!({ "metadata": { "name": name } })))
-        .collect();
+    let mut all: Vec<(&'static str, Value)> =
+        ["default", "kube-system", "kube-public", "kube-node-lease"]
+            .iter()
+            .map(|name| (NAMESPACES, json!({ "metadata": { "name": name } })))
+            .collect();
     let critical = "Used for system critical pods that must";
     for (name, value, text) in [
-        ("system-cluster-critical", 2_000_000_000, format!("{critical} run in the cluster, but can be moved to another node if necessary.")),
-        ("system-node-critical", 2_000_001_000, format!("{critical} not be moved from their current node.")),
+        (
+            "system-cluster-critical",
+            2_000_000_000,
+            format!(
+                "{critical} run in the cluster, but can be moved to another node if necessary."
+            ),
+        ),
+        (
+            "system-node-critical",
+            2_000_001_000,
+            format!("{critical} not be moved from their current node."),
+        ),
     ] {
-        all.push((PRIORITIES, json!({ "metadata": { "name": name }, "value": value, "description": text })));
+        all.push((
+            PRIORITIES,
+            json!({ "metadata": { "name": name }, "value": value, "description": text }),
+        ));
     }
-    let cidrs: Vec<String> = network.service_cidrs.iter().map(ToString::to_string).collect();
+    let cidrs: Vec<String> = network
+        .service_cidrs
+        .iter()
+        .map(ToString::to_string)
+        .collect();
     if let Some(first) = network.service_cidrs.first() {
-        all.push(("/apis/networking.k8s.io/v1/servicecidrs", json!({ "metadata": { "name": "kubernetes" }, "spec": { "cidrs": cidrs } })));
-        let address = first.hosts().next().map(|it| it.to_string()).unwrap_or_default();
+        all.push((
+            "/apis/networking.k8s.io/v1/servicecidrs",
+            json!({ "metadata": { "name": "kubernetes" }, "spec": { "cidrs": cidrs } }),
+        ));
+        let address = first
+            .hosts()
+            .next()
+            .map(|it| it.to_string())
+            .unwrap_or_default();
         let labels = json!({ "component": "apiserver", "provider": "kubernetes" });
         all.push(("/api/v1/namespaces/default/services", json!({
             "metadata": { "name": "kubernetes", "labels": labels },
             "spec": { "clusterIP": address, "clusterIPs": [address], "type": "ClusterIP", "sessionAffinity": "None",
                 "ports": [{ "name": "https", "protocol": "TCP", "port": 443, "targetPort": network.port }] },
         })));
-        let family = if network.advertise_address.is_ipv4() { "IPv4" } else { "IPv6" };
+        let family = if network.advertise_address.is_ipv4() {
+            "IPv4"
+        } else {
+            "IPv6"
+        };
         all.push(("/apis/discovery.k8s.io/v1/namespaces/default/endpointslices", json!({
             "metadata": { "name": "kubernetes", "labels": { "kubernetes.io/service-name": "kubernetes" } },
             "addressType": family,

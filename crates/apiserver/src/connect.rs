@@ -42,7 +42,12 @@ pub trait NodeDialer: Send + Sync {
     /// A connection on which this node's kubelet speaks HTTP/1.1.
     async fn dial_node(&self, node: &str) -> Result<Box<dyn Stream>, DialError>;
     /// A connection to an address in the pod network.
-    async fn dial_address(&self, host: &str, port: u16, tls: bool) -> Result<Box<dyn Stream>, DialError>;
+    async fn dial_address(
+        &self,
+        host: &str,
+        port: u16,
+        tls: bool,
+    ) -> Result<Box<dyn Stream>, DialError>;
 }
 
 /// Answers the request by passing it on.
@@ -54,50 +59,88 @@ pub(crate) async fn run(
     request: Request<Body>,
 ) -> Answer {
     let Some(dialer) = &door.config.dialer else {
-        return Err(Status::unavailable("nodes cannot be reached from this server"));
+        return Err(Status::unavailable(
+            "nodes cannot be reached from this server",
+        ));
     };
     let query = request.uri().query().unwrap_or_default();
-    let destination = call.resource.law.connect(sub.name, &*current.view, &call.target.rest, query)?;
+    let destination =
+        call.resource
+            .law
+            .connect(sub.name, &*current.view, &call.target.rest, query)?;
     let dialled = tokio::time::timeout(DIAL, async {
         match &destination.route {
             Route::Kubelet { node } => dialer.dial_node(node).await.map_err(unreachable),
-            Route::Address { host, port, tls } => dialer.dial_address(host, *port, *tls).await.map_err(unreachable),
-            Route::Service { namespace, name, port, tls } => {
+            Route::Address { host, port, tls } => dialer
+                .dial_address(host, *port, *tls)
+                .await
+                .map_err(unreachable),
+            Route::Service {
+                namespace,
+                name,
+                port,
+                tls,
+            } => {
                 let (host, port) = endpoint(door, namespace, name, port)?;
-                dialer.dial_address(&host, port, *tls).await.map_err(unreachable)
+                dialer
+                    .dial_address(&host, port, *tls)
+                    .await
+                    .map_err(unreachable)
             }
         }
     })
     .await;
-    let stream = dialled.map_err(|_| Status::failure(504, "Timeout", "Timeout: the node did not answer in time"))??;
+    let stream = dialled.map_err(|_| {
+        Status::failure(504, "Timeout", "Timeout: the node did not answer in time")
+    })??;
     forward(door, stream, &destination.path_and_query, request).await
 }
 
 fn unreachable(error: DialError) -> Status {
-    Status::unavailable(format!("error trying to reach service: {error}: {}", error.source))
+    Status::unavailable(format!(
+        "error trying to reach service: {error}: {}",
+        error.source
+    ))
 }
 
 /// A ready endpoint of a service's port.
 fn endpoint(door: &Door, namespace: &str, name: &str, port: &str) -> Result<(String, u16), Status> {
     let none = || Status::unavailable(format!("no endpoints available for service {name:?}"));
-    let resource = door.resources.find_any("discovery.k8s.io", "endpointslices").ok_or_else(none)?;
+    let resource = door
+        .resources
+        .find_any("discovery.k8s.io", "endpointslices")
+        .ok_or_else(none)?;
     let selection = crate::watch_cache::Selection::of_namespace(namespace);
     let mut found = Vec::new();
     for item in door.cache.list(resource.slot, &selection, 0).items {
-        if item.labels.get("kubernetes.io/service-name").map(String::as_str) != Some(name) {
+        if item
+            .labels
+            .get("kubernetes.io/service-name")
+            .map(String::as_str)
+            != Some(name)
+        {
             continue;
         }
-        let Ok(object) = resource.law.decode(&item.bytes()) else { continue };
-        let Some(slice) = object.downcast_ref::<EndpointSlice>() else { continue };
+        let Ok(object) = resource.law.decode(&item.bytes()) else {
+            continue;
+        };
+        let Some(slice) = object.downcast_ref::<EndpointSlice>() else {
+            continue;
+        };
         let ports = slice.ports.as_deref().unwrap_or_default();
         let number = ports.iter().find_map(|it| {
             let number = u16::try_from(it.port?).ok()?;
             let named = it.name.as_deref().unwrap_or_default() == port;
-            (named || number.to_string() == port || (port.is_empty() && ports.len() == 1)).then_some(number)
+            (named || number.to_string() == port || (port.is_empty() && ports.len() == 1))
+                .then_some(number)
         });
         let Some(number) = number else { continue };
         for endpoint in slice.endpoints.as_deref().unwrap_or_default() {
-            let ready = endpoint.conditions.as_ref().and_then(|it| it.ready).unwrap_or(true);
+            let ready = endpoint
+                .conditions
+                .as_ref()
+                .and_then(|it| it.ready)
+                .unwrap_or(true);
             if let (true, Some(address)) = (ready, endpoint.addresses.first()) {
                 found.push((address.clone(), number));
             }
@@ -111,7 +154,12 @@ fn endpoint(door: &Door, namespace: &str, name: &str, port: &str) -> Result<(Str
 }
 
 /// Sends the request over the stream; after a 101 copies bytes both ways.
-async fn forward(door: &Door, stream: Box<dyn Stream>, path_and_query: &str, mut request: Request<Body>) -> Answer {
+async fn forward(
+    door: &Door,
+    stream: Box<dyn Stream>,
+    path_and_query: &str,
+    mut request: Request<Body>,
+) -> Answer {
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
         .await
         .map_err(|error| Status::unavailable(format!("error trying to reach service: {error}")))?;
@@ -120,7 +168,9 @@ async fn forward(door: &Door, stream: Box<dyn Stream>, path_and_query: &str, mut
             tracing::debug!(%error, "a proxied connection ended early");
         }
     });
-    let upgrade = request.extensions_mut().remove::<hyper::upgrade::OnUpgrade>();
+    let upgrade = request
+        .extensions_mut()
+        .remove::<hyper::upgrade::OnUpgrade>();
     let upgrades = request.headers().contains_key(header::UPGRADE);
     let (mut parts, body) = request.into_parts();
     parts.uri = path_and_query
@@ -131,7 +181,9 @@ async fn forward(door: &Door, stream: Box<dyn Stream>, path_and_query: &str, mut
     // The answerer must not be given the client's credentials.
     parts.headers.remove(header::AUTHORIZATION);
     if !parts.headers.contains_key(header::HOST) {
-        parts.headers.insert(header::HOST, HeaderValue::from_static("localhost"));
+        parts
+            .headers
+            .insert(header::HOST, HeaderValue::from_static("localhost"));
     }
     if !upgrades {
         parts.headers.remove(header::CONNECTION);

@@ -24,8 +24,17 @@ pub(crate) async fn read(headers: &HeaderMap, body: Body) -> Result<Bytes, Statu
     }
     let bytes = tokio::time::timeout(BODY_TIME, collect(body))
         .await
-        .map_err(|_| Status::failure(408, "Timeout", "the body of the request did not arrive in time"))??;
-    match headers.get(header::CONTENT_ENCODING).map(|value| value.as_bytes()) {
+        .map_err(|_| {
+            Status::failure(
+                408,
+                "Timeout",
+                "the body of the request did not arrive in time",
+            )
+        })??;
+    match headers
+        .get(header::CONTENT_ENCODING)
+        .map(|value| value.as_bytes())
+    {
         Some(b"gzip") => inflate(&bytes),
         _ => Ok(bytes),
     }
@@ -34,7 +43,8 @@ pub(crate) async fn read(headers: &HeaderMap, body: Body) -> Result<Bytes, Statu
 async fn collect(mut body: Body) -> Result<Bytes, Status> {
     let mut whole = BytesMut::new();
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|error| Status::bad_request(format!("cannot read the body: {error}")))?;
+        let frame =
+            frame.map_err(|error| Status::bad_request(format!("cannot read the body: {error}")))?;
         if let Ok(bytes) = frame.into_data() {
             if whole.len() + bytes.len() > BODY_BYTES {
                 return Err(too_large());
@@ -84,7 +94,10 @@ pub(crate) fn to_json(headers: &HeaderMap, body: &Bytes) -> Result<Bytes, Status
             Ok(tree.to_string().into())
         }
         "application/vnd.kubernetes.protobuf" => from_protobuf(body),
-        other => Err(unsupported(other, "application/json, application/yaml, application/vnd.kubernetes.protobuf")),
+        other => Err(unsupported(
+            other,
+            "application/json, application/yaml, application/vnd.kubernetes.protobuf",
+        )),
     }
 }
 
@@ -110,7 +123,9 @@ pub(crate) fn unsupported(media_type: &str, accepted: &str) -> Status {
     Status::failure(
         415,
         "UnsupportedMediaType",
-        format!("the body of the request was in an unknown format - accepted media types include: {accepted}"),
+        format!(
+            "the body of the request was in an unknown format - accepted media types include: {accepted}"
+        ),
     )
 }
 
@@ -132,8 +147,8 @@ pub(crate) struct Expected<'a> {
 /// Refuses JSON of another kind; a kind that is not named passes.
 pub(crate) fn expect_kind(json: &[u8], expected: &Expected<'_>) -> Result<(), Status> {
     let (kind, version) = (expected.kind, expected.version);
-    let meta: TypeMeta = serde_json::from_slice(json)
-        .map_err(|error| malformed(kind, version, &error))?;
+    let meta: TypeMeta =
+        serde_json::from_slice(json).map_err(|error| malformed(kind, version, &error))?;
     let api_version = crate::resources::api_version(expected.group, version);
     if !meta.api_version.is_empty() && meta.api_version != api_version {
         return Err(Status::bad_request(format!(
@@ -151,7 +166,9 @@ pub(crate) fn expect_kind(json: &[u8], expected: &Expected<'_>) -> Result<(), St
 }
 
 fn malformed(kind: &str, version: &str, error: &dyn std::fmt::Display) -> Status {
-    Status::bad_request(format!("{kind} in version {version:?} cannot be handled as a {kind}: {error}"))
+    Status::bad_request(format!(
+        "{kind} in version {version:?} cannot be handled as a {kind}: {error}"
+    ))
 }
 
 /// What to do about fields the kind does not have.
@@ -171,7 +188,9 @@ impl FieldValidation {
             Some(other) => Err(Status::failure(
                 422,
                 "Invalid",
-                format!("fieldValidation: Unsupported value: {other:?}: supported values: \"Ignore\", \"Strict\", \"Warn\""),
+                format!(
+                    "fieldValidation: Unsupported value: {other:?}: supported values: \"Ignore\", \"Strict\", \"Warn\""
+                ),
             )),
         }
     }

@@ -29,8 +29,20 @@ pub(crate) fn answer(door: &Door, path: &str, headers: &HeaderMap) -> Option<Ans
     let aggregated = wants_aggregated(headers);
     let parts: Vec<&str> = path.strip_prefix('/')?.split('/').collect();
     let document = match (parts.as_slice(), aggregated) {
-        (["api"], true) => return Some(tagged(headers, aggregated::document(&door.resources, true), Some(aggregated::MEDIA_TYPE))),
-        (["apis"], true) => return Some(tagged(headers, aggregated::document(&door.resources, false), Some(aggregated::MEDIA_TYPE))),
+        (["api"], true) => {
+            return Some(tagged(
+                headers,
+                aggregated::document(&door.resources, true),
+                Some(aggregated::MEDIA_TYPE),
+            ));
+        }
+        (["apis"], true) => {
+            return Some(tagged(
+                headers,
+                aggregated::document(&door.resources, false),
+                Some(aggregated::MEDIA_TYPE),
+            ));
+        }
         (["api"], false) => legacy::core_versions(door),
         (["apis"], false) => legacy::groups(&door.resources),
         (["api", version], _) => legacy::resources(&door.resources, "", version)?,
@@ -45,7 +57,8 @@ fn wants_aggregated(headers: &HeaderMap) -> bool {
     for range in negotiate::ranges(headers) {
         match (range.media_type, range.parameter("as")) {
             ("application/json", Some("APIGroupDiscoveryList"))
-                if range.parameter("g") == Some("apidiscovery.k8s.io") && range.parameter("v") == Some("v2") =>
+                if range.parameter("g") == Some("apidiscovery.k8s.io")
+                    && range.parameter("v") == Some("v2") =>
             {
                 return true;
             }
@@ -58,17 +71,29 @@ fn wants_aggregated(headers: &HeaderMap) -> bool {
 
 /// A document with an ETag, or 304.
 fn tagged(headers: &HeaderMap, document: Value, media_type: Option<&'static str>) -> Answer {
-    Ok(with_etag(headers, document.to_string().into(), media_type.unwrap_or("application/json")))
+    Ok(with_etag(
+        headers,
+        document.to_string().into(),
+        media_type.unwrap_or("application/json"),
+    ))
 }
 
 /// A document with an ETag of its content, or 304 when the client has it.
-pub(crate) fn with_etag(headers: &HeaderMap, bytes: Bytes, media_type: &'static str) -> Response<Body> {
+pub(crate) fn with_etag(
+    headers: &HeaderMap,
+    bytes: Bytes,
+    media_type: &'static str,
+) -> Response<Body> {
     let digest = Sha256::digest(&bytes);
     let etag = format!("\"{}\"", hex(&digest).to_uppercase());
     let known = headers
         .get(header::IF_NONE_MATCH)
         .and_then(|value| value.to_str().ok())
-        .is_some_and(|value| value.split(',').any(|one| one.trim().trim_start_matches("W/") == etag));
+        .is_some_and(|value| {
+            value
+                .split(',')
+                .any(|one| one.trim().trim_start_matches("W/") == etag)
+        });
     let mut response = if known {
         answer::whole(304, media_type, Bytes::new())
     } else {
@@ -77,7 +102,9 @@ pub(crate) fn with_etag(headers: &HeaderMap, bytes: Bytes, media_type: &'static 
     if let Ok(value) = HeaderValue::from_str(&etag) {
         response.headers_mut().insert(header::ETAG, value);
     }
-    response.headers_mut().insert(header::VARY, HeaderValue::from_static("Accept"));
+    response
+        .headers_mut()
+        .insert(header::VARY, HeaderValue::from_static("Accept"));
     response
 }
 
@@ -87,7 +114,12 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
 
 /// Upstream's storage version hash: eight bytes of SHA-256 over group/version/kind, in base64.
 fn storage_version_hash(resource: &Resource) -> String {
-    let text = format!("{}/{}/{}", resource.stored.group(), resource.stored.version(), resource.stored.kind());
+    let text = format!(
+        "{}/{}/{}",
+        resource.stored.group(),
+        resource.stored.version(),
+        resource.stored.kind()
+    );
     STANDARD.encode(&Sha256::digest(text.as_bytes())[..8])
 }
 
@@ -95,7 +127,10 @@ fn storage_version_hash(resource: &Resource) -> String {
 fn groups(resources: &crate::resources::Resources) -> Vec<(&'static str, Vec<&'static str>)> {
     let mut groups: Vec<(&'static str, Vec<&'static str>)> = Vec::new();
     for resource in resources.all().iter().filter(|it| !it.group().is_empty()) {
-        match groups.iter_mut().find(|(group, _)| *group == resource.group()) {
+        match groups
+            .iter_mut()
+            .find(|(group, _)| *group == resource.group())
+        {
             Some((_, versions)) if versions.contains(&resource.version()) => {}
             Some((_, versions)) => versions.push(resource.version()),
             None => groups.push((resource.group(), vec![resource.version()])),
@@ -108,7 +143,11 @@ fn groups(resources: &crate::resources::Resources) -> Vec<(&'static str, Vec<&'s
 }
 
 /// The resources of a group version, by plural name.
-fn of<'a>(resources: &'a crate::resources::Resources, group: &str, version: &str) -> Vec<&'a Arc<Resource>> {
+fn of<'a>(
+    resources: &'a crate::resources::Resources,
+    group: &str,
+    version: &str,
+) -> Vec<&'a Arc<Resource>> {
     let mut all: Vec<_> = resources
         .all()
         .iter()
@@ -123,13 +162,20 @@ pub(crate) fn accepts_gzip(headers: &HeaderMap) -> bool {
         .get_all(header::ACCEPT_ENCODING)
         .iter()
         .filter_map(|value| value.to_str().ok())
-        .any(|value| value.split(',').any(|one| one.trim().split(';').next() == Some("gzip")))
+        .any(|value| {
+            value
+                .split(',')
+                .any(|one| one.trim().split(';').next() == Some("gzip"))
+        })
 }
 
 /// Compresses a body that is held whole and large enough.
 pub(crate) async fn compressed(response: Response<Body>, accepted: bool) -> Response<Body> {
     let size = response.body().size_hint().exact().unwrap_or(0);
-    if !accepted || size < GZIP_FROM_BYTES || response.headers().contains_key(header::CONTENT_ENCODING) {
+    if !accepted
+        || size < GZIP_FROM_BYTES
+        || response.headers().contains_key(header::CONTENT_ENCODING)
+    {
         return response;
     }
     let (mut parts, body) = response.into_parts();
@@ -141,8 +187,12 @@ pub(crate) async fn compressed(response: Response<Body>, accepted: bool) -> Resp
     let packed = encoder.write_all(&plain).and_then(|()| encoder.finish());
     let body = match packed {
         Ok(packed) => {
-            parts.headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
-            parts.headers.append(header::VARY, HeaderValue::from_static("Accept-Encoding"));
+            parts
+                .headers
+                .insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+            parts
+                .headers
+                .append(header::VARY, HeaderValue::from_static("Accept-Encoding"));
             answer::full(packed)
         }
         Err(_) => answer::full(plain),

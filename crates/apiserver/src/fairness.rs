@@ -28,10 +28,12 @@ impl Default for Fairness {
 impl Fairness {
     /// A place among the running requests, given back when dropped.
     pub(crate) fn enter(&self, route: &Route) -> Result<Option<OwnedSemaphorePermit>, Status> {
-        let long = route
-            .target
-            .as_ref()
-            .is_none_or(|target| matches!(target.subresource.as_str(), "log" | "exec" | "attach" | "portforward" | "proxy"));
+        let long = route.target.as_ref().is_none_or(|target| {
+            matches!(
+                target.subresource.as_str(),
+                "log" | "exec" | "attach" | "portforward" | "proxy"
+            )
+        });
         let places = match route.verb {
             "watch" => return Ok(None),
             _ if long => return Ok(None),

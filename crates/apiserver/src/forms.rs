@@ -170,7 +170,11 @@ impl Writer {
     }
 
     fn row(&self, view: &[u8]) -> Result<Value, Status> {
-        let object = self.resource.law.decode(view).map_err(|error| Status::internal(&error))?;
+        let object = self
+            .resource
+            .law
+            .decode(view)
+            .map_err(|error| Status::internal(&error))?;
         let cells: Vec<Value> = self
             .resource
             .law
@@ -199,7 +203,11 @@ impl Writer {
             .iter()
             .map(|column| json!({ "name": column.name, "type": column.kind, "format": column.format, "description": column.description, "priority": column.priority }))
             .collect();
-        let columns = if heading { Value::Array(columns) } else { Value::Null };
+        let columns = if heading {
+            Value::Array(columns)
+        } else {
+            Value::Null
+        };
         json!({ "kind": "Table", "apiVersion": "meta.k8s.io/v1", "metadata": metadata, "columnDefinitions": columns, "rows": rows })
     }
 
@@ -229,7 +237,9 @@ pub(crate) fn simple(form: Form, code: u16, json: impl Into<Bytes>) -> Answer {
 
 /// A body made of a stream of frames.
 pub(crate) fn stream(
-    frames: impl futures::Stream<Item = Result<http_body::Frame<Bytes>, crate::BoxError>> + Send + 'static,
+    frames: impl futures::Stream<Item = Result<http_body::Frame<Bytes>, crate::BoxError>>
+    + Send
+    + 'static,
 ) -> Body {
     StreamBody::new(frames).boxed_unsync()
 }
@@ -242,7 +252,9 @@ fn partial(view: &[u8]) -> Result<Value, Status> {
     let outline: Outline<'_> =
         serde_json::from_slice(view).map_err(|error| Status::internal(&error))?;
     let metadata = tree(outline.metadata.get().as_bytes())?;
-    Ok(json!({ "kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": metadata }))
+    Ok(
+        json!({ "kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": metadata }),
+    )
 }
 
 fn resource_version(view: &[u8]) -> Option<String> {
@@ -255,5 +267,8 @@ fn resource_version(view: &[u8]) -> Option<String> {
     struct It {
         metadata: Meta,
     }
-    serde_json::from_slice::<It>(view).ok()?.metadata.resource_version
+    serde_json::from_slice::<It>(view)
+        .ok()?
+        .metadata
+        .resource_version
 }

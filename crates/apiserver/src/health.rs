@@ -9,9 +9,12 @@ use std::fmt::Write;
 
 /// Paths that anybody may read.
 pub(crate) fn is_public(path: &str) -> bool {
-    ["/healthz", "/livez", "/readyz"]
-        .iter()
-        .any(|root| path == *root || path.strip_prefix(root).is_some_and(|rest| rest.starts_with('/')))
+    ["/healthz", "/livez", "/readyz"].iter().any(|root| {
+        path == *root
+            || path
+                .strip_prefix(root)
+                .is_some_and(|rest| rest.starts_with('/'))
+    })
 }
 
 /// The checks, by name.
@@ -29,7 +32,10 @@ fn checks(door: &Door, path: &str) -> Vec<(&'static str, bool)> {
 pub(crate) fn answer(door: &Door, path: &str, query: &Query) -> Option<Answer> {
     match path {
         "/version" | "/version/" => {
-            return Some(Ok(answer::json(200, machinery::versions::info().to_string())));
+            return Some(Ok(answer::json(
+                200,
+                machinery::versions::info().to_string(),
+            )));
         }
         "/metrics" => return Some(Ok(door.metrics.answer(door))),
         _ if !is_public(path) => return None,
@@ -37,9 +43,16 @@ pub(crate) fn answer(door: &Door, path: &str, query: &Query) -> Option<Answer> {
     }
     let root = &path[1..path[1..].find('/').map_or(path.len(), |at| at + 1)];
     let checks = checks(door, path);
-    if let Some(one) = path[1 + root.len()..].strip_prefix('/').filter(|it| !it.is_empty()) {
+    if let Some(one) = path[1 + root.len()..]
+        .strip_prefix('/')
+        .filter(|it| !it.is_empty())
+    {
         let (_, good) = checks.into_iter().find(|(name, _)| *name == one)?;
-        return Some(Ok(if good { answer::text(200, "ok") } else { answer::text(500, format!("{one} check failed")) }));
+        return Some(Ok(if good {
+            answer::text(200, "ok")
+        } else {
+            answer::text(500, format!("{one} check failed"))
+        }));
     }
     let excluded: Vec<&str> = query.all("exclude").collect();
     let mut report = String::new();

@@ -57,7 +57,9 @@ impl Door {
         let places = Arc::new(Semaphore::new(CONNECTIONS));
         let farewell = Arc::new(GracefulShutdown::new());
         loop {
-            let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
+            let Ok(place) = Arc::clone(&places).acquire_owned().await else {
+                return;
+            };
             let accepted = tokio::select! {
                 accepted = listener.accept() => accepted,
                 () = stopping.cancelled() => break,
@@ -95,7 +97,9 @@ impl Door {
         watcher: hyper_util::server::graceful::Watcher,
     ) {
         let Some(tls) = tls else {
-            return self.requests(Stalling::new(socket), None, peer, watcher).await;
+            return self
+                .requests(Stalling::new(socket), None, peer, watcher)
+                .await;
         };
         let handshake = TlsAcceptor::from(tls).accept(Stalling::new(socket));
         let stream = match tokio::time::timeout(HANDSHAKE, handshake).await {

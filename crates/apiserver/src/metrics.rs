@@ -10,7 +10,9 @@ use prometheus_client::{
 use std::time::Instant;
 
 /// Bucket bounds in seconds, from upstream's request histogram.
-const BUCKETS: [f64; 12] = [0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 1.0, 2.0, 5.0, 15.0, 60.0];
+const BUCKETS: [f64; 12] = [
+    0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 1.0, 2.0, 5.0, 15.0, 60.0,
+];
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Requested {
@@ -47,16 +49,44 @@ impl Metrics {
     pub(crate) fn new() -> Self {
         let mut registry = Registry::default();
         let requests = Family::default();
-        let seconds = Family::new_with_constructor((|| Histogram::new(BUCKETS)) as fn() -> Histogram);
+        let seconds =
+            Family::new_with_constructor((|| Histogram::new(BUCKETS)) as fn() -> Histogram);
         let watches = gauge::Gauge::default();
         let revision = gauge::Gauge::default();
         let objects = Family::default();
-        registry.register("apiserver_request", "Requests by verb, resource and code", Family::clone(&requests));
-        registry.register("apiserver_request_duration_seconds", "Time until the answer began", Family::clone(&seconds));
-        registry.register("apiserver_longrunning_requests", "Watches that are open", watches.clone());
-        registry.register("apiserver_store_revision", "Revision of the watch cache", revision.clone());
-        registry.register("apiserver_storage_objects", "Objects by resource", Family::clone(&objects));
-        Self { registry, requests, seconds, watches, revision, objects }
+        registry.register(
+            "apiserver_request",
+            "Requests by verb, resource and code",
+            Family::clone(&requests),
+        );
+        registry.register(
+            "apiserver_request_duration_seconds",
+            "Time until the answer began",
+            Family::clone(&seconds),
+        );
+        registry.register(
+            "apiserver_longrunning_requests",
+            "Watches that are open",
+            watches.clone(),
+        );
+        registry.register(
+            "apiserver_store_revision",
+            "Revision of the watch cache",
+            revision.clone(),
+        );
+        registry.register(
+            "apiserver_storage_objects",
+            "Objects by resource",
+            Family::clone(&objects),
+        );
+        Self {
+            registry,
+            requests,
+            seconds,
+            watches,
+            revision,
+            objects,
+        }
     }
 
     pub(crate) fn begin(&self, route: &Route) -> Observed<'_> {
@@ -78,14 +108,17 @@ impl Metrics {
     }
 
     pub(crate) fn answer(&self, door: &Door) -> Response<Body> {
-        self.revision.set(i64::try_from(door.cache.revision()).unwrap_or(i64::MAX));
+        self.revision
+            .set(i64::try_from(door.cache.revision()).unwrap_or(i64::MAX));
         for resource in door.resources.slots() {
             let name = match resource.group() {
                 "" => resource.names.plural.to_owned(),
                 group => format!("{}.{group}", resource.names.plural),
             };
             let count = i64::try_from(door.cache.count(resource.slot)).unwrap_or(i64::MAX);
-            self.objects.get_or_create(&Stored { resource: name }).set(count);
+            self.objects
+                .get_or_create(&Stored { resource: name })
+                .set(count);
         }
         let mut out = String::new();
         if text::encode(&mut out, &self.registry).is_err() {
@@ -120,8 +153,15 @@ impl Observed<'_> {
         if code == 404 || code == 401 {
             return;
         }
-        let timed = Timed { verb: self.verb, group: self.group.clone(), resource: self.resource.clone() };
-        self.metrics.seconds.get_or_create(&timed).observe(self.since.elapsed().as_secs_f64());
+        let timed = Timed {
+            verb: self.verb,
+            group: self.group.clone(),
+            resource: self.resource.clone(),
+        };
+        self.metrics
+            .seconds
+            .get_or_create(&timed)
+            .observe(self.since.elapsed().as_secs_f64());
         let requested = Requested {
             verb: self.verb,
             group: self.group,

@@ -136,17 +136,33 @@ mod tests {
     #[test]
     fn kubectls_headers() {
         let table = [
-            ("application/json;as=Table;v=v1;g=meta.k8s.io,application/json;as=Table;v=v1beta1;g=meta.k8s.io,application/json", Some(Shape::Table)),
+            (
+                "application/json;as=Table;v=v1;g=meta.k8s.io,application/json;as=Table;v=v1beta1;g=meta.k8s.io,application/json",
+                Some(Shape::Table),
+            ),
             ("application/json", Some(Shape::Whole)),
-            ("application/vnd.kubernetes.protobuf,application/json", Some(Shape::Whole)),
-            ("application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1", Some(Shape::Metadata)),
-            ("application/json;as=Other;g=meta.k8s.io;v=v1, */*", Some(Shape::Whole)),
+            (
+                "application/vnd.kubernetes.protobuf,application/json",
+                Some(Shape::Whole),
+            ),
+            (
+                "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1",
+                Some(Shape::Metadata),
+            ),
+            (
+                "application/json;as=Other;g=meta.k8s.io;v=v1, */*",
+                Some(Shape::Whole),
+            ),
             ("text/html", None),
         ];
         for (accept, shape) in table {
             let mut headers = HeaderMap::new();
             headers.insert(header::ACCEPT, accept.parse().unwrap());
-            assert_eq!(form(&headers, false).ok().map(|form| form.shape), shape, "{accept}");
+            assert_eq!(
+                form(&headers, false).ok().map(|form| form.shape),
+                shape,
+                "{accept}"
+            );
         }
     }
 }

@@ -43,14 +43,20 @@ pub(crate) fn answer(door: &Door, path: &str, headers: &HeaderMap) -> Option<Ans
             "only the following media types are accepted: application/json",
         ))),
         "v2" => Some(document(door, "v2", headers, || v2(&door.resources))),
-        "v3" => Some(Ok(discovery::with_etag(headers, index(&door.resources).to_string().into(), "application/json"))),
+        "v3" => Some(Ok(discovery::with_etag(
+            headers,
+            index(&door.resources).to_string().into(),
+            "application/json",
+        ))),
         below => {
             let name = below.strip_prefix("v3/")?;
             let (group, version) = group_version(name)?;
             if !door.resources.serves(group, version) {
                 return None;
             }
-            Some(document(door, name, headers, || v3(&door.resources, group, version)))
+            Some(document(door, name, headers, || {
+                v3(&door.resources, group, version)
+            }))
         }
     }
 }
@@ -79,7 +85,10 @@ fn document(door: &Door, name: &str, headers: &HeaderMap, make: impl FnOnce() ->
         Some(packed) => packed,
         None => {
             let packed = pack(&make()).map_err(|error| Status::internal(&error))?;
-            door.openapi.0.lock().insert(name.to_owned(), packed.clone());
+            door.openapi
+                .0
+                .lock()
+                .insert(name.to_owned(), packed.clone());
             packed
         }
     };
@@ -88,10 +97,14 @@ fn document(door: &Door, name: &str, headers: &HeaderMap, make: impl FnOnce() ->
         return Ok(response);
     }
     if discovery::accepts_gzip(headers) {
-        response.headers_mut().insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        response
+            .headers_mut()
+            .insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     } else {
         let mut plain = Vec::new();
-        GzDecoder::new(&packed[..]).read_to_end(&mut plain).map_err(|error| Status::internal(&error))?;
+        GzDecoder::new(&packed[..])
+            .read_to_end(&mut plain)
+            .map_err(|error| Status::internal(&error))?;
         *response.body_mut() = answer::full(plain);
     }
     Ok(response)
@@ -113,8 +126,15 @@ fn hash(name: &str) -> String {
 fn index(resources: &Resources) -> Value {
     let mut paths = Map::new();
     for resource in resources.all() {
-        let root = if resource.group().is_empty() { "api" } else { "apis" };
-        let name = format!("{root}/{}", api_version(resource.group(), resource.version()));
+        let root = if resource.group().is_empty() {
+            "api"
+        } else {
+            "apis"
+        };
+        let name = format!(
+            "{root}/{}",
+            api_version(resource.group(), resource.version())
+        );
         let url = format!("/openapi/v3/{name}?hash={}", hash(&name));
         paths.insert(name, json!({ "serverRelativeURL": url }));
     }
@@ -137,7 +157,10 @@ fn v3(resources: &Resources, group: &str, version: &str) -> Value {
 /// The group version's own types, and those that its subresources exchange.
 fn components(resources: &Resources, group: &str, version: &str) -> Map<String, Value> {
     let schemas = api::schema::builtin();
-    let own = resources.all().iter().filter(|it| it.group() == group && it.version() == version);
+    let own = resources
+        .all()
+        .iter()
+        .filter(|it| it.group() == group && it.version() == version);
     let exchanged = own
         .flat_map(|it| it.law.subresources())
         .filter(|sub| !sub.version.is_empty())

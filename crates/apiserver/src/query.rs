@@ -19,7 +19,10 @@ impl Query {
 
     /// The first value of `key`; `None` when absent or empty.
     pub(crate) fn get(&self, key: &str) -> Option<&str> {
-        let found = self.0.iter().find(|(own, value)| own == key && !value.is_empty());
+        let found = self
+            .0
+            .iter()
+            .find(|(own, value)| own == key && !value.is_empty());
         found.map(|(_, value)| value.as_str())
     }
 
@@ -67,7 +70,9 @@ mod tests {
 
     #[test]
     fn pairs_are_decoded() {
-        let query = Query::parse(Some("labelSelector=a%3Db%2Cc&watch=1&empty=&plus=a+b&bad=%zz"));
+        let query = Query::parse(Some(
+            "labelSelector=a%3Db%2Cc&watch=1&empty=&plus=a+b&bad=%zz",
+        ));
         assert_eq!(query.get("labelSelector"), Some("a=b,c"));
         assert!(query.truth("watch"));
         assert_eq!(query.get("empty"), None);

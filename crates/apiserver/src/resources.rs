@@ -137,7 +137,11 @@ impl Resources {
         let mut slots = Vec::new();
         let mut prefixes = HashMap::new();
         for &law in laws.iter().filter(|law| law.hub().is_none()) {
-            let group = if law.group().is_empty() { "core" } else { law.group() };
+            let group = if law.group().is_empty() {
+                "core"
+            } else {
+                law.group()
+            };
             let prefix: Arc<str> = format!("/registry/{group}/{}/", law.names().plural).into();
             let resource = Arc::new(Resource {
                 law,

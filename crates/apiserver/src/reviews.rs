@@ -16,7 +16,10 @@ use serde_json::{Value, json};
 
 /// Whether the call is a review.
 pub(crate) fn handles(call: &Call) -> bool {
-    matches!(call.resource.group(), "authorization.k8s.io" | "authentication.k8s.io")
+    matches!(
+        call.resource.group(),
+        "authorization.k8s.io" | "authentication.k8s.io"
+    )
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -55,7 +58,12 @@ struct NonResourceAttributes {
 pub(crate) async fn run(door: &Door, call: &Call, body: &Bytes) -> Answer {
     let json = decode::to_json(&call.headers, body)?;
     let mut warnings = Vec::new();
-    decode::object(&call.resource, &json, call.field_validation()?, &mut warnings)?;
+    decode::object(
+        &call.resource,
+        &json,
+        call.field_validation()?,
+        &mut warnings,
+    )?;
     let mut tree = forms::tree(&json)?;
     let spec: Spec = match tree.get("spec") {
         Some(spec) if !spec.is_null() => serde_json::from_value(spec.clone())
@@ -65,11 +73,18 @@ pub(crate) async fn run(door: &Door, call: &Call, body: &Bytes) -> Answer {
     let status = match call.resource.kind() {
         "SelfSubjectAccessReview" => access(door, &call.user, &spec, "")?,
         "SubjectAccessReview" => access(door, &subject(&spec)?, &spec, "")?,
-        "LocalSubjectAccessReview" => access(door, &subject(&spec)?, &spec, &call.target.namespace)?,
+        "LocalSubjectAccessReview" => {
+            access(door, &subject(&spec)?, &spec, &call.target.namespace)?
+        }
         "SelfSubjectRulesReview" => rules(door, &call.user, &spec),
         "SelfSubjectReview" => json!({ "userInfo": info(&call.user) }),
         "TokenReview" => token(door, &spec).await?,
-        _ => return Err(Status::method_not_supported(call.resource.named(), "create")),
+        _ => {
+            return Err(Status::method_not_supported(
+                call.resource.named(),
+                "create",
+            ));
+        }
     };
     tree["apiVersion"] = call.resource.api_version().into();
     tree["kind"] = call.resource.kind().into();
@@ -86,9 +101,18 @@ pub(crate) async fn run(door: &Door, call: &Call, body: &Bytes) -> Answer {
 
 fn subject(spec: &Spec) -> Result<User, Status> {
     if spec.user.is_empty() && spec.groups.is_empty() {
-        return Err(Status::failure(422, "Invalid", "spec.user: Invalid value: \"\": at least one of user or group must be specified"));
+        return Err(Status::failure(
+            422,
+            "Invalid",
+            "spec.user: Invalid value: \"\": at least one of user or group must be specified",
+        ));
     }
-    Ok(User { name: spec.user.clone(), uid: spec.uid.clone(), groups: spec.groups.clone(), ..User::default() })
+    Ok(User {
+        name: spec.user.clone(),
+        uid: spec.uid.clone(),
+        groups: spec.groups.clone(),
+        ..User::default()
+    })
 }
 
 fn access(door: &Door, user: &User, spec: &Spec, only: &str) -> Result<Value, Status> {
@@ -116,11 +140,17 @@ fn access(door: &Door, user: &User, spec: &Spec, only: &str) -> Result<Value, St
             path: &it.path,
         },
         _ => {
-            return Err(Status::failure(422, "Invalid", "spec.resourceAttributes: Invalid value: exactly one of nonResourceAttributes or resourceAttributes must be specified"));
+            return Err(Status::failure(
+                422,
+                "Invalid",
+                "spec.resourceAttributes: Invalid value: exactly one of nonResourceAttributes or resourceAttributes must be specified",
+            ));
         }
     };
     if !only.is_empty() && attributes.namespace != only {
-        return Err(Status::bad_request(format!("spec.resourceAttributes.namespace must match namespace: {only}")));
+        return Err(Status::bad_request(format!(
+            "spec.resourceAttributes.namespace must match namespace: {only}"
+        )));
     }
     Ok(match door.config.authorizer.authorize(door, &attributes) {
         Decision::Allow => json!({ "allowed": true }),
@@ -140,7 +170,17 @@ fn verdict(status: &Value, because: &str) -> Value {
 /// What the user may do in a namespace, found by asking about everything that is served.
 fn rules(door: &Door, user: &User, spec: &Spec) -> Value {
     let ask = |group: &str, resource: &str, verb: &str, path: &str| {
-        let attributes = Attributes { user, verb, group, version: "", resource, subresource: "", namespace: &spec.namespace, name: "", path };
+        let attributes = Attributes {
+            user,
+            verb,
+            group,
+            version: "",
+            resource,
+            subresource: "",
+            namespace: &spec.namespace,
+            name: "",
+            path,
+        };
         door.config.authorizer.authorize(door, &attributes) == Decision::Allow
     };
     if ask("*", "*", "*", "") {
@@ -152,16 +192,38 @@ fn rules(door: &Door, user: &User, spec: &Spec) -> Value {
     }
     let mut resource_rules = Vec::new();
     for resource in door.resources.all() {
-        let verbs: Vec<&str> = resource.names.verbs.iter().copied().filter(|verb| ask(resource.group(), resource.names.plural, verb, "")).collect();
+        let verbs: Vec<&str> = resource
+            .names
+            .verbs
+            .iter()
+            .copied()
+            .filter(|verb| ask(resource.group(), resource.names.plural, verb, ""))
+            .collect();
         if !verbs.is_empty() {
             resource_rules.push(json!({ "verbs": verbs, "apiGroups": [resource.group()], "resources": [resource.names.plural] }));
         }
     }
-    let paths: Vec<&str> = ["/api", "/api/*", "/apis", "/apis/*", "/healthz", "/livez", "/openapi", "/openapi/*", "/readyz", "/version", "/version/"]
-        .into_iter()
-        .filter(|path| ask("", "", "get", path.trim_end_matches('*')))
-        .collect();
-    let paths = if paths.is_empty() { Vec::new() } else { vec![json!({ "verbs": ["get"], "nonResourceURLs": paths })] };
+    let paths: Vec<&str> = [
+        "/api",
+        "/api/*",
+        "/apis",
+        "/apis/*",
+        "/healthz",
+        "/livez",
+        "/openapi",
+        "/openapi/*",
+        "/readyz",
+        "/version",
+        "/version/",
+    ]
+    .into_iter()
+    .filter(|path| ask("", "", "get", path.trim_end_matches('*')))
+    .collect();
+    let paths = if paths.is_empty() {
+        Vec::new()
+    } else {
+        vec![json!({ "verbs": ["get"], "nonResourceURLs": paths })]
+    };
     json!({ "resourceRules": resource_rules, "nonResourceRules": paths, "incomplete": false })
 }
 
@@ -178,17 +240,26 @@ fn info(user: &User) -> Value {
 
 async fn token(door: &Door, spec: &Spec) -> Result<Value, Status> {
     if spec.token.is_empty() {
-        return Err(Status::bad_request("token is required for TokenReview in authentication"));
+        return Err(Status::bad_request(
+            "token is required for TokenReview in authentication",
+        ));
     }
     if !spec.audiences.is_empty()
         && let Some(tokens) = &door.config.tokens
     {
-        return Ok(match tokens.verify(door, &spec.token, &spec.audiences).await {
-            Some((user, audiences)) => json!({ "authenticated": true, "user": info(&user), "audiences": audiences }),
-            None => json!({ "user": {}, "error": "the token is not valid for the audiences" }),
-        });
+        return Ok(
+            match tokens.verify(door, &spec.token, &spec.audiences).await {
+                Some((user, audiences)) => {
+                    json!({ "authenticated": true, "user": info(&user), "audiences": audiences })
+                }
+                None => json!({ "user": {}, "error": "the token is not valid for the audiences" }),
+            },
+        );
     }
-    let credentials = Credentials { bearer: Some(spec.token.clone()), certificate: None };
+    let credentials = Credentials {
+        bearer: Some(spec.token.clone()),
+        certificate: None,
+    };
     for authenticator in &door.config.authenticators {
         match authenticator.authenticate(door, &credentials).await {
             Ok(Some(user)) => return Ok(json!({ "authenticated": true, "user": info(&user) })),

@@ -64,7 +64,9 @@ fn resource_verb(method: &Method, target: &Target, query: &Query) -> &'static st
         Method::PATCH => "patch",
         Method::DELETE if many => "deletecollection",
         Method::DELETE => "delete",
-        Method::GET | Method::HEAD if target.subresource.is_empty() && query.truth("watch") => "watch",
+        Method::GET | Method::HEAD if target.subresource.is_empty() && query.truth("watch") => {
+            "watch"
+        }
         Method::GET | Method::HEAD if many => "list",
         Method::GET | Method::HEAD => "get",
         _ => "",
@@ -114,13 +116,22 @@ mod tests {
     use super::*;
 
     fn check(method: Method, uri: &str, expected: &str) {
-        let (path, raw) = uri.split_once('?').map_or((uri, None), |(p, q)| (p, Some(q)));
+        let (path, raw) = uri
+            .split_once('?')
+            .map_or((uri, None), |(p, q)| (p, Some(q)));
         let route = parse(&method, path, &Query::parse(raw));
         let got = match route.target {
             None => format!("{} {}", route.verb, route.path),
             Some(t) => format!(
                 "{} {}|{}|{}|{}|{}|{}|{}",
-                route.verb, t.group, t.version, t.namespace, t.plural, t.name, t.subresource, t.rest
+                route.verb,
+                t.group,
+                t.version,
+                t.namespace,
+                t.plural,
+                t.name,
+                t.subresource,
+                t.rest
             ),
         };
         assert_eq!(got, expected, "{uri}");
@@ -129,14 +140,46 @@ mod tests {
     #[test]
     fn the_grammar() {
         check(Method::GET, "/api/v1/pods", "list |v1||pods|||");
-        check(Method::GET, "/api/v1/namespaces/x/pods?watch=true", "watch |v1|x|pods|||");
-        check(Method::GET, "/api/v1/namespaces/x", "get |v1||namespaces|x||");
-        check(Method::PUT, "/api/v1/namespaces/x/finalize", "update |v1||namespaces|x|finalize|");
-        check(Method::POST, "/apis/apps/v1/namespaces/x/deployments", "create apps|v1|x|deployments|||");
-        check(Method::PATCH, "/apis/apps/v1/namespaces/x/deployments/d/scale", "patch apps|v1|x|deployments|d|scale|");
-        check(Method::DELETE, "/api/v1/namespaces/x/pods", "deletecollection |v1|x|pods|||");
-        check(Method::GET, "/api/v1/namespaces/x/services/s:80/proxy/a/b/", "get |v1|x|services|s:80|proxy|/a/b/");
-        check(Method::GET, "/api/v1/nodes/n/proxy/", "get |v1||nodes|n|proxy|/");
+        check(
+            Method::GET,
+            "/api/v1/namespaces/x/pods?watch=true",
+            "watch |v1|x|pods|||",
+        );
+        check(
+            Method::GET,
+            "/api/v1/namespaces/x",
+            "get |v1||namespaces|x||",
+        );
+        check(
+            Method::PUT,
+            "/api/v1/namespaces/x/finalize",
+            "update |v1||namespaces|x|finalize|",
+        );
+        check(
+            Method::POST,
+            "/apis/apps/v1/namespaces/x/deployments",
+            "create apps|v1|x|deployments|||",
+        );
+        check(
+            Method::PATCH,
+            "/apis/apps/v1/namespaces/x/deployments/d/scale",
+            "patch apps|v1|x|deployments|d|scale|",
+        );
+        check(
+            Method::DELETE,
+            "/api/v1/namespaces/x/pods",
+            "deletecollection |v1|x|pods|||",
+        );
+        check(
+            Method::GET,
+            "/api/v1/namespaces/x/services/s:80/proxy/a/b/",
+            "get |v1|x|services|s:80|proxy|/a/b/",
+        );
+        check(
+            Method::GET,
+            "/api/v1/nodes/n/proxy/",
+            "get |v1||nodes|n|proxy|/",
+        );
         check(Method::GET, "/api", "get /api");
         check(Method::GET, "/apis/apps/v1", "get /apis/apps/v1");
         check(Method::GET, "/healthz", "get /healthz");

@@ -5,16 +5,20 @@ use crate::{
     Config, User,
     admission::{Claims, Review},
     answer::{self, Answer, Body},
-    authn::Credentials,
+    authn::{Credentials, impersonated},
     authz::{Attributes, Decision},
     decode, discovery,
     fairness::Fairness,
-    health, metrics::Metrics, negotiate, openapi,
+    health,
+    metrics::Metrics,
+    negotiate, openapi,
     query::Query,
     resources::{Resource, Resources},
     reviews,
     route::{self, Route, Target},
-    verbs::{Call, create, delete, delete_collection, get, list, patch, subresource, update, watch},
+    verbs::{
+        Call, create, delete, delete_collection, get, list, patch, subresource, update, watch,
+    },
     watch_cache::WatchCache,
 };
 use futures::{FutureExt, future::BoxFuture};
@@ -46,7 +50,8 @@ impl Door {
     /// When the store cannot be read.
     pub async fn new(config: Config, tasks: &Tasks) -> Result<Arc<Self>, store::Error> {
         let resources = Arc::new(Resources::new(kinds::list()));
-        let (cache, feed) = WatchCache::load(Arc::clone(&config.store), Arc::clone(&resources)).await?;
+        let (cache, feed) =
+            WatchCache::load(Arc::clone(&config.store), Arc::clone(&resources)).await?;
         let door = Arc::new(Self {
             config,
             resources,
@@ -57,7 +62,10 @@ impl Door {
             tasks: tasks.clone(),
         });
         let follower = Arc::clone(&door);
-        tasks.spawn("watch cache", async move { follower.cache.follow(feed).await });
+        tasks.spawn(
+            "watch cache",
+            async move { follower.cache.follow(feed).await },
+        );
         Ok(door)
     }
 
@@ -69,13 +77,18 @@ impl Door {
         let observed = self.metrics.begin(&route);
         let connects = self.connects(&route);
         let compress = discovery::accepts_gzip(request.headers());
-        let run = AssertUnwindSafe(Arc::clone(self).boxed_path(route, query, request)).catch_unwind();
+        let run =
+            AssertUnwindSafe(Arc::clone(self).boxed_path(route, query, request)).catch_unwind();
         let ended = if connects {
             run.await
         } else {
             match tokio::time::timeout(DEADLINE, run).await {
                 Ok(ended) => ended,
-                Err(_) => Ok(Err(Status::failure(504, "Timeout", "Timeout: request did not complete within the allotted timeout"))),
+                Err(_) => Ok(Err(Status::failure(
+                    504,
+                    "Timeout",
+                    "Timeout: request did not complete within the allotted timeout",
+                ))),
             }
         };
         let response = match ended {
@@ -92,13 +105,24 @@ impl Door {
     }
 
     /// The path with its type erased: it is the largest future of the crate.
-    fn boxed_path(self: Arc<Self>, route: Route, query: Query, request: Request<Body>) -> BoxFuture<'static, Answer> {
+    fn boxed_path(
+        self: Arc<Self>,
+        route: Route,
+        query: Query,
+        request: Request<Body>,
+    ) -> BoxFuture<'static, Answer> {
         Box::pin(async move { self.path(route, query, request).await })
     }
 
     /// Steps 2 to 11.
-    async fn path(self: &Arc<Self>, route: Route, query: Query, mut request: Request<Body>) -> Answer {
+    async fn path(
+        self: &Arc<Self>,
+        route: Route,
+        query: Query,
+        mut request: Request<Body>,
+    ) -> Answer {
         let user = self.authenticate(&route, &mut request).await?;
+        let user = impersonated(self, user, request.headers())?;
         let _place = self.fairness.enter(&route)?;
         self.authorize(&user, &route)?;
         let Some(target) = &route.target else {
@@ -107,7 +131,8 @@ impl Door {
         let (resource, sub) = self.find(target)?;
         let reads = matches!(route.verb, "get" | "list" | "watch");
         let served = sub.map_or(resource.names.verbs, |sub| sub.verbs);
-        let allowed = served.contains(&route.verb) || (reads && served.contains(&"get") && sub.is_some());
+        let allowed =
+            served.contains(&route.verb) || (reads && served.contains(&"get") && sub.is_some());
         if !allowed {
             return Err(Status::method_not_supported(resource.named(), route.verb));
         }
@@ -122,7 +147,10 @@ impl Door {
             user,
             now: self.config.clock.now(),
         };
-        if call.resource.namespaced() && call.target.namespace.is_empty() && !call.target.name.is_empty() {
+        if call.resource.namespaced()
+            && call.target.namespace.is_empty()
+            && !call.target.name.is_empty()
+        {
             return Err(Status::no_such_path());
         }
         match sub {
@@ -147,12 +175,19 @@ impl Door {
             (None, "patch") => patch::run(self, &call, &body).await,
             (None, "delete") => delete::run(self, &call, &body).await,
             (None, "deletecollection") => delete_collection::run(self, &call, &body).await,
-            _ => Err(Status::method_not_supported(call.resource.named(), call.verb)),
+            _ => Err(Status::method_not_supported(
+                call.resource.named(),
+                call.verb,
+            )),
         }
     }
 
     /// Step 3.
-    async fn authenticate(&self, route: &Route, request: &mut Request<Body>) -> Result<User, Status> {
+    async fn authenticate(
+        &self,
+        route: &Route,
+        request: &mut Request<Body>,
+    ) -> Result<User, Status> {
         if let Some(user) = request.extensions_mut().remove::<User>() {
             return Ok(user);
         }
@@ -173,11 +208,16 @@ impl Door {
         let attributes = Attributes::of(user, route);
         match self.config.authorizer.authorize(self, &attributes) {
             Decision::Allow => Ok(()),
-            Decision::Deny(because) | Decision::NoOpinion(because) => Err(attributes.forbidden(&because)),
+            Decision::Deny(because) | Decision::NoOpinion(because) => {
+                Err(attributes.forbidden(&because))
+            }
         }
     }
 
-    fn find(&self, target: &Target) -> Result<(Arc<Resource>, Option<&'static kinds::Subresource>), Status> {
+    fn find(
+        &self,
+        target: &Target,
+    ) -> Result<(Arc<Resource>, Option<&'static kinds::Subresource>), Status> {
         let resource = self
             .resources
             .find(&target.group, &target.version, &target.plural)
@@ -185,7 +225,9 @@ impl Door {
         if target.subresource.is_empty() {
             return Ok((Arc::clone(resource), None));
         }
-        let sub = resource.subresource(&target.subresource).ok_or_else(Status::no_such_path)?;
+        let sub = resource
+            .subresource(&target.subresource)
+            .ok_or_else(Status::no_such_path)?;
         let takes_rest = sub.serves == SubresourceKind::Connect;
         if !target.rest.is_empty() && !takes_rest {
             return Err(Status::no_such_path());
@@ -194,10 +236,20 @@ impl Door {
     }
 
     /// Paths that are no resources.
-    async fn plain(self: &Arc<Self>, route: &Route, query: &Query, user: &User, request: Request<Body>) -> Answer {
+    async fn plain(
+        self: &Arc<Self>,
+        route: &Route,
+        query: &Query,
+        user: &User,
+        request: Request<Body>,
+    ) -> Answer {
         let _ = user;
         if !matches!(route.verb, "get" | "head") {
-            return Err(Status::failure(405, "MethodNotAllowed", "the server does not allow this method on the requested resource"));
+            return Err(Status::failure(
+                405,
+                "MethodNotAllowed",
+                "the server does not allow this method on the requested resource",
+            ));
         }
         if let Some(answer) = health::answer(self, &route.path, query) {
             return answer;
@@ -257,4 +309,3 @@ impl Door {
         self.cache.revision()
     }
 }
-

@@ -5,7 +5,10 @@ mod request;
 
 pub(crate) use request::run;
 
-use crate::{Door, User, answer::{self, Answer}};
+use crate::{
+    Door, User,
+    answer::{self, Answer},
+};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, jwk::Jwk};
 use k8s_openapi::api::core::v1::ServiceAccount;
@@ -99,29 +102,49 @@ impl Tokens {
     }
 
     /// The user of a valid token and the audiences it is accepted for. `audiences` empty: the door's.
-    pub(crate) async fn verify(&self, door: &Door, token: &str, audiences: &[String]) -> Option<(User, Vec<String>)> {
-        let wanted = if audiences.is_empty() { &self.audiences } else { audiences };
+    pub(crate) async fn verify(
+        &self,
+        door: &Door,
+        token: &str,
+        audiences: &[String],
+    ) -> Option<(User, Vec<String>)> {
+        let wanted = if audiences.is_empty() {
+            &self.audiences
+        } else {
+            audiences
+        };
         let mut validation = Validation::new(Algorithm::RS256);
         validation.set_issuer(&[&self.issuer]);
         validation.set_audience(wanted);
         // The door's clock decides, not the library's.
         validation.validate_exp = false;
         validation.validate_nbf = false;
-        let claims = jsonwebtoken::decode::<Claims>(token, &self.checking, &validation).ok()?.claims;
+        let claims = jsonwebtoken::decode::<Claims>(token, &self.checking, &validation)
+            .ok()?
+            .claims;
         let now = door.config.clock.now().as_second();
         if claims.exp <= now || claims.nbf > now + 10 {
             return None;
         }
         door.cache.catch_up().await;
         still_bound(door, &claims.kubernetes)?;
-        let accepted = wanted.iter().filter(|it| claims.aud.contains(it)).cloned().collect();
+        let accepted = wanted
+            .iter()
+            .filter(|it| claims.aud.contains(it))
+            .cloned()
+            .collect();
         Some((user(&claims), accepted))
     }
 }
 
 /// Whether everything the token is bound to still exists and is not going.
 fn still_bound(door: &Door, bound: &Bound) -> Option<()> {
-    let account = door.read("", "serviceaccounts", &bound.namespace, &bound.serviceaccount.name)?;
+    let account = door.read(
+        "",
+        "serviceaccounts",
+        &bound.namespace,
+        &bound.serviceaccount.name,
+    )?;
     let account = account.downcast_ref::<ServiceAccount>()?;
     if account.metadata.uid.as_deref() != Some(&bound.serviceaccount.uid) {
         return None;
@@ -139,11 +162,17 @@ fn still_bound(door: &Door, bound: &Bound) -> Option<()> {
 fn user(claims: &Claims) -> User {
     let bound = &claims.kubernetes;
     let groups = format!("system:serviceaccounts:{}", bound.namespace);
-    let name = format!("system:serviceaccount:{}:{}", bound.namespace, bound.serviceaccount.name);
+    let name = format!(
+        "system:serviceaccount:{}:{}",
+        bound.namespace, bound.serviceaccount.name
+    );
     let mut user = User::new(&name, &["system:serviceaccounts", &groups]);
     user.uid.clone_from(&bound.serviceaccount.uid);
     let mut say = |key: &str, value: &str| {
-        user.extra.insert(format!("authentication.kubernetes.io/{key}"), vec![value.to_owned()]);
+        user.extra.insert(
+            format!("authentication.kubernetes.io/{key}"),
+            vec![value.to_owned()],
+        );
     };
     say("credential-id", &format!("JTI={}", claims.jti));
     if let Some(pod) = &bound.pod {
@@ -159,7 +188,13 @@ fn user(claims: &Claims) -> User {
 
 impl Door {
     /// An object as it is now, in its stored form.
-    pub(crate) fn read(&self, group: &str, plural: &str, namespace: &str, name: &str) -> Option<Box<dyn api::AnyObject>> {
+    pub(crate) fn read(
+        &self,
+        group: &str,
+        plural: &str,
+        namespace: &str,
+        name: &str,
+    ) -> Option<Box<dyn api::AnyObject>> {
         let resource = self.resources.find_any(group, plural)?;
         let item = self.cache.get(resource.slot, namespace, name)?;
         resource.law.decode(&item.bytes()).ok()
@@ -180,7 +215,11 @@ pub(crate) fn well_known(door: &Door, path: &str) -> Option<Answer> {
             });
             Some(Ok(answer::json(200, document.to_string())))
         }
-        "/openid/v1/jwks" => Some(Ok(answer::whole(200, "application/jwk-set+json", tokens.jwks.to_string()))),
+        "/openid/v1/jwks" => Some(Ok(answer::whole(
+            200,
+            "application/jwk-set+json",
+            tokens.jwks.to_string(),
+        ))),
         _ => None,
     }
 }

@@ -36,7 +36,8 @@ use store::{Outcome, Revision, Transaction};
 
 /// Attempts of a change that others keep overtaking.
 pub(crate) const ATTEMPTS: usize = 16;
-pub(crate) const OVERTAKEN: &str = "the object has been modified; please apply your changes to the latest version and try again";
+pub(crate) const OVERTAKEN: &str =
+    "the object has been modified; please apply your changes to the latest version and try again";
 
 /// One request for a resource, routed and authenticated.
 pub(crate) struct Call {
@@ -95,14 +96,24 @@ impl Call {
             .and_then(|value| value.to_str().ok())
             .unwrap_or_default();
         let name = agent.split('/').next().unwrap_or_default();
-        let name: String = name.chars().filter(|c| !c.is_control()).take(LIMIT_BYTES).collect();
-        Ok(if name.is_empty() { "unknown".to_owned() } else { name })
+        let name: String = name
+            .chars()
+            .filter(|c| !c.is_control())
+            .take(LIMIT_BYTES)
+            .collect();
+        Ok(if name.is_empty() {
+            "unknown".to_owned()
+        } else {
+            name
+        })
     }
 
     /// Selectors and namespace of a collection.
     pub(crate) fn selection(&self) -> Result<Selection, Status> {
         let labels = labels::Selector::parse(self.query.get("labelSelector").unwrap_or_default())
-            .map_err(|error| Status::bad_request(format!("unable to parse requirement: {error}")))?;
+            .map_err(|error| {
+            Status::bad_request(format!("unable to parse requirement: {error}"))
+        })?;
         let fields = fields::Selector::parse(self.query.get("fieldSelector").unwrap_or_default())
             .map_err(|error| Status::bad_request(error.to_string()))?;
         let mut known = vec!["metadata.name"];
@@ -168,7 +179,9 @@ pub(crate) fn dry_run<'a>(values: impl Iterator<Item = &'a str>) -> Result<bool,
 pub(crate) enum Committed {
     At(Revision),
     /// Somebody else wrote the object, or took what was claimed.
-    Overtaken { key: String },
+    Overtaken {
+        key: String,
+    },
 }
 
 impl Door {

@@ -14,7 +14,14 @@ use crate::resources::{Resources, Slot, local_key};
 use machinery::status::{Cause, Details, Status};
 use parking_lot::RwLock;
 use ring::Ring;
-use std::{collections::BTreeMap, sync::{Arc, atomic::{AtomicBool, Ordering}}, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 use store::{Change, Event, RangeOptions, Revision, Store};
 use tokio::sync::watch;
 
@@ -77,7 +84,9 @@ impl WatchCache {
             at = Some(page.revision);
             after = page.entries.last().map(|entry| Arc::clone(&entry.key));
             for entry in &page.entries {
-                let Some((slot, local)) = served.slot_of(&entry.key) else { continue };
+                let Some((slot, local)) = served.slot_of(&entry.key) else {
+                    continue;
+                };
                 let law = served.slots()[slot].law;
                 let item = Item::new(law, local, &entry.value, entry.revision);
                 contents[slot].insert(Arc::clone(&item.key), Arc::new(item));
@@ -96,7 +105,10 @@ impl WatchCache {
             .collect::<Vec<_>>();
         let cache = Self {
             store,
-            wakers: resources.iter().map(|_| watch::channel(revision).0).collect(),
+            wakers: resources
+                .iter()
+                .map(|_| watch::channel(revision).0)
+                .collect(),
             served,
             state: RwLock::new(State {
                 revision,
@@ -145,7 +157,9 @@ impl WatchCache {
             for (slot, key, item, revision) in items.into_iter().flatten() {
                 let contents = &mut state.resources[slot];
                 let previous = match &item {
-                    Some(item) => contents.items.insert(Arc::clone(&item.key), Arc::clone(item)),
+                    Some(item) => contents
+                        .items
+                        .insert(Arc::clone(&item.key), Arc::clone(item)),
                     None => contents.items.remove(&*key),
                 };
                 contents.ring.push(CacheEvent {
@@ -192,7 +206,10 @@ impl WatchCache {
 
     /// Waits for a revision a client named; a revision far ahead is upstream's 504.
     pub(crate) async fn reach_named(&self, revision: Revision) -> Result<(), Status> {
-        if tokio::time::timeout(FUTURE_REVISION_WAIT, self.reach(revision)).await.is_ok() {
+        if tokio::time::timeout(FUTURE_REVISION_WAIT, self.reach(revision))
+            .await
+            .is_ok()
+        {
             return Ok(());
         }
         let current = self.revision();
@@ -286,7 +303,10 @@ impl WatchCache {
                     continue;
                 }
                 if limit > 0 && page.items.len() == limit {
-                    page.next = page.items.last().map(|last: &Arc<Item>| Arc::clone(&last.key));
+                    page.next = page
+                        .items
+                        .last()
+                        .map(|last: &Arc<Item>| Arc::clone(&last.key));
                     return Ok(page);
                 }
                 page.items.push(Arc::new(item));

@@ -21,11 +21,20 @@ impl Admit for DefaultStorageClass {
             .filter_map(|it| it.downcast_ref::<StorageClass>())
             .filter(|class| {
                 let annotations = class.metadata.annotations.as_ref();
-                annotations.and_then(|it| it.get(DEFAULT)).is_some_and(|value| value == "true")
+                annotations
+                    .and_then(|it| it.get(DEFAULT))
+                    .is_some_and(|value| value == "true")
             })
-            .max_by_key(|class| (class.metadata.creation_timestamp.clone(), std::cmp::Reverse(class.metadata.name.clone())))
+            .max_by_key(|class| {
+                (
+                    class.metadata.creation_timestamp.clone(),
+                    std::cmp::Reverse(class.metadata.name.clone()),
+                )
+            })
             .and_then(|class| class.metadata.name.clone());
-        let spec = review.wished::<PersistentVolumeClaim>().and_then(|claim| claim.spec.as_mut());
+        let spec = review
+            .wished::<PersistentVolumeClaim>()
+            .and_then(|claim| claim.spec.as_mut());
         if let (Some(name), Some(spec)) = (default, spec)
             && spec.storage_class_name.is_none()
         {

@@ -6,7 +6,10 @@ use k8s_openapi::api::core::v1::{Pod, Toleration};
 use machinery::status::Status;
 
 const SECONDS: i64 = 300;
-const TAINTS: [&str; 2] = ["node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"];
+const TAINTS: [&str; 2] = [
+    "node.kubernetes.io/not-ready",
+    "node.kubernetes.io/unreachable",
+];
 
 pub(super) struct DefaultTolerationSeconds;
 

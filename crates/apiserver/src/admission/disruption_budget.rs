@@ -5,8 +5,14 @@ use crate::{
     Door,
     verbs::{ATTEMPTS, Call, Committed, change::Current, stored_bytes},
 };
-use k8s_openapi::{api::{core::v1::Pod, policy::v1::PodDisruptionBudget}, apimachinery::pkg::apis::meta::v1::Time};
-use machinery::{labels::Selector, status::{Cause, Status}};
+use k8s_openapi::{
+    api::{core::v1::Pod, policy::v1::PodDisruptionBudget},
+    apimachinery::pkg::apis::meta::v1::Time,
+};
+use machinery::{
+    labels::Selector,
+    status::{Cause, Status},
+};
 use store::{Condition, Transaction};
 
 const GROUP: &str = "policy";
@@ -14,7 +20,9 @@ const PLURAL: &str = "poddisruptionbudgets";
 
 /// Takes one disruption from the budget that selects the pod.
 pub(crate) async fn spend(door: &Door, call: &Call, current: &Current) -> Result<(), Status> {
-    let Some(pod) = current.view.downcast_ref::<Pod>() else { return Ok(()) };
+    let Some(pod) = current.view.downcast_ref::<Pod>() else {
+        return Ok(());
+    };
     if machinery::pods::is_terminal(pod) {
         return Ok(());
     }
@@ -27,30 +35,49 @@ pub(crate) async fn spend(door: &Door, call: &Call, current: &Current) -> Result
             .filter_map(|it| it.downcast_ref::<PodDisruptionBudget>().cloned())
             .filter(|budget| selects(budget, pod))
             .collect();
-        let Some(mut budget) = matching.first().cloned() else { return Ok(()) };
+        let Some(mut budget) = matching.first().cloned() else {
+            return Ok(());
+        };
         if matching.len() > 1 {
-            return Err(Status::internal(&"This pod has more than one PodDisruptionBudget, which the eviction subresource does not support."));
+            return Err(Status::internal(
+                &"This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.",
+            ));
         }
         let name = budget.metadata.name.clone().unwrap_or_default();
-        let revision = budget.metadata.resource_version.as_deref().and_then(|it| it.parse().ok()).unwrap_or(0);
+        let revision = budget
+            .metadata
+            .resource_version
+            .as_deref()
+            .and_then(|it| it.parse().ok())
+            .unwrap_or(0);
         let mut status = budget.status.take().unwrap_or_default();
         let allowed = status.disruptions_allowed.unwrap_or(0);
         if allowed <= 0 {
-            return Err(refused(&name, status.desired_healthy.unwrap_or(0), status.current_healthy.unwrap_or(0)));
+            return Err(refused(
+                &name,
+                status.desired_healthy.unwrap_or(0),
+                status.current_healthy.unwrap_or(0),
+            ));
         }
         status.disruptions_allowed = Some(allowed - 1);
-        status
-            .disrupted_pods
-            .get_or_insert_default()
-            .insert(call.target.name.clone(), Time(stdx::clock::whole_seconds(call.now)));
+        status.disrupted_pods.get_or_insert_default().insert(
+            call.target.name.clone(),
+            Time(stdx::clock::whole_seconds(call.now)),
+        );
         budget.status = Some(status);
-        let Some(key) = review.key(GROUP, PLURAL, &call.target.namespace, &name) else { return Ok(()) };
-        let transaction = Transaction::put(&key, stored_bytes(&mut budget)).when(Condition::AtRevision(key.clone(), revision));
+        let Some(key) = review.key(GROUP, PLURAL, &call.target.namespace, &name) else {
+            return Ok(());
+        };
+        let transaction = Transaction::put(&key, stored_bytes(&mut budget))
+            .when(Condition::AtRevision(key.clone(), revision));
         if let Committed::At(_) = door.commit(transaction, super::Claims::default()).await? {
             return Ok(());
         }
     }
-    Err(Status::too_many_requests("the disruption budget is being changed by others; please try again", 1))
+    Err(Status::too_many_requests(
+        "the disruption budget is being changed by others; please try again",
+        1,
+    ))
 }
 
 fn selects(budget: &PodDisruptionBudget, pod: &Pod) -> bool {
@@ -59,7 +86,10 @@ fn selects(budget: &PodDisruptionBudget, pod: &Pod) -> bool {
 }
 
 fn refused(name: &str, desired: i32, current: i32) -> Status {
-    let mut status = Status::too_many_requests("Cannot evict pod as it would violate the pod's disruption budget.", 0);
+    let mut status = Status::too_many_requests(
+        "Cannot evict pod as it would violate the pod's disruption budget.",
+        0,
+    );
     if let Some(details) = &mut status.details {
         details.causes.push(Cause {
             reason: "DisruptionBudget".to_owned(),

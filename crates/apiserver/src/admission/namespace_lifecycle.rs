@@ -6,7 +6,10 @@ use k8s_openapi::api::core::v1::Namespace;
 use machinery::status::{Cause, Resource, Status};
 use store::Condition;
 
-const NAMESPACES: Resource<'static> = Resource { group: "", plural: "namespaces" };
+const NAMESPACES: Resource<'static> = Resource {
+    group: "",
+    plural: "namespaces",
+};
 /// Namespaces that always exist.
 const IMMORTAL: [&str; 3] = ["default", "kube-system", "kube-public"];
 

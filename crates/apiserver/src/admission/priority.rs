@@ -12,7 +12,8 @@ pub(super) struct Priority;
 
 impl Admit for Priority {
     fn handles(&self, review: &Review<'_>) -> bool {
-        review.creates("", "pods") || (review.is(GROUP, PLURAL) && review.operation != Operation::Delete)
+        review.creates("", "pods")
+            || (review.is(GROUP, PLURAL) && review.operation != Operation::Delete)
     }
 
     fn mutate(&self, review: &mut Review<'_>) -> Result<(), Status> {
@@ -25,8 +26,13 @@ impl Admit for Priority {
         let class = match &named {
             Some(name) => {
                 let class = review.get(GROUP, PLURAL, "", name);
-                let class = class.as_deref().and_then(|it| it.downcast_ref::<PriorityClass>()).cloned();
-                Some(class.ok_or_else(|| review.forbidden(&format!("no PriorityClass with name {name} was found")))?)
+                let class = class
+                    .as_deref()
+                    .and_then(|it| it.downcast_ref::<PriorityClass>())
+                    .cloned();
+                Some(class.ok_or_else(|| {
+                    review.forbidden(&format!("no PriorityClass with name {name} was found"))
+                })?)
             }
             None => default_class(review),
         };
@@ -41,7 +47,11 @@ impl Admit for Priority {
                 spec.priority.unwrap_or(0)
             )));
         }
-        if spec.preemption_policy.as_ref().is_some_and(|given| *given != policy) {
+        if spec
+            .preemption_policy
+            .as_ref()
+            .is_some_and(|given| *given != policy)
+        {
             return Err(review.forbidden(&format!(
                 "the string value of PreemptionPolicy ({}) must not be provided in pod spec; priority admission controller computed {policy} from the given PriorityClass name",
                 spec.preemption_policy.unwrap_or_default()
@@ -56,14 +66,19 @@ impl Admit for Priority {
     }
 
     fn judge(&self, review: &Review<'_>, _claims: &mut Claims) -> Result<(), Status> {
-        let wished = review.object.as_deref().and_then(|it| it.downcast_ref::<PriorityClass>());
+        let wished = review
+            .object
+            .as_deref()
+            .and_then(|it| it.downcast_ref::<PriorityClass>());
         let Some(wished) = wished.filter(|it| it.global_default == Some(true)) else {
             return Ok(());
         };
         match default_class(review).and_then(|it| it.metadata.name) {
-            Some(other) if Some(&other) != wished.metadata.name.as_ref() => Err(review.forbidden(&format!(
-                "PriorityClass {other} is already marked as default. Only one default can exist"
-            ))),
+            Some(other) if Some(&other) != wished.metadata.name.as_ref() => {
+                Err(review.forbidden(&format!(
+                    "PriorityClass {other} is already marked as default. Only one default can exist"
+                )))
+            }
             _ => Ok(()),
         }
     }

@@ -4,8 +4,8 @@
 use super::{Admit, Review};
 use k8s_openapi::api::core::v1::{
     ConfigMapProjection, Container, DownwardAPIProjection, DownwardAPIVolumeFile, KeyToPath,
-    ObjectFieldSelector, Pod, PodSpec, ProjectedVolumeSource, ServiceAccount, ServiceAccountTokenProjection,
-    Volume, VolumeMount, VolumeProjection,
+    ObjectFieldSelector, Pod, PodSpec, ProjectedVolumeSource, ServiceAccount,
+    ServiceAccountTokenProjection, Volume, VolumeMount, VolumeProjection,
 };
 use machinery::status::Status;
 
@@ -22,16 +22,28 @@ impl Admit for ServiceAccountAdmission {
     }
 
     fn mutate(&self, review: &mut Review<'_>) -> Result<(), Status> {
-        let Some(pod) = review.wished::<Pod>() else { return Ok(()) };
-        let mirrors = pod.metadata.annotations.as_ref().is_some_and(|it| it.contains_key(MIRROR));
+        let Some(pod) = review.wished::<Pod>() else {
+            return Ok(());
+        };
+        let mirrors = pod
+            .metadata
+            .annotations
+            .as_ref()
+            .is_some_and(|it| it.contains_key(MIRROR));
         let spec = pod.spec.get_or_insert_default();
         if mirrors {
             return Ok(());
         }
-        let name = spec.service_account_name.clone().filter(|it| !it.is_empty());
+        let name = spec
+            .service_account_name
+            .clone()
+            .filter(|it| !it.is_empty());
         let name = name.unwrap_or_else(|| "default".to_owned());
         let account = review.get("", "serviceaccounts", review.namespace, &name);
-        let account = account.as_deref().and_then(|it| it.downcast_ref::<ServiceAccount>()).cloned();
+        let account = account
+            .as_deref()
+            .and_then(|it| it.downcast_ref::<ServiceAccount>())
+            .cloned();
         let Some(account) = account else {
             return Err(review.forbidden(&format!(
                 "error looking up service account {}/{name}: serviceaccount {name:?} not found",
@@ -64,13 +76,22 @@ fn mount_token(spec: &mut PodSpec, suffix: &str) {
         .iter()
         .find(|volume| volume.name.starts_with("kube-api-access-") && volume.projected.is_some())
         .map(|volume| volume.name.clone());
-    let name = existing.clone().unwrap_or_else(|| format!("kube-api-access-{suffix}"));
+    let name = existing
+        .clone()
+        .unwrap_or_else(|| format!("kube-api-access-{suffix}"));
     let mut used = false;
-    for container in spec.init_containers.iter_mut().flatten().chain(spec.containers.iter_mut()) {
+    for container in spec
+        .init_containers
+        .iter_mut()
+        .flatten()
+        .chain(spec.containers.iter_mut())
+    {
         used |= mount(container, &name);
     }
     if used && existing.is_none() {
-        spec.volumes.get_or_insert_default().push(token_volume(name));
+        spec.volumes
+            .get_or_insert_default()
+            .push(token_volume(name));
     }
 }
 
@@ -101,7 +122,11 @@ fn token_volume(name: String) -> Volume {
     let authority = VolumeProjection {
         config_map: Some(ConfigMapProjection {
             name: "kube-root-ca.crt".to_owned(),
-            items: Some(vec![KeyToPath { key: "ca.crt".to_owned(), path: "ca.crt".to_owned(), mode: None }]),
+            items: Some(vec![KeyToPath {
+                key: "ca.crt".to_owned(),
+                path: "ca.crt".to_owned(),
+                mode: None,
+            }]),
             optional: None,
         }),
         ..VolumeProjection::default()

@@ -11,9 +11,16 @@ pub struct ClientCertificates;
 
 #[async_trait]
 impl Authenticate for ClientCertificates {
-    async fn authenticate(&self, door: &Door, credentials: &Credentials) -> Result<Option<User>, Status> {
-        let Some(certificate) = &credentials.certificate else { return Ok(None) };
-        let (_, parsed) = X509Certificate::from_der(&certificate.0).map_err(|_| Status::unauthorized())?;
+    async fn authenticate(
+        &self,
+        door: &Door,
+        credentials: &Credentials,
+    ) -> Result<Option<User>, Status> {
+        let Some(certificate) = &credentials.certificate else {
+            return Ok(None);
+        };
+        let (_, parsed) =
+            X509Certificate::from_der(&certificate.0).map_err(|_| Status::unauthorized())?;
         // A connection may outlive its certificate.
         let now = door.config.clock.now().as_second();
         if now > parsed.validity().not_after.timestamp() {
@@ -26,7 +33,11 @@ impl Authenticate for ClientCertificates {
         let Some(name) = name.filter(|name| !name.is_empty()) else {
             return Err(Status::unauthorized());
         };
-        let groups: Vec<String> = parsed.subject().iter_organization().filter_map(text).collect();
+        let groups: Vec<String> = parsed
+            .subject()
+            .iter_organization()
+            .filter_map(text)
+            .collect();
         let groups: Vec<&str> = groups.iter().map(String::as_str).collect();
         Ok(Some(User::new(&name, &groups)))
     }

@@ -11,8 +11,14 @@ pub struct ServiceAccounts(pub Arc<Tokens>);
 
 #[async_trait]
 impl Authenticate for ServiceAccounts {
-    async fn authenticate(&self, door: &Door, credentials: &Credentials) -> Result<Option<User>, Status> {
-        let Some(token) = &credentials.bearer else { return Ok(None) };
+    async fn authenticate(
+        &self,
+        door: &Door,
+        credentials: &Credentials,
+    ) -> Result<Option<User>, Status> {
+        let Some(token) = &credentials.bearer else {
+            return Ok(None);
+        };
         match self.0.verify(door, token, &[]).await {
             Some((user, _)) => Ok(Some(user)),
             None => Err(Status::unauthorized()),

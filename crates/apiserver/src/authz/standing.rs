@@ -41,7 +41,8 @@ impl Authorize for Standing {
 fn is_open(attributes: &Attributes<'_>) -> bool {
     if attributes.resource.is_empty() {
         let public = crate::health::is_public(attributes.path);
-        return public || (attributes.user.is_in(User::AUTHENTICATED) && is_discovery(attributes.path));
+        return public
+            || (attributes.user.is_in(User::AUTHENTICATED) && is_discovery(attributes.path));
     }
     attributes.user.is_in(User::AUTHENTICATED)
         && attributes.verb == "create"
@@ -49,7 +50,19 @@ fn is_open(attributes: &Attributes<'_>) -> bool {
 }
 
 fn is_discovery(path: &str) -> bool {
-    ["/api", "/apis", "/openapi", "/version", "/.well-known", "/openid"]
-        .iter()
-        .any(|root| path == *root || path.strip_prefix(root).is_some_and(|rest| rest.starts_with('/')))
+    [
+        "/api",
+        "/apis",
+        "/openapi",
+        "/version",
+        "/.well-known",
+        "/openid",
+    ]
+    .iter()
+    .any(|root| {
+        path == *root
+            || path
+                .strip_prefix(root)
+                .is_some_and(|rest| rest.starts_with('/'))
+    })
 }

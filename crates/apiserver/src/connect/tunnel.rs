@@ -12,7 +12,9 @@ pub(super) async fn copy(ours: OnUpgrade, theirs: OnUpgrade) {
         return tracing::debug!("an upgraded connection was lost before it began");
     };
     let (mut ours, mut theirs) = (TokioIo::new(ours), TokioIo::new(theirs));
-    if let Err(error) = copy_bidirectional_with_sizes(&mut ours, &mut theirs, BUFFER_BYTES, BUFFER_BYTES).await {
+    if let Err(error) =
+        copy_bidirectional_with_sizes(&mut ours, &mut theirs, BUFFER_BYTES, BUFFER_BYTES).await
+    {
         tracing::debug!(%error, "a tunnel ended early");
     }
 }

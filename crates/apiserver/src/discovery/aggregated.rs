@@ -4,10 +4,15 @@ use super::{groups, of};
 use crate::resources::{Resource, Resources};
 use serde_json::{Value, json};
 
-pub(super) const MEDIA_TYPE: &str = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
+pub(super) const MEDIA_TYPE: &str =
+    "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
 
 pub(super) fn document(resources: &Resources, core: bool) -> Value {
-    let groups = if core { vec![("", vec!["v1"])] } else { groups(resources) };
+    let groups = if core {
+        vec![("", vec!["v1"])]
+    } else {
+        groups(resources)
+    };
     let items: Vec<Value> = groups
         .into_iter()
         .map(|(group, versions)| {
@@ -21,7 +26,11 @@ pub(super) fn document(resources: &Resources, core: bool) -> Value {
                     json!({ "version": version, "resources": all, "freshness": "Current" })
                 })
                 .collect();
-            let metadata = if group.is_empty() { json!({ "creationTimestamp": null }) } else { json!({ "name": group, "creationTimestamp": null }) };
+            let metadata = if group.is_empty() {
+                json!({ "creationTimestamp": null })
+            } else {
+                json!({ "name": group, "creationTimestamp": null })
+            };
             json!({ "metadata": metadata, "versions": versions })
         })
         .collect();

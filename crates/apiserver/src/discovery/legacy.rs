@@ -1,7 +1,10 @@
 //! `APIVersions`, `APIGroupList`, `APIGroup`, `APIResourceList`.
 
 use super::{groups as served, of, storage_version_hash};
-use crate::{Door, resources::{Resource, Resources, api_version}};
+use crate::{
+    Door,
+    resources::{Resource, Resources, api_version},
+};
 use serde_json::{Value, json};
 
 pub(super) fn core_versions(door: &Door) -> Value {
@@ -26,7 +29,9 @@ pub(super) fn groups(resources: &Resources) -> Value {
 }
 
 pub(super) fn group(resources: &Resources, name: &str) -> Option<Value> {
-    let (group, versions) = served(resources).into_iter().find(|(group, _)| *group == name)?;
+    let (group, versions) = served(resources)
+        .into_iter()
+        .find(|(group, _)| *group == name)?;
     let mut document = one(group, &versions);
     document["kind"] = "APIGroup".into();
     document["apiVersion"] = "v1".into();
@@ -63,7 +68,9 @@ pub(super) fn resources(resources: &Resources, group: &str, version: &str) -> Op
             all.push(entry);
         }
     }
-    Some(json!({ "kind": "APIResourceList", "apiVersion": "v1", "groupVersion": api_version(group, version), "resources": all }))
+    Some(
+        json!({ "kind": "APIResourceList", "apiVersion": "v1", "groupVersion": api_version(group, version), "resources": all }),
+    )
 }
 
 fn entry(resource: &Resource) -> Value {

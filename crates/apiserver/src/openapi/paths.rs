@@ -12,17 +12,30 @@ pub(super) enum Dialect {
 }
 
 /// Paths of one group version, or of all.
-pub(super) fn of(resources: &Resources, only: Option<(&str, &str)>, dialect: Dialect) -> Map<String, Value> {
+pub(super) fn of(
+    resources: &Resources,
+    only: Option<(&str, &str)>,
+    dialect: Dialect,
+) -> Map<String, Value> {
     let mut paths = Map::new();
     for resource in resources.all() {
-        if only.is_some_and(|(group, version)| (group, version) != (resource.group(), resource.version())) {
+        if only.is_some_and(|(group, version)| {
+            (group, version) != (resource.group(), resource.version())
+        }) {
             continue;
         }
-        let root = if resource.group().is_empty() { "/api" } else { "/apis" };
+        let root = if resource.group().is_empty() {
+            "/api"
+        } else {
+            "/apis"
+        };
         let root = format!("{root}/{}", resource.api_version());
         let plural = resource.names.plural;
         let (collection, all) = if resource.namespaced() {
-            (format!("{root}/namespaces/{{namespace}}/{plural}"), Some(format!("{root}/{plural}")))
+            (
+                format!("{root}/namespaces/{{namespace}}/{plural}"),
+                Some(format!("{root}/{plural}")),
+            )
         } else {
             (format!("{root}/{plural}"), None)
         };
@@ -30,27 +43,63 @@ pub(super) fn of(resources: &Resources, only: Option<(&str, &str)>, dialect: Dia
         if let Some(all) = all.filter(|_| resource.names.verbs.contains(&"list")) {
             paths.insert(all, writer.path(&[("get", "list")], None, false, false));
         }
-        let many: Vec<_> = serving(resource.names.verbs, &[("get", "list"), ("post", "create"), ("delete", "deletecollection")]);
+        let many: Vec<_> = serving(
+            resource.names.verbs,
+            &[
+                ("get", "list"),
+                ("post", "create"),
+                ("delete", "deletecollection"),
+            ],
+        );
         if !many.is_empty() {
-            paths.insert(collection.clone(), writer.path(&many, None, resource.namespaced(), false));
+            paths.insert(
+                collection.clone(),
+                writer.path(&many, None, resource.namespaced(), false),
+            );
         }
         let one = serving(resource.names.verbs, ONE);
         if !one.is_empty() {
-            paths.insert(format!("{collection}/{{name}}"), writer.path(&one, None, resource.namespaced(), true));
+            paths.insert(
+                format!("{collection}/{{name}}"),
+                writer.path(&one, None, resource.namespaced(), true),
+            );
         }
         for sub in resource.law.subresources() {
-            let verbs = serving(sub.verbs, &[("get", "get"), ("put", "update"), ("patch", "patch"), ("post", "create"), ("delete", "delete")]);
+            let verbs = serving(
+                sub.verbs,
+                &[
+                    ("get", "get"),
+                    ("put", "update"),
+                    ("patch", "patch"),
+                    ("post", "create"),
+                    ("delete", "delete"),
+                ],
+            );
             let path = format!("{collection}/{{name}}/{}", sub.name);
-            paths.insert(path, writer.path(&verbs, Some(sub), resource.namespaced(), true));
+            paths.insert(
+                path,
+                writer.path(&verbs, Some(sub), resource.namespaced(), true),
+            );
         }
     }
     paths
 }
 
-const ONE: &[(&str, &str)] = &[("get", "get"), ("put", "update"), ("patch", "patch"), ("delete", "delete")];
+const ONE: &[(&str, &str)] = &[
+    ("get", "get"),
+    ("put", "update"),
+    ("patch", "patch"),
+    ("delete", "delete"),
+];
 
-fn serving(verbs: &[&str], of: &[(&'static str, &'static str)]) -> Vec<(&'static str, &'static str)> {
-    of.iter().copied().filter(|(_, verb)| verbs.contains(verb)).collect()
+fn serving(
+    verbs: &[&str],
+    of: &[(&'static str, &'static str)],
+) -> Vec<(&'static str, &'static str)> {
+    of.iter()
+        .copied()
+        .filter(|(_, verb)| verbs.contains(verb))
+        .collect()
 }
 
 struct Writer<'a> {
@@ -59,7 +108,13 @@ struct Writer<'a> {
 }
 
 impl Writer<'_> {
-    fn path(&self, operations: &[(&str, &str)], sub: Option<&Subresource>, namespace: bool, name: bool) -> Value {
+    fn path(
+        &self,
+        operations: &[(&str, &str)],
+        sub: Option<&Subresource>,
+        namespace: bool,
+        name: bool,
+    ) -> Value {
         let mut path = Map::new();
         for (method, verb) in operations {
             path.insert((*method).to_owned(), self.operation(verb, sub));
@@ -69,9 +124,19 @@ impl Writer<'_> {
             parameters.push(self.parameter("name", "path", "string", "name of the object"));
         }
         if namespace {
-            parameters.push(self.parameter("namespace", "path", "string", "object name and auth scope, such as for teams and projects"));
+            parameters.push(self.parameter(
+                "namespace",
+                "path",
+                "string",
+                "object name and auth scope, such as for teams and projects",
+            ));
         }
-        parameters.push(self.parameter("pretty", "query", "string", "If 'true', then the output is pretty printed."));
+        parameters.push(self.parameter(
+            "pretty",
+            "query",
+            "string",
+            "If 'true', then the output is pretty printed.",
+        ));
         path.insert("parameters".to_owned(), parameters.into());
         path.into()
     }
@@ -109,13 +174,17 @@ impl Writer<'_> {
             Dialect::V3 => {
                 operation["responses"] = json!({ "200": { "description": "OK", "content": { "application/json": { "schema": answer } } } });
                 if let Some(schema) = body {
-                    operation["requestBody"] = json!({ "required": true, "content": content(verb, &schema) });
+                    operation["requestBody"] =
+                        json!({ "required": true, "content": content(verb, &schema) });
                 }
             }
             Dialect::V2 => {
-                operation["responses"] = json!({ "200": { "description": "OK", "schema": answer } });
+                operation["responses"] =
+                    json!({ "200": { "description": "OK", "schema": answer } });
                 if let Some(schema) = body {
-                    parameters.push(json!({ "name": "body", "in": "body", "required": true, "schema": schema }));
+                    parameters.push(
+                        json!({ "name": "body", "in": "body", "required": true, "schema": schema }),
+                    );
                 }
             }
         }
@@ -162,50 +231,123 @@ fn content(verb: &str, schema: &Value) -> Value {
             "application/merge-patch+json",
             "application/strategic-merge-patch+json",
         ],
-        _ => &["application/json", "application/yaml", "application/vnd.kubernetes.protobuf"],
+        _ => &[
+            "application/json",
+            "application/yaml",
+            "application/vnd.kubernetes.protobuf",
+        ],
     };
-    let content: Map<String, Value> = types.iter().map(|it| ((*it).to_owned(), json!({ "schema": schema }))).collect();
+    let content: Map<String, Value> = types
+        .iter()
+        .map(|it| ((*it).to_owned(), json!({ "schema": schema })))
+        .collect();
     content.into()
 }
 
 /// Query parameters of a verb: name, type, help.
 fn query(verb: &str) -> &'static [(&'static str, &'static str, &'static str)] {
-    const DRY_RUN: (&str, &str, &str) = ("dryRun", "string", "When present, indicates that modifications should not be persisted; `All` is the only value.");
-    const MANAGER: (&str, &str, &str) = ("fieldManager", "string", "The name of the actor that makes these changes.");
-    const VALIDATION: (&str, &str, &str) = ("fieldValidation", "string", "How to handle unknown and duplicate fields: Ignore, Warn or Strict.");
-    const FORCE: (&str, &str, &str) = ("force", "boolean", "Take fields owned by others. Only for apply.");
-    const LABELS: (&str, &str, &str) = ("labelSelector", "string", "Restricts the objects by their labels.");
-    const FIELDS: (&str, &str, &str) = ("fieldSelector", "string", "Restricts the objects by their fields.");
+    const DRY_RUN: (&str, &str, &str) = (
+        "dryRun",
+        "string",
+        "When present, indicates that modifications should not be persisted; `All` is the only value.",
+    );
+    const MANAGER: (&str, &str, &str) = (
+        "fieldManager",
+        "string",
+        "The name of the actor that makes these changes.",
+    );
+    const VALIDATION: (&str, &str, &str) = (
+        "fieldValidation",
+        "string",
+        "How to handle unknown and duplicate fields: Ignore, Warn or Strict.",
+    );
+    const FORCE: (&str, &str, &str) = (
+        "force",
+        "boolean",
+        "Take fields owned by others. Only for apply.",
+    );
+    const LABELS: (&str, &str, &str) = (
+        "labelSelector",
+        "string",
+        "Restricts the objects by their labels.",
+    );
+    const FIELDS: (&str, &str, &str) = (
+        "fieldSelector",
+        "string",
+        "Restricts the objects by their fields.",
+    );
     const LIMIT: (&str, &str, &str) = ("limit", "integer", "The most objects to answer.");
     const CONTINUE: (&str, &str, &str) = ("continue", "string", "Where the last page ended.");
-    const VERSION: (&str, &str, &str) = ("resourceVersion", "string", "Which state to answer from.");
-    const MATCH: (&str, &str, &str) = ("resourceVersionMatch", "string", "How resourceVersion is meant: Exact or NotOlderThan.");
+    const VERSION: (&str, &str, &str) =
+        ("resourceVersion", "string", "Which state to answer from.");
+    const MATCH: (&str, &str, &str) = (
+        "resourceVersionMatch",
+        "string",
+        "How resourceVersion is meant: Exact or NotOlderThan.",
+    );
     const WATCH: (&str, &str, &str) = ("watch", "boolean", "Answer with a stream of changes.");
-    const BOOKMARKS: (&str, &str, &str) = ("allowWatchBookmarks", "boolean", "Send bookmarks now and then.");
-    const INITIAL: (&str, &str, &str) = ("sendInitialEvents", "boolean", "Begin a watch with the objects that exist.");
-    const TIMEOUT: (&str, &str, &str) = ("timeoutSeconds", "integer", "How long a list or watch may take.");
-    const GRACE: (&str, &str, &str) = ("gracePeriodSeconds", "integer", "Seconds before the object is deleted.");
-    const POLICY: (&str, &str, &str) = ("propagationPolicy", "string", "What becomes of dependents: Orphan, Background or Foreground.");
+    const BOOKMARKS: (&str, &str, &str) = (
+        "allowWatchBookmarks",
+        "boolean",
+        "Send bookmarks now and then.",
+    );
+    const INITIAL: (&str, &str, &str) = (
+        "sendInitialEvents",
+        "boolean",
+        "Begin a watch with the objects that exist.",
+    );
+    const TIMEOUT: (&str, &str, &str) = (
+        "timeoutSeconds",
+        "integer",
+        "How long a list or watch may take.",
+    );
+    const GRACE: (&str, &str, &str) = (
+        "gracePeriodSeconds",
+        "integer",
+        "Seconds before the object is deleted.",
+    );
+    const POLICY: (&str, &str, &str) = (
+        "propagationPolicy",
+        "string",
+        "What becomes of dependents: Orphan, Background or Foreground.",
+    );
     match verb {
         "create" | "update" => &[DRY_RUN, MANAGER, VALIDATION],
         "patch" => &[DRY_RUN, MANAGER, VALIDATION, FORCE],
         "delete" => &[DRY_RUN, GRACE, POLICY],
-        "list" => &[BOOKMARKS, CONTINUE, FIELDS, LABELS, LIMIT, VERSION, MATCH, INITIAL, TIMEOUT, WATCH],
-        "deletecollection" => &[CONTINUE, DRY_RUN, FIELDS, GRACE, LABELS, LIMIT, POLICY, VERSION, MATCH],
+        "list" => &[
+            BOOKMARKS, CONTINUE, FIELDS, LABELS, LIMIT, VERSION, MATCH, INITIAL, TIMEOUT, WATCH,
+        ],
+        "deletecollection" => &[
+            CONTINUE, DRY_RUN, FIELDS, GRACE, LABELS, LIMIT, POLICY, VERSION, MATCH,
+        ],
         _ => &[],
     }
 }
 
 fn tag(resource: &Resource) -> String {
-    let group = resource.group().split('.').next().filter(|it| !it.is_empty()).unwrap_or("core");
+    let group = resource
+        .group()
+        .split('.')
+        .next()
+        .filter(|it| !it.is_empty())
+        .unwrap_or("core");
     format!("{group}_{}", resource.version())
 }
 
 fn operation_id(resource: &Resource, verb: &str, sub: Option<&Subresource>) -> String {
-    let group = resource.group().split('.').next().filter(|it| !it.is_empty()).unwrap_or("core");
+    let group = resource
+        .group()
+        .split('.')
+        .next()
+        .filter(|it| !it.is_empty())
+        .unwrap_or("core");
     let capital = |text: &str| {
         let mut letters = text.chars();
-        letters.next().map(|first| first.to_uppercase().chain(letters).collect::<String>()).unwrap_or_default()
+        letters
+            .next()
+            .map(|first| first.to_uppercase().chain(letters).collect::<String>())
+            .unwrap_or_default()
     };
     let verb = match verb {
         "get" => "read",
@@ -213,7 +355,16 @@ fn operation_id(resource: &Resource, verb: &str, sub: Option<&Subresource>) -> S
         "deletecollection" => "deleteCollection",
         other => other,
     };
-    let scope = if resource.namespaced() { "Namespaced" } else { "" };
+    let scope = if resource.namespaced() {
+        "Namespaced"
+    } else {
+        ""
+    };
     let sub = sub.map(|it| capital(it.name)).unwrap_or_default();
-    format!("{verb}{}{}{scope}{}{sub}", capital(group), capital(resource.version()), resource.kind())
+    format!(
+        "{verb}{}{}{scope}{}{sub}",
+        capital(group),
+        capital(resource.version()),
+        resource.kind()
+    )
 }

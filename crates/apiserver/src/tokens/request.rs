@@ -16,13 +16,19 @@ use k8s_openapi::{
     },
     apimachinery::pkg::apis::meta::v1::Time,
 };
-use machinery::{field, status::{Resource, Status}};
+use machinery::{
+    field,
+    status::{Resource, Status},
+};
 use std::time::Duration;
 
 const DEFAULT_SECONDS: i64 = 3600;
 const LEAST_SECONDS: i64 = 600;
 const MOST_SECONDS: i64 = 1 << 32;
-const KIND: Resource<'static> = Resource { group: "authentication.k8s.io", plural: "TokenRequest" };
+const KIND: Resource<'static> = Resource {
+    group: "authentication.k8s.io",
+    plural: "TokenRequest",
+};
 
 /// Answers the request.
 pub(crate) async fn run(door: &Door, call: &Call, body: &Bytes) -> Answer {
@@ -30,9 +36,14 @@ pub(crate) async fn run(door: &Door, call: &Call, body: &Bytes) -> Answer {
         return Err(Status::no_such_path());
     };
     let json = decode::to_json(&call.headers, body)?;
-    let expected = decode::Expected { group: "authentication.k8s.io", version: "v1", kind: "TokenRequest" };
+    let expected = decode::Expected {
+        group: "authentication.k8s.io",
+        version: "v1",
+        kind: "TokenRequest",
+    };
     decode::expect_kind(&json, &expected)?;
-    let mut request = TokenRequest::decode(&json).map_err(|error| Status::bad_request(error.to_string()))?;
+    let mut request =
+        TokenRequest::decode(&json).map_err(|error| Status::bad_request(error.to_string()))?;
     let mut spec = request.spec.take().unwrap_or_default();
     let seconds = spec.expiration_seconds.unwrap_or(DEFAULT_SECONDS);
     check(seconds)?;
@@ -61,7 +72,10 @@ pub(crate) async fn run(door: &Door, call: &Call, body: &Bytes) -> Answer {
     request.metadata.name = Some(call.target.name.clone());
     request.metadata.namespace = Some(call.target.namespace.clone());
     request.metadata.creation_timestamp = Some(Time(stdx::clock::whole_seconds(call.now)));
-    request.status = Some(TokenRequestStatus { token: Some(token), expiration_timestamp: Some(Time(expires)) });
+    request.status = Some(TokenRequestStatus {
+        token: Some(token),
+        expiration_timestamp: Some(Time(expires)),
+    });
     forms::simple(call.form, 201, request.encode())
 }
 
@@ -74,11 +88,20 @@ fn check(seconds: i64) -> Result<(), Status> {
     } else {
         return Ok(());
     };
-    Err(Status::invalid(KIND, "", &[field::Error::invalid(&path, seconds, because)]))
+    Err(Status::invalid(
+        KIND,
+        "",
+        &[field::Error::invalid(&path, seconds, because)],
+    ))
 }
 
 /// Binds to a pod, secret or node that exists and is the one meant.
-fn bind(door: &Door, call: &Call, reference: &BoundObjectReference, bound: &mut Bound) -> Result<(), Status> {
+fn bind(
+    door: &Door,
+    call: &Call,
+    reference: &BoundObjectReference,
+    bound: &mut Bound,
+) -> Result<(), Status> {
     let kind = reference.kind.as_deref().unwrap_or_default();
     let name = reference.name.as_deref().unwrap_or_default();
     let (plural, namespace) = match kind {
@@ -87,32 +110,55 @@ fn bind(door: &Door, call: &Call, reference: &BoundObjectReference, bound: &mut 
         "Node" => ("nodes", ""),
         other => {
             return Err(Status::bad_request(format!(
-                "cannot bind token for serviceaccount {:?} to object of type {other:?}", call.target.name
+                "cannot bind token for serviceaccount {:?} to object of type {other:?}",
+                call.target.name
             )));
         }
     };
     let named = Resource { group: "", plural };
-    let object = door.read("", plural, namespace, name).ok_or_else(|| Status::not_found(named, name))?;
+    let object = door
+        .read("", plural, namespace, name)
+        .ok_or_else(|| Status::not_found(named, name))?;
     let uid = object.metadata().uid.clone().unwrap_or_default();
-    if let Some(wanted) = reference.uid.as_deref().filter(|it| !it.is_empty() && *it != uid) {
-        return Err(Status::conflict(named, name, &format!(
-            "the UID in the bound object reference ({wanted}) does not match the UID in record. The object might have been deleted and then recreated"
-        )));
+    if let Some(wanted) = reference
+        .uid
+        .as_deref()
+        .filter(|it| !it.is_empty() && *it != uid)
+    {
+        return Err(Status::conflict(
+            named,
+            name,
+            &format!(
+                "the UID in the bound object reference ({wanted}) does not match the UID in record. The object might have been deleted and then recreated"
+            ),
+        ));
     }
     if let Some(pod) = object.downcast_ref::<Pod>() {
         let spec = pod.spec.as_ref();
-        let account = spec.and_then(|it| it.service_account_name.as_deref()).unwrap_or_default();
+        let account = spec
+            .and_then(|it| it.service_account_name.as_deref())
+            .unwrap_or_default();
         if account != call.target.name {
             return Err(Status::bad_request(format!(
-                "cannot bind token for serviceaccount {:?} to pod running with different serviceaccount name.", call.target.name
+                "cannot bind token for serviceaccount {:?} to pod running with different serviceaccount name.",
+                call.target.name
             )));
         }
-        if let Some(node) = spec.and_then(|it| it.node_name.clone()).filter(|it| !it.is_empty()) {
-            let uid = door.read("", "nodes", "", &node).and_then(|it| it.metadata().uid.clone()).unwrap_or_default();
+        if let Some(node) = spec
+            .and_then(|it| it.node_name.clone())
+            .filter(|it| !it.is_empty())
+        {
+            let uid = door
+                .read("", "nodes", "", &node)
+                .and_then(|it| it.metadata().uid.clone())
+                .unwrap_or_default();
             bound.node = Some(Reference { name: node, uid });
         }
     }
-    let it = Some(Reference { name: name.to_owned(), uid });
+    let it = Some(Reference {
+        name: name.to_owned(),
+        uid,
+    });
     match kind {
         "Pod" => bound.pod = it,
         "Secret" => bound.secret = it,
@@ -137,10 +183,15 @@ fn signed(
         iat: now.as_second(),
         nbf: now.as_second(),
         iss: tokens.issuer.clone(),
-        sub: format!("system:serviceaccount:{}:{}", call.target.namespace, call.target.name),
+        sub: format!(
+            "system:serviceaccount:{}:{}",
+            call.target.namespace, call.target.name
+        ),
         jti: door.config.random.uuid(),
         kubernetes: bound,
     };
-    let token = tokens.sign(&claims).map_err(|error| Status::internal(&error))?;
+    let token = tokens
+        .sign(&claims)
+        .map_err(|error| Status::internal(&error))?;
     Ok((token, expires))
 }

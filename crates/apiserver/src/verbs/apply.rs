@@ -1,6 +1,10 @@
 //! Server-side apply: a patch that names what its manager wants, and creates what is absent.
 
-use super::{Call, change, managed_fields::{self, How}, patch};
+use super::{
+    Call, change,
+    managed_fields::{self, How},
+    patch,
+};
 use crate::{Door, answer::Answer, decode};
 use bytes::Bytes;
 use machinery::{apply, field, status::Status};
@@ -15,10 +19,17 @@ pub(crate) async fn run(door: &Door, call: &Call, body: &Bytes) -> Answer {
     let force = call.query.truth("force");
     // What is applied is checked as it was sent; what it merges with was checked before.
     let mut found = Vec::new();
-    decode::check_fields(&call.resource, wanted.to_string().as_bytes(), validation, &mut found)?;
+    decode::check_fields(
+        &call.resource,
+        wanted.to_string().as_bytes(),
+        validation,
+        &mut found,
+    )?;
     let merge = |live: Option<&Value>| {
-        managed_fields::with_request(call, false, force, |request| apply::apply(live, &wanted, request))?
-            .unwrap_or_else(|| Err(Status::internal(&"the kind has no schema to apply by")))
+        managed_fields::with_request(call, false, force, |request| {
+            apply::apply(live, &wanted, request)
+        })?
+        .unwrap_or_else(|| Err(Status::internal(&"the kind has no schema to apply by")))
     };
     let changed = change::run(door, call, How::Applied, &mut |current, warnings| {
         warnings.extend(found.iter().cloned());
@@ -32,7 +43,12 @@ pub(crate) async fn run(door: &Door, call: &Call, body: &Bytes) -> Answer {
         Err(status) if status.is("NotFound") && call.subresource.is_none() => {
             let mut warnings = found.clone();
             let merged = merge(None)?;
-            let view = patch::object(call, &merged, decode::FieldValidation::Ignore, &mut warnings)?;
+            let view = patch::object(
+                call,
+                &merged,
+                decode::FieldValidation::Ignore,
+                &mut warnings,
+            )?;
             patch::create_applied(door, call, view, &mut warnings).await
         }
         Err(status) => Err(status),
@@ -44,7 +60,10 @@ fn check(call: &Call, wanted: &Value) -> Result<(), Status> {
     if call.query.get("fieldManager").is_none() {
         let path = field::Path::new("fieldManager");
         let error = field::Error::required(&path, "is required for apply patch");
-        let kind = machinery::status::Resource { group: "meta.k8s.io", plural: "PatchOptions" };
+        let kind = machinery::status::Resource {
+            group: "meta.k8s.io",
+            plural: "PatchOptions",
+        };
         return Err(Status::invalid(kind, "", &[error]));
     }
     let json = wanted.to_string();

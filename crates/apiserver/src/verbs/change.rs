@@ -1,7 +1,11 @@
 //! The one loop of update, patch, apply and the subresources: read, change, judge, compare and set,
 //! again when overtaken.
 
-use super::{ATTEMPTS, Call, Committed, OVERTAKEN, managed_fields::{self, How}, stored_bytes};
+use super::{
+    ATTEMPTS, Call, Committed, OVERTAKEN,
+    managed_fields::{self, How},
+    stored_bytes,
+};
 use crate::{
     Door,
     admission::{Claims, Operation},
@@ -66,7 +70,11 @@ pub(crate) async fn run(
         let mut warnings = Vec::new();
         let mut wished = edit(&current, &mut warnings)?;
         place(call, &current, &mut *wished)?;
-        let old = call.resource.stored.decode(&current.item.bytes()).map_err(|error| Status::internal(&error))?;
+        let old = call
+            .resource
+            .stored
+            .decode(&current.item.bytes())
+            .map_err(|error| Status::internal(&error))?;
         let wished = call.resource.to_stored(wished)?;
         let (mut object, claims) = judge(door, call, wished, &*old, dry_run)?;
         warnings.extend(call.resource.stored.warnings(&*object, Some(&*old)));
@@ -75,7 +83,10 @@ pub(crate) async fn run(
         let revision = current.item.revision;
         let with_present = watch_cache::with_revision(&bytes, revision);
         if dry_run || with_present == current.item.bytes() {
-            return Ok(Changed { bytes: with_present, warnings });
+            return Ok(Changed {
+                bytes: with_present,
+                warnings,
+            });
         }
         let key = call.resource.key(&call.target.namespace, &call.target.name);
         let transaction = if is_released(call, &*object) {
@@ -92,7 +103,11 @@ pub(crate) async fn run(
             Committed::Overtaken { .. } => {}
         }
     }
-    Err(Status::conflict(call.resource.named(), &call.target.name, OVERTAKEN))
+    Err(Status::conflict(
+        call.resource.named(),
+        &call.target.name,
+        OVERTAKEN,
+    ))
 }
 
 /// Whether the last thing that held a deletion back is gone.
@@ -195,7 +210,9 @@ fn judge(
             _ => None,
         };
         // An action has done what the law allows already.
-        let acted = call.subresource.is_some_and(|sub| sub.serves == kinds::SubresourceKind::Action);
+        let acted = call
+            .subresource
+            .is_some_and(|sub| sub.serves == kinds::SubresourceKind::Action);
         match part {
             _ if acted => {}
             None => law.prepare_for_update(&context, object, old),
@@ -209,10 +226,17 @@ fn judge(
             Some(name) => law.validate_subresource(name, object, old),
         });
         if !errors.is_empty() {
-            return Err(Status::invalid(call.resource.kind_named(), &call.target.name, &errors));
+            return Err(Status::invalid(
+                call.resource.kind_named(),
+                &call.target.name,
+                &errors,
+            ));
         }
     }
     let claims = door.judge(&mut review)?;
-    let object = review.object.take().ok_or_else(|| Status::internal(&"admission lost the object"))?;
+    let object = review
+        .object
+        .take()
+        .ok_or_else(|| Status::internal(&"admission lost the object"))?;
     Ok((object, claims))
 }

@@ -1,6 +1,10 @@
 //! `create`: POST to a collection.
 
-use super::{ATTEMPTS, Call, Committed, managed_fields::{self, How}, stored_bytes};
+use super::{
+    ATTEMPTS, Call, Committed,
+    managed_fields::{self, How},
+    stored_bytes,
+};
 use crate::{
     Door,
     admission::{Claims, Operation},
@@ -17,13 +21,20 @@ use store::{Condition, Transaction};
 pub(crate) async fn run(door: &Door, call: &Call, body: &Bytes) -> Answer {
     let json = decode::to_json(&call.headers, body)?;
     let mut warnings = Vec::new();
-    let view = decode::object(&call.resource, &json, call.field_validation()?, &mut warnings)?;
+    let view = decode::object(
+        &call.resource,
+        &json,
+        call.field_validation()?,
+        &mut warnings,
+    )?;
     let (stored, revision) = create(door, call, view, How::Update, &mut warnings).await?;
     let bytes = match revision {
         Some(revision) => watch_cache::with_revision(&stored, revision),
         None => stored,
     };
-    let mut response = call.writer()?.object(201, call.resource.view_bytes(&bytes)?)?;
+    let mut response = call
+        .writer()?
+        .object(201, call.resource.view_bytes(&bytes)?)?;
     answer::warn(&mut response, &warnings);
     Ok(response)
 }
@@ -53,10 +64,18 @@ pub(crate) async fn create(
         let bytes = stored_bytes(&mut *object);
         let exists = || Status::already_exists(call.resource.named(), &name);
         if dry_run {
-            let taken = door.cache.get(call.resource.slot, &namespace, &name).is_some();
-            return if taken { Err(exists()) } else { Ok((bytes, None)) };
+            let taken = door
+                .cache
+                .get(call.resource.slot, &namespace, &name)
+                .is_some();
+            return if taken {
+                Err(exists())
+            } else {
+                Ok((bytes, None))
+            };
         }
-        let transaction = Transaction::put(&key, bytes.clone()).when(Condition::Absent(key.clone()));
+        let transaction =
+            Transaction::put(&key, bytes.clone()).when(Condition::Absent(key.clone()));
         match door.commit(transaction, claims).await? {
             Committed::At(revision) => return Ok((bytes, Some(revision))),
             Committed::Overtaken { key: lost } if lost == key && !generated => return Err(exists()),
@@ -70,7 +89,11 @@ pub(crate) async fn create(
             if generated {
                 exists
             } else {
-                Status::conflict(call.resource.named(), &call.target.name, &format!("{lost} was taken by another request; please try again"))
+                Status::conflict(
+                    call.resource.named(),
+                    &call.target.name,
+                    &format!("{lost} was taken by another request; please try again"),
+                )
             }
         },
     ))
@@ -135,6 +158,9 @@ fn judge(
         }
     }
     let claims = door.judge(&mut review)?;
-    let object = review.object.take().ok_or_else(|| Status::internal(&"admission lost the object"))?;
+    let object = review
+        .object
+        .take()
+        .ok_or_else(|| Status::internal(&"admission lost the object"))?;
     Ok((object, claims))
 }

@@ -1,12 +1,7 @@
 //! `delete`: at once, after a grace period, or when the last finalizer is gone.
 
 use super::{ATTEMPTS, Call, Committed, OVERTAKEN, change, dry_run, stored_bytes};
-use crate::{
-    Door,
-    admission::Operation,
-    answer::Answer,
-    decode, forms, watch_cache,
-};
+use crate::{Door, admission::Operation, answer::Answer, decode, forms, watch_cache};
 use api::AnyObject;
 use bytes::Bytes;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
@@ -42,12 +37,15 @@ impl Options {
             Self::default()
         } else {
             let json = decode::to_json(&call.headers, body)?;
-            serde_json::from_slice(&json)
-                .map_err(|error| Status::bad_request(format!("the DeleteOptions cannot be read: {error}")))?
+            serde_json::from_slice(&json).map_err(|error| {
+                Status::bad_request(format!("the DeleteOptions cannot be read: {error}"))
+            })?
         };
         if let Some(text) = call.query.get("gracePeriodSeconds") {
             let seconds = text.parse().map_err(|_| {
-                Status::bad_request(format!("gracePeriodSeconds: Invalid value: {text:?}: must be a number"))
+                Status::bad_request(format!(
+                    "gracePeriodSeconds: Invalid value: {text:?}: must be a number"
+                ))
             })?;
             options.grace_period_seconds = Some(seconds);
         }
@@ -57,25 +55,36 @@ impl Options {
         if call.query.get("orphanDependents").is_some() {
             options.orphan_dependents = Some(call.query.truth("orphanDependents"));
         }
-        options.dry_run.extend(call.query.all("dryRun").map(str::to_owned));
+        options
+            .dry_run
+            .extend(call.query.all("dryRun").map(str::to_owned));
         options.check()?;
         Ok(options)
     }
 
     /// From the body of an Eviction.
     pub(crate) fn from_json(json: &[u8]) -> Result<Self, Status> {
-        let options: Self = serde_json::from_slice(json)
-            .map_err(|error| Status::bad_request(format!("the DeleteOptions cannot be read: {error}")))?;
+        let options: Self = serde_json::from_slice(json).map_err(|error| {
+            Status::bad_request(format!("the DeleteOptions cannot be read: {error}"))
+        })?;
         options.check()?;
         Ok(options)
     }
 
     fn check(&self) -> Result<(), Status> {
-        let invalid = |message: String| Err(Status::failure(422, "Invalid", format!("DeleteOptions.meta.k8s.io \"\" is invalid: {message}")));
+        let invalid = |message: String| {
+            Err(Status::failure(
+                422,
+                "Invalid",
+                format!("DeleteOptions.meta.k8s.io \"\" is invalid: {message}"),
+            ))
+        };
         match self.propagation_policy.as_deref() {
             None | Some("Orphan" | "Background" | "Foreground") => {}
             Some(other) => {
-                return invalid(format!("propagationPolicy: Unsupported value: {other:?}: supported values: \"Foreground\", \"Background\", \"Orphan\", \"nil\""));
+                return invalid(format!(
+                    "propagationPolicy: Unsupported value: {other:?}: supported values: \"Foreground\", \"Background\", \"Orphan\", \"nil\""
+                ));
             }
         }
         if self.propagation_policy.is_some() && self.orphan_dependents.is_some() {
@@ -108,7 +117,9 @@ pub(crate) async fn run(door: &Door, call: &Call, body: &Bytes) -> Answer {
             let status = Status::deleted(call.resource.named(), &call.target.name, &uid);
             forms::simple(call.form, 200, status.encode())
         }
-        Deleted::Going(bytes) => call.writer()?.object(200, call.resource.view_bytes(&bytes)?),
+        Deleted::Going(bytes) => call
+            .writer()?
+            .object(200, call.resource.view_bytes(&bytes)?),
     }
 }
 
@@ -127,7 +138,11 @@ pub(crate) async fn delete(door: &Door, call: &Call, options: &Options) -> Resul
         door.cache.catch_up().await;
         let current = change::current(door, call)?;
         check_preconditions(call, options, current.view.metadata())?;
-        let old = call.resource.stored.decode(&current.item.bytes()).map_err(|error| Status::internal(&error))?;
+        let old = call
+            .resource
+            .stored
+            .decode(&current.item.bytes())
+            .map_err(|error| Status::internal(&error))?;
         let mut review = call.review(door, Operation::Delete, None, Some(&*old), dry);
         let claims = door.judge(&mut review)?;
         let mut object = old.clone_box();
@@ -139,7 +154,10 @@ pub(crate) async fn delete(door: &Door, call: &Call, options: &Options) -> Resul
             Plan::Nothing => return Ok(Deleted::Going(current.item.bytes())),
             Plan::Remove if dry => return Ok(Deleted::Gone(object)),
             Plan::Remove => {
-                match door.commit(Transaction::delete(&key).when(condition), claims).await? {
+                match door
+                    .commit(Transaction::delete(&key).when(condition), claims)
+                    .await?
+                {
                     Committed::At(_) => return Ok(Deleted::Gone(object)),
                     Committed::Overtaken { .. } => continue,
                 }
@@ -154,24 +172,51 @@ pub(crate) async fn delete(door: &Door, call: &Call, options: &Options) -> Resul
         };
         let (transaction, bytes) = transaction;
         // Claims of a deletion are released with the object, not when it is marked.
-        match door.commit(transaction, crate::admission::Claims::default()).await? {
+        match door
+            .commit(transaction, crate::admission::Claims::default())
+            .await?
+        {
             Committed::At(at) => return Ok(Deleted::Going(watch_cache::with_revision(&bytes, at))),
             Committed::Overtaken { .. } => {}
         }
     }
-    Err(Status::conflict(call.resource.named(), &call.target.name, OVERTAKEN))
+    Err(Status::conflict(
+        call.resource.named(),
+        &call.target.name,
+        OVERTAKEN,
+    ))
 }
 
-fn check_preconditions(call: &Call, options: &Options, metadata: &ObjectMeta) -> Result<(), Status> {
-    let Some(wanted) = &options.preconditions else { return Ok(()) };
-    let conflict = |because: String| Err(Status::conflict(call.resource.named(), &call.target.name, &because));
+fn check_preconditions(
+    call: &Call,
+    options: &Options,
+    metadata: &ObjectMeta,
+) -> Result<(), Status> {
+    let Some(wanted) = &options.preconditions else {
+        return Ok(());
+    };
+    let conflict = |because: String| {
+        Err(Status::conflict(
+            call.resource.named(),
+            &call.target.name,
+            &because,
+        ))
+    };
     let own = metadata.uid.as_deref().unwrap_or_default();
     if let Some(uid) = wanted.uid.as_deref().filter(|uid| *uid != own) {
-        return conflict(format!("Precondition failed: UID in precondition: {uid}, UID in object meta: {own}"));
+        return conflict(format!(
+            "Precondition failed: UID in precondition: {uid}, UID in object meta: {own}"
+        ));
     }
     let own = metadata.resource_version.as_deref().unwrap_or_default();
-    if let Some(version) = wanted.resource_version.as_deref().filter(|version| *version != own) {
-        return conflict(format!("Precondition failed: ResourceVersion in precondition: {version}, ResourceVersion in object meta: {own}"));
+    if let Some(version) = wanted
+        .resource_version
+        .as_deref()
+        .filter(|version| *version != own)
+    {
+        return conflict(format!(
+            "Precondition failed: ResourceVersion in precondition: {version}, ResourceVersion in object meta: {own}"
+        ));
     }
     Ok(())
 }
@@ -188,14 +233,23 @@ enum Plan {
 fn mark(call: &Call, options: &Options, object: &mut dyn AnyObject) -> Plan {
     let law = call.resource.stored;
     let before = object.metadata().clone();
-    let grace = law.grace_seconds(object, options.grace_period_seconds).unwrap_or(0).max(0);
+    let grace = law
+        .grace_seconds(object, options.grace_period_seconds)
+        .unwrap_or(0)
+        .max(0);
     let finalizers = finalizers(call, options, &before);
     let held = finalizers.as_ref().is_some_and(|it| !it.is_empty());
     if before.deletion_timestamp.is_some() {
         let pending = before.deletion_grace_period_seconds.unwrap_or(0);
         let shortened = options.grace_period_seconds.is_some() && grace < pending;
         if pending == 0 || !shortened || grace > 0 {
-            return remark(call, object, finalizers, shortened.then_some(grace), pending);
+            return remark(
+                call,
+                object,
+                finalizers,
+                shortened.then_some(grace),
+                pending,
+            );
         }
     } else {
         if grace == 0 && !held && !law.holds_deletion(object) {
@@ -212,7 +266,11 @@ fn mark(call: &Call, options: &Options, object: &mut dyn AnyObject) -> Plan {
     metadata.finalizers = finalizers;
     metadata.deletion_timestamp = Some(Time(stdx::clock::whole_seconds(until)));
     metadata.deletion_grace_period_seconds = Some(grace);
-    if grace == 0 && change::is_released(call, object) { Plan::Remove } else { Plan::Mark }
+    if grace == 0 && change::is_released(call, object) {
+        Plan::Remove
+    } else {
+        Plan::Mark
+    }
 }
 
 /// A delete of what is already being deleted: shorter grace, another policy, or nothing.

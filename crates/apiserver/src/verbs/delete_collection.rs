@@ -35,6 +35,8 @@ pub(crate) async fn run(door: &Door, call: &Call, body: &Bytes) -> Answer {
             Err(status) => return Err(status),
         }
     }
-    call.writer()?
-        .list(page.items, json!({ "resourceVersion": page.revision.to_string() }))
+    call.writer()?.list(
+        page.items,
+        json!({ "resourceVersion": page.revision.to_string() }),
+    )
 }

@@ -39,7 +39,9 @@ fn limit(call: &Call) -> Result<usize, Status> {
         Some(text) => text
             .parse::<i64>()
             .map(|limit| usize::try_from(limit).unwrap_or(0))
-            .map_err(|_| Status::bad_request(format!("limit: Invalid value: {text:?}: must be a number"))),
+            .map_err(|_| {
+                Status::bad_request(format!("limit: Invalid value: {text:?}: must be a number"))
+            }),
     }
 }
 
@@ -54,23 +56,34 @@ async fn page(
     let exact = match call.query.get("resourceVersionMatch") {
         None => false,
         Some(_) if at.is_none() => {
-            return Err(Status::bad_request("resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden unless resourceVersion is provided"));
+            return Err(Status::bad_request(
+                "resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden unless resourceVersion is provided",
+            ));
         }
         Some("Exact") if at == Some(0) => {
-            return Err(Status::bad_request("resourceVersionMatch: Forbidden: resourceVersionMatch \"Exact\" is forbidden for resourceVersion \"0\""));
+            return Err(Status::bad_request(
+                "resourceVersionMatch: Forbidden: resourceVersionMatch \"Exact\" is forbidden for resourceVersion \"0\"",
+            ));
         }
         Some("Exact") => true,
         Some("NotOlderThan") => false,
         Some(other) => {
-            return Err(Status::bad_request(format!("resourceVersionMatch: Unsupported value: {other:?}: supported values: \"Exact\", \"NotOlderThan\"")));
+            return Err(Status::bad_request(format!(
+                "resourceVersionMatch: Unsupported value: {other:?}: supported values: \"Exact\", \"NotOlderThan\""
+            )));
         }
     };
     if let Some(token) = call.query.get("continue") {
         if at.is_some_and(|at| at != 0) {
-            return Err(Status::bad_request("specifying resource version is not allowed when using continue"));
+            return Err(Status::bad_request(
+                "specifying resource version is not allowed when using continue",
+            ));
         }
         let token = decode(token)?;
-        let read = door.cache.list_at(slot, selection, limit, token.rv, Some(&token.start)).await;
+        let read = door
+            .cache
+            .list_at(slot, selection, limit, token.rv, Some(&token.start))
+            .await;
         return read.map_err(|error| match error {
             store::Error::Compacted { .. } => Status::expired("The provided continue parameter is too old to display a consistent list result. You must start a new list without the continue parameter."),
             error => store_failure(&error),

@@ -23,7 +23,11 @@ pub(crate) fn with_request<T>(
     force: bool,
     work: impl FnOnce(&apply::Request<'_>) -> T,
 ) -> Result<Option<T>, Status> {
-    let law = if stored { call.resource.stored } else { call.resource.law };
+    let law = if stored {
+        call.resource.stored
+    } else {
+        call.resource.law
+    };
     let schemas = schema::builtin();
     let Some(of) = schemas.kind(law.group(), law.version(), law.kind()) else {
         return Ok(None);
@@ -60,10 +64,16 @@ pub(crate) fn track(
     if how == How::Applied {
         return Ok(());
     }
-    let before = old.map(|old| crate::forms::tree(&old.encode())).transpose()?;
+    let before = old
+        .map(|old| crate::forms::tree(&old.encode()))
+        .transpose()?;
     let mut after = crate::forms::tree(&new.encode())?;
-    with_request(call, true, false, |request| apply::track_update(before.as_ref(), &mut after, request))?;
-    let entries = after.pointer("/metadata/managedFields").and_then(Value::as_array);
+    with_request(call, true, false, |request| {
+        apply::track_update(before.as_ref(), &mut after, request)
+    })?;
+    let entries = after
+        .pointer("/metadata/managedFields")
+        .and_then(Value::as_array);
     new.metadata_mut().managed_fields = entries.map(|entries| entries.iter().map(entry).collect());
     Ok(())
 }

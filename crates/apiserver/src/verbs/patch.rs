@@ -41,7 +41,9 @@ impl Patch {
                     None => machinery::patch::merge(document, body),
                 }
             }
-            Self::Apply => Err(Status::internal(&"apply is not a patch of the document alone")),
+            Self::Apply => Err(Status::internal(
+                &"apply is not a patch of the document alone",
+            )),
         }
     }
 }
@@ -54,7 +56,11 @@ pub(crate) async fn run(door: &Door, call: &Call, body: &Bytes) -> Answer {
         return super::apply::run(door, call, body).await;
     }
     if call.query.get("force").is_some() {
-        return Err(Status::failure(422, "Invalid", "PatchOptions.meta.k8s.io \"\" is invalid: force: Forbidden: may not be specified for non-apply patch"));
+        return Err(Status::failure(
+            422,
+            "Invalid",
+            "PatchOptions.meta.k8s.io \"\" is invalid: force: Forbidden: may not be specified for non-apply patch",
+        ));
     }
     change::run(door, call, How::Update, &mut |current, warnings| {
         let document = document(call, current)?;
@@ -90,5 +96,6 @@ pub(crate) async fn create_applied(
 ) -> Answer {
     let (stored, revision) = create::create(door, call, view, How::Applied, warnings).await?;
     let bytes = revision.map_or(stored.clone(), |at| watch_cache::with_revision(&stored, at));
-    call.writer()?.object(201, call.resource.view_bytes(&bytes)?)
+    call.writer()?
+        .object(201, call.resource.view_bytes(&bytes)?)
 }

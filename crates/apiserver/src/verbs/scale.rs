@@ -27,7 +27,9 @@ pub(crate) async fn get(door: &Door, call: &Call) -> Answer {
 
 /// `update` and `patch`.
 pub(crate) async fn set(door: &Door, call: &Call, body: &Bytes) -> Answer {
-    let wished: Option<Scale> = (call.verb == "update").then(|| read(call, body)).transpose()?;
+    let wished: Option<Scale> = (call.verb == "update")
+        .then(|| read(call, body))
+        .transpose()?;
     let changed = change::run(door, call, How::Update, &mut |current, _| {
         let present = project(call, current)?;
         let scale = match &wished {
@@ -37,9 +39,16 @@ pub(crate) async fn set(door: &Door, call: &Call, body: &Bytes) -> Answer {
         let replicas = scale.spec.and_then(|spec| spec.replicas).unwrap_or(0);
         if replicas < 0 {
             let path = machinery::field::Path::new("spec").child("replicas");
-            let error = machinery::field::Error::invalid(&path, replicas, "must be greater than or equal to 0");
+            let error = machinery::field::Error::invalid(
+                &path,
+                replicas,
+                "must be greater than or equal to 0",
+            );
             return Err(Status::invalid(
-                machinery::status::Resource { group: "autoscaling", plural: "Scale" },
+                machinery::status::Resource {
+                    group: "autoscaling",
+                    plural: "Scale",
+                },
                 &call.target.name,
                 &[error],
             ));
@@ -53,14 +62,21 @@ pub(crate) async fn set(door: &Door, call: &Call, body: &Bytes) -> Answer {
     })
     .await?;
     let view = call.resource.decode_stored(&changed.bytes)?;
-    let scale = call.resource.law.scale(&*view).ok_or_else(|| no_scale(call))?;
+    let scale = call
+        .resource
+        .law
+        .scale(&*view)
+        .ok_or_else(|| no_scale(call))?;
     let mut response = forms::simple(call.form, 200, scale.encode())?;
     answer::warn(&mut response, &changed.warnings);
     Ok(response)
 }
 
 fn project(call: &Call, current: &Current) -> Result<Scale, Status> {
-    call.resource.law.scale(&*current.view).ok_or_else(|| no_scale(call))
+    call.resource
+        .law
+        .scale(&*current.view)
+        .ok_or_else(|| no_scale(call))
 }
 
 fn no_scale(call: &Call) -> Status {
@@ -75,7 +91,10 @@ fn read(call: &Call, body: &Bytes) -> Result<Scale, Status> {
 
 fn decoded(json: &[u8]) -> Result<Scale, Status> {
     Scale::decode(json).map_err(|error| {
-        Status::bad_request(format!("Scale in version \"v1\" cannot be handled as a Scale: {}", error.source))
+        Status::bad_request(format!(
+            "Scale in version \"v1\" cannot be handled as a Scale: {}",
+            error.source
+        ))
     })
 }
 
@@ -92,7 +111,12 @@ fn patched(call: &Call, present: &Scale, body: &Bytes) -> Result<Scale, Status> 
                 .map_err(|error| Status::bad_request(format!("error decoding YAML: {error}")))?;
             machinery::patch::merge(&document, tree.to_string().as_bytes())?
         }
-        other => return Err(decode::unsupported(other, "application/json-patch+json, application/merge-patch+json")),
+        other => {
+            return Err(decode::unsupported(
+                other,
+                "application/json-patch+json, application/merge-patch+json",
+            ));
+        }
     };
     decoded(changed.to_string().as_bytes())
 }

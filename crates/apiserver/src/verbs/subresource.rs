@@ -14,14 +14,21 @@ use machinery::status::Status;
 pub(crate) async fn run(door: &Door, call: &Call, sub: &Subresource, body: &Bytes) -> Answer {
     match (sub.serves, call.verb) {
         (SubresourceKind::Status | SubresourceKind::Part, "get") => get::run(door, call).await,
-        (SubresourceKind::Status | SubresourceKind::Part, "update") => update::run(door, call, body).await,
-        (SubresourceKind::Status | SubresourceKind::Part, "patch") => patch::run(door, call, body).await,
+        (SubresourceKind::Status | SubresourceKind::Part, "update") => {
+            update::run(door, call, body).await
+        }
+        (SubresourceKind::Status | SubresourceKind::Part, "patch") => {
+            patch::run(door, call, body).await
+        }
         (SubresourceKind::Scale, "get") => scale::get(door, call).await,
         (SubresourceKind::Scale, "update" | "patch") => scale::set(door, call, body).await,
         (SubresourceKind::Action, "create") => act(door, call, sub, body).await,
         (SubresourceKind::Eviction, "create") => evict(door, call, body).await,
         (SubresourceKind::Token, "create") => tokens::run(door, call, body).await,
-        _ => Err(Status::method_not_supported(call.resource.named(), call.verb)),
+        _ => Err(Status::method_not_supported(
+            call.resource.named(),
+            call.verb,
+        )),
     }
 }
 
@@ -30,13 +37,19 @@ async fn act(door: &Door, call: &Call, sub: &Subresource, body: &Bytes) -> Answe
     let json = decode::to_json(&call.headers, body)?;
     let expected = decode::Expected {
         group: sub.group,
-        version: if sub.version.is_empty() { call.resource.version() } else { sub.version },
+        version: if sub.version.is_empty() {
+            call.resource.version()
+        } else {
+            sub.version
+        },
         kind: sub.kind,
     };
     decode::expect_kind(&json, &expected)?;
     change::run(door, call, How::Update, &mut |current, _| {
         let mut object = current.view.clone_box();
-        call.resource.law.act(sub.name, &call.context(), &mut *object, &json)?;
+        call.resource
+            .law
+            .act(sub.name, &call.context(), &mut *object, &json)?;
         Ok(object)
     })
     .await?;
@@ -52,7 +65,9 @@ async fn evict(door: &Door, call: &Call, body: &Bytes) -> Answer {
     let json = decode::to_json(&call.headers, body)?;
     let tree = crate::forms::tree(&json).map_err(|error| Status::bad_request(error.message))?;
     let options = match tree.get("deleteOptions") {
-        Some(options) if options.is_object() => delete::Options::from_json(options.to_string().as_bytes())?,
+        Some(options) if options.is_object() => {
+            delete::Options::from_json(options.to_string().as_bytes())?
+        }
         _ => delete::Options::default(),
     };
     door.cache.catch_up().await;

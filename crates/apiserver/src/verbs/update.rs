@@ -21,9 +21,12 @@ pub(crate) async fn run(door: &Door, call: &Call, body: &Bytes) -> Answer {
                 && call.resource.stored.create_on_update()
                 && call.subresource.is_none() =>
         {
-            let (stored, revision) = create::create(door, call, wished, How::Update, &mut found).await?;
-            let bytes = revision.map_or(stored.clone(), |at| watch_cache::with_revision(&stored, at));
-            call.writer()?.object(201, call.resource.view_bytes(&bytes)?)
+            let (stored, revision) =
+                create::create(door, call, wished, How::Update, &mut found).await?;
+            let bytes =
+                revision.map_or(stored.clone(), |at| watch_cache::with_revision(&stored, at));
+            call.writer()?
+                .object(201, call.resource.view_bytes(&bytes)?)
         }
         Err(status) => Err(status),
     }

@@ -114,18 +114,29 @@ fn check_initial(call: &Call, send_initial: Option<bool>) -> Result<(), Status> 
     let matching = call.query.get("resourceVersionMatch");
     match (send_initial, matching) {
         (Some(_), Some("NotOlderThan")) | (None, None) => Ok(()),
-        (Some(_), _) => Err(Status::failure(422, "Invalid", "ListOptions.meta.k8s.io \"\" is invalid: resourceVersionMatch: Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan")),
-        (None, Some(_)) => Err(Status::failure(422, "Invalid", "ListOptions.meta.k8s.io \"\" is invalid: resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided")),
+        (Some(_), _) => Err(Status::failure(
+            422,
+            "Invalid",
+            "ListOptions.meta.k8s.io \"\" is invalid: resourceVersionMatch: Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan",
+        )),
+        (None, Some(_)) => Err(Status::failure(
+            422,
+            "Invalid",
+            "ListOptions.meta.k8s.io \"\" is invalid: resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided",
+        )),
     }
 }
 
 fn lifetime(door: &Door, call: &Call) -> Result<Duration, Status> {
     match call.query.get("timeoutSeconds") {
-        None => Ok(Duration::from_secs(LEAST_SECONDS + door.config.random.below(LEAST_SECONDS))),
-        Some(text) => text
-            .parse()
-            .map(Duration::from_secs)
-            .map_err(|_| Status::bad_request(format!("timeoutSeconds: Invalid value: {text:?}: must be a number"))),
+        None => Ok(Duration::from_secs(
+            LEAST_SECONDS + door.config.random.below(LEAST_SECONDS),
+        )),
+        Some(text) => text.parse().map(Duration::from_secs).map_err(|_| {
+            Status::bad_request(format!(
+                "timeoutSeconds: Invalid value: {text:?}: must be a number"
+            ))
+        }),
     }
 }
 
@@ -246,12 +257,16 @@ impl Watching {
 
     fn bookmark(&mut self, initial_end: bool) -> Bytes {
         self.next_bookmark = Instant::now() + BOOKMARK_EVERY;
-        let mut metadata = json!({ "resourceVersion": self.seen.to_string(), "creationTimestamp": null });
+        let mut metadata =
+            json!({ "resourceVersion": self.seen.to_string(), "creationTimestamp": null });
         if initial_end {
             metadata["annotations"] = json!({ "k8s.io/initial-events-end": "true" });
         }
         let (kind, version) = match self.writer.form.shape {
-            Shape::Whole => (self.writer.resource.kind(), self.writer.resource.api_version()),
+            Shape::Whole => (
+                self.writer.resource.kind(),
+                self.writer.resource.api_version(),
+            ),
             Shape::Metadata => ("PartialObjectMetadata", "meta.k8s.io/v1".to_owned()),
             Shape::Table => ("Table", "meta.k8s.io/v1".to_owned()),
         };

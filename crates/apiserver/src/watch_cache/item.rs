@@ -86,11 +86,15 @@ impl Item {
     }
 
     pub(crate) fn namespace(&self) -> &str {
-        self.key.split_once('/').map_or("", |(namespace, _)| namespace)
+        self.key
+            .split_once('/')
+            .map_or("", |(namespace, _)| namespace)
     }
 
     pub(crate) fn name(&self) -> &str {
-        self.key.split_once('/').map_or(&*self.key, |(_, name)| name)
+        self.key
+            .split_once('/')
+            .map_or(&*self.key, |(_, name)| name)
     }
 
     /// A field that selectors may name.
@@ -115,10 +119,7 @@ fn version_field(revision: Revision) -> String {
 fn splice(stored: &[u8], revision: Revision) -> (Bytes, std::ops::Range<usize>) {
     let version = version_field(revision);
     let mut buffer = BytesMut::with_capacity(stored.len() + version.len() + 2);
-    let at = stored
-        .windows(METADATA.len())
-        .position(|window| window == METADATA)
-        .map_or(0, |at| at + METADATA.len());
+    let at = metadata_at(stored).unwrap_or(0);
     // Invariant: what the door writes has metadata with at least a name.
     debug_assert!(at > 0 && stored.get(at) != Some(&b'}'));
     buffer.put_slice(&stored[..at]);
@@ -130,6 +131,30 @@ fn splice(stored: &[u8], revision: Revision) -> (Bytes, std::ops::Range<usize>) 
     buffer.put_slice(&stored[at..]);
     buffer.put_slice(b"}\n");
     (buffer.freeze(), range)
+}
+
+/// Where the fields of the object's own metadata begin. What comes before it may hold metadata of
+/// its own (a ControllerRevision's data), so depth counts.
+fn metadata_at(json: &[u8]) -> Option<usize> {
+    let (mut depth, mut at) = (0usize, 0);
+    while let Some(byte) = json.get(at) {
+        match byte {
+            b'"' => {
+                if depth == 1 && json[at..].starts_with(METADATA) {
+                    return Some(at + METADATA.len());
+                }
+                at += 1;
+                while *json.get(at)? != b'"' {
+                    at += if json[at] == b'\\' { 2 } else { 1 };
+                }
+            }
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' => depth = depth.checked_sub(1)?,
+            _ => {}
+        }
+        at += 1;
+    }
+    None
 }
 
 /// An answer's bytes: the stored form with its revision.

@@ -45,7 +45,9 @@ impl Ring {
         self.bytes += size(&event);
         self.events.push_back(Arc::new(event));
         while self.events.len() > EVENTS || (self.bytes > BYTES && self.events.len() > 1) {
-            let Some(old) = self.events.pop_front() else { break };
+            let Some(old) = self.events.pop_front() else {
+                break;
+            };
             self.bytes -= size(&old);
             self.floor = old.revision;
         }
@@ -59,7 +61,10 @@ impl Ring {
         let mut events: Vec<_> = self.events.range(start..).take(limit).cloned().collect();
         // A transaction's events share a revision, by which watchers remember their place.
         while let Some(more) = self.events.get(start + events.len()) {
-            if events.last().is_none_or(|last| last.revision != more.revision) {
+            if events
+                .last()
+                .is_none_or(|last| last.revision != more.revision)
+            {
                 break;
             }
             events.push(Arc::clone(more));

@@ -49,7 +49,10 @@ impl Selection {
         items: &'m BTreeMap<Arc<str>, Arc<Item>>,
     ) -> Box<dyn Iterator<Item = &'m Arc<Item>> + 'm> {
         // A name that is given is a look-up, not a walk.
-        if let (Some(name), false) = (self.fields.exact("metadata.name"), self.namespace.is_empty()) {
+        if let (Some(name), false) = (
+            self.fields.exact("metadata.name"),
+            self.namespace.is_empty(),
+        ) {
             let key = crate::resources::local_key(&self.namespace, name);
             let found = items.get(key.as_str()).filter(|item| self.matches(item));
             return Box::new(found.into_iter());

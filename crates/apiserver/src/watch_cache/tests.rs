@@ -1,0 +1,63 @@
+//! The ring's bounds and the item's bytes.
+
+use super::*;
+use bytes::Bytes;
+
+fn law() -> &'static dyn kinds::Law {
+    kinds::find("", "v1", "ConfigMap").unwrap()
+}
+
+fn item(name: &str, revision: Revision) -> Arc<Item> {
+    let stored = format!(
+        r#"{{"apiVersion":"v1","kind":"ConfigMap","metadata":{{"name":"{name}","labels":{{"a":"b"}}}}}}"#
+    );
+    Arc::new(Item::new(
+        law(),
+        &format!("default/{name}"),
+        &Bytes::from(stored),
+        revision,
+    ))
+}
+
+#[test]
+fn the_revision_is_spliced_once() {
+    let one = item("x", 7);
+    assert_eq!(
+        one.bytes(),
+        r#"{"apiVersion":"v1","kind":"ConfigMap","metadata":{"resourceVersion":"7","name":"x","labels":{"a":"b"}}}"#
+    );
+    assert_eq!((one.namespace(), one.name()), ("default", "x"));
+    let later = one.at(12);
+    assert!(later.bytes().starts_with(
+        br#"{"apiVersion":"v1","kind":"ConfigMap","metadata":{"resourceVersion":"12","name":"x""#
+    ));
+    assert_eq!(later.at(7).bytes(), one.bytes());
+}
+
+#[test]
+fn only_the_objects_own_metadata_gets_it() {
+    let stored = br#"{"apiVersion":"apps/v1","kind":"ControllerRevision","data":{"metadata":{"x":"\"metadata\":{"}},"metadata":{"name":"x"},"revision":1}"#;
+    let spliced = with_revision(stored, 3);
+    let tree: serde_json::Value = serde_json::from_slice(&spliced).unwrap();
+    assert_eq!(tree["metadata"]["resourceVersion"], "3");
+    assert_eq!(tree["data"]["metadata"].as_object().unwrap().len(), 1);
+}
+
+#[test]
+fn a_full_ring_says_what_it_forgot() {
+    let mut ring = Ring::new(1);
+    for revision in 2..20_000 {
+        ring.push(CacheEvent {
+            revision,
+            current: Some(item("x", revision)),
+            previous: None,
+        });
+    }
+    let lost = ring.after(1, 10).err().unwrap();
+    assert!(lost.oldest > 10_000);
+    assert_eq!(
+        ring.after(lost.oldest, 1).unwrap()[0].revision,
+        lost.oldest + 1
+    );
+    assert!(ring.after(19_999, 10).unwrap().is_empty());
+}

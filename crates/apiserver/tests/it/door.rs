@@ -1,0 +1,164 @@
+//! A door to test, and words to ask it in.
+
+use apiserver::{Body, Config, Door, ServiceNetwork, User, admission, authz::Standing};
+use bytes::Bytes;
+use http::{Method, Request, Response};
+use http_body_util::{BodyExt, Full};
+use serde_json::Value;
+use std::{sync::Arc, time::Duration};
+use stdx::{clock::Clock, random::Random, tasks::Tasks};
+
+pub(crate) struct Tested {
+    pub(crate) door: Arc<Door>,
+    pub(crate) clock: Clock,
+    tasks: Tasks,
+}
+
+impl Drop for Tested {
+    fn drop(&mut self) {
+        self.tasks.stop();
+    }
+}
+
+pub(crate) async fn open() -> Tested {
+    let clock = Clock::fixed("2026-01-01T00:00:00Z".parse().unwrap());
+    let tasks = Tasks::new();
+    let config = Config {
+        store: Arc::new(store::Memory::new()),
+        clock: clock.clone(),
+        random: Random::from_seed(1),
+        authenticators: Vec::new(),
+        authorizer: Arc::new(Standing::default()),
+        admission: admission::standard(),
+        tokens: None,
+        dialer: None,
+        network: ServiceNetwork {
+            service_cidrs: vec!["10.43.0.0/24".parse().unwrap()],
+            node_ports: (30000, 32767),
+            advertise_address: "192.0.2.1".parse().unwrap(),
+            port: 6443,
+        },
+    };
+    let door = Door::new(config, &tasks).await.unwrap();
+    door.bootstrap().await.unwrap();
+    Tested { door, clock, tasks }
+}
+
+pub(crate) fn body(bytes: impl Into<Bytes>) -> Body {
+    Full::new(bytes.into())
+        .map_err(|never| match never {})
+        .boxed_unsync()
+}
+
+pub(crate) fn request(
+    method: Method,
+    path: &str,
+    media_type: &str,
+    bytes: impl Into<Bytes>,
+) -> Request<Body> {
+    Request::builder()
+        .method(method)
+        .uri(path)
+        .header("content-type", media_type)
+        .header("user-agent", "test/1.0")
+        .extension(User::new("admin", &[User::MASTERS]))
+        .body(body(bytes))
+        .unwrap()
+}
+
+impl Tested {
+    pub(crate) async fn send(&self, request: Request<Body>) -> (u16, Value) {
+        let response = self.door.handle(request).await;
+        read(response).await
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> (u16, Value) {
+        self.send(request(Method::GET, path, "", "")).await
+    }
+
+    pub(crate) async fn post(&self, path: &str, object: &Value) -> (u16, Value) {
+        self.send(request(
+            Method::POST,
+            path,
+            "application/json",
+            object.to_string(),
+        ))
+        .await
+    }
+
+    pub(crate) async fn put(&self, path: &str, object: &Value) -> (u16, Value) {
+        self.send(request(
+            Method::PUT,
+            path,
+            "application/json",
+            object.to_string(),
+        ))
+        .await
+    }
+
+    pub(crate) async fn patch(&self, path: &str, kind: &str, patch: &Value) -> (u16, Value) {
+        self.send(request(Method::PATCH, path, kind, patch.to_string()))
+            .await
+    }
+
+    pub(crate) async fn delete(&self, path: &str, options: &Value) -> (u16, Value) {
+        let bytes = if options.is_null() {
+            String::new()
+        } else {
+            options.to_string()
+        };
+        self.send(request(Method::DELETE, path, "application/json", bytes))
+            .await
+    }
+
+    pub(crate) async fn watch(&self, path: &str) -> Frames {
+        let response = self.door.handle(request(Method::GET, path, "", "")).await;
+        assert_eq!(response.status(), 200);
+        Frames {
+            body: response.into_body(),
+            read: Vec::new(),
+        }
+    }
+}
+
+pub(crate) async fn read(response: Response<Body>) -> (u16, Value) {
+    let code = response.status().as_u16();
+    let bytes = response.into_body().collect().await.unwrap().to_bytes();
+    let text = String::from_utf8_lossy(&bytes).into_owned();
+    (
+        code,
+        serde_json::from_str(&text).unwrap_or(Value::String(text)),
+    )
+}
+
+/// The frames of a watch.
+pub(crate) struct Frames {
+    body: Body,
+    read: Vec<u8>,
+}
+
+impl Frames {
+    /// The next event; none when the watch has ended.
+    pub(crate) async fn next(&mut self) -> Option<Value> {
+        loop {
+            if let Some(end) = self.read.iter().position(|byte| *byte == b'\n') {
+                let line: Vec<u8> = self.read.drain(..=end).collect();
+                return Some(serde_json::from_slice(&line).unwrap());
+            }
+            let frame = tokio::time::timeout(Duration::from_secs(5), self.body.frame())
+                .await
+                .expect("no event")?;
+            self.read
+                .extend_from_slice(&frame.unwrap().into_data().unwrap());
+        }
+    }
+
+    /// `TYPE name`.
+    pub(crate) async fn short(&mut self) -> String {
+        let event = self.next().await.unwrap();
+        let name = event["object"]["metadata"]["name"]
+            .as_str()
+            .unwrap_or_default();
+        format!("{} {name}", event["type"].as_str().unwrap())
+    }
+}

@@ -1,0 +1,7 @@
+//! The door over a memory store, called as its in-process clients call it.
+
+mod bad_input;
+mod door;
+mod objects;
+mod pods;
+mod watches;
