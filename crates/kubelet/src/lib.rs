@@ -106,10 +106,15 @@ impl Kubelet {
 
     async fn run(self: Arc<Self>, caches: &Caches) {
         let mut events = self.shared.runtime.events();
-        let pods = caches.select::<Pod>(client::ListOptions {
-            fields: format!("spec.nodeName={}", self.shared.config.node_name),
-            ..client::ListOptions::default()
-        });
+        let config = &self.shared.config;
+        let pods = if config.control_plane {
+            caches.of::<Pod>()
+        } else {
+            caches.select::<Pod>(client::ListOptions {
+                fields: format!("spec.nodeName={}", config.node_name),
+                ..client::ListOptions::default()
+            })
+        };
         pods.synced().await;
         self.shared.services.synced().await;
         let seen = Arc::clone(&self);

@@ -19,7 +19,8 @@ pub struct Config {
     pub node_ips: Vec<IpAddr>,
     /// More labels for the node.
     pub node_labels: BTreeMap<String, String>,
-    /// Whether the node is labelled as control plane, as k3s labels its servers.
+    /// Whether this process also runs the control plane: the node is labelled so, as k3s labels its servers,
+    /// and the cache of pods is the one of all pods that the other brains use.
     pub control_plane: bool,
     /// State of pods: volumes, hosts files, last words (upstream: `--root-dir`).
     pub root_dir: PathBuf,

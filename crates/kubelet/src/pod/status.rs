@@ -96,64 +96,56 @@ fn container_status(
         name: container.name.clone(),
         image: container.image.clone().unwrap_or_default(),
         restart_count: before.map_or(0, |it| it.restart_count),
-        ready: false,
         started: Some(false),
         volume_mounts: mounts(container),
         ..ContainerStatus::default()
     };
     if let Some(current) = it.current() {
-        status.restart_count = status
-            .restart_count
-            .max(i32::try_from(current.config.attempt).unwrap_or(i32::MAX));
+        let attempt = i32::try_from(current.config.attempt).unwrap_or(i32::MAX);
+        status.restart_count = status.restart_count.max(attempt);
         status.image.clone_from(&current.config.image);
         status.image_id.clone_from(&current.image_ref);
         status.container_id = Some(format!("{SCHEME}{}", current.id));
     }
-    let waiting = plan
-        .waiting
-        .get(&container.name)
-        .or(it.memory.waiting.as_ref());
+    let waiting = plan.waiting.get(&container.name);
+    let waiting = waiting.or(it.memory.waiting.as_ref());
     let (state, last) = states(pod, &it, waiting, facts.ending.is_some());
     if state.running.is_some() {
+        let serves = matches!(role, Role::Main | Role::Sidecar);
         status.started = Some(it.memory.started);
-        status.ready =
-            role != Role::Init && role != Role::Ephemeral && it.memory.ready && it.memory.started;
-        status.resources = container
-            .resources
-            .clone()
-            .filter(|it| it.limits.is_some() || it.requests.is_some());
-        status.allocated_resources = container
-            .resources
-            .as_ref()
-            .and_then(|it| it.requests.clone());
+        status.ready = serves && it.memory.ready && it.memory.started;
+        let wanted = container.resources.as_ref();
+        status.allocated_resources = wanted.and_then(|it| it.requests.clone());
+        let wanted = wanted.filter(|it| it.limits.is_some() || it.requests.is_some());
+        status.resources = wanted.cloned();
     }
-    if role == Role::Init
-        && state
-            .terminated
-            .as_ref()
-            .is_some_and(|it| it.exit_code == 0)
-    {
-        status.ready = true;
-    }
+    let done = state
+        .terminated
+        .as_ref()
+        .is_some_and(|it| it.exit_code == 0);
+    status.ready |= role == Role::Init && done;
     // What the machine has forgotten, the API still knows.
     let last = last.or_else(|| before.and_then(|it| it.last_state.clone()));
-    let lost = it
-        .current()
-        .is_none()
-        .then(|| before.and_then(|it| it.state.clone()))
-        .flatten();
-    match lost {
-        // A container that ran and left nothing behind; a terminal state is kept as it was.
-        Some(was) if was.terminated.is_some() => {
-            status.image_id = before.map(|it| it.image_id.clone()).unwrap_or_default();
-            status.container_id = before.and_then(|it| it.container_id.clone());
-            status.ready = before.is_some_and(|it| it.ready);
-            status.state = Some(was);
-        }
-        _ => status.state = Some(state),
-    }
     status.last_state = Some(last.unwrap_or_default());
+    status.state = Some(state);
+    if let Some(before) = before.filter(|_| it.current().is_none()) {
+        keep_end(&mut status, before);
+    }
     status
+}
+
+/// A container that ended and left nothing behind stays as it was last reported.
+fn keep_end(status: &mut ContainerStatus, before: &ContainerStatus) {
+    let ended = before
+        .state
+        .as_ref()
+        .is_some_and(|it| it.terminated.is_some());
+    if ended {
+        status.state.clone_from(&before.state);
+        status.image_id.clone_from(&before.image_id);
+        status.container_id.clone_from(&before.container_id);
+        status.ready = before.ready;
+    }
 }
 
 fn mounts(container: &Container) -> Option<Vec<VolumeMountStatus>> {

@@ -206,8 +206,9 @@ impl Worker {
         self.remember(&pod, &mut facts);
         let plan = plan(&pod, &facts);
         self.tell_waiting(&pod, &plan);
-        let over = plan.over && !desired.gone && pods::is_terminal(&pod);
-        if !desired.gone && !(over && self.settled) {
+        // A status that is final stays: the machine forgets what the API remembers, such as last words.
+        let is_final = plan.over && pods::is_terminal(&pod) && !shows_running(&pod);
+        if !desired.gone && !is_final {
             self.report(&pod, &facts, &plan).await?;
         }
         if plan.over {
@@ -446,6 +447,20 @@ impl Worker {
         }
         Ok(Next::Done)
     }
+}
+
+/// Whether the API believes that a container of the pod runs.
+fn shows_running(pod: &Pod) -> bool {
+    let status = pod.status.as_ref();
+    let lists = status.map(|it| {
+        [
+            &it.init_container_statuses,
+            &it.container_statuses,
+            &it.ephemeral_container_statuses,
+        ]
+    });
+    let mut all = lists.into_iter().flatten().flatten().flatten();
+    all.any(|it| it.state.as_ref().is_some_and(|it| it.running.is_some()))
 }
 
 fn revision(pod: &Pod) -> u64 {

@@ -11,7 +11,7 @@ use crate::{
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Container, Pod, VolumeMount};
 use runtime::{
-    container::{Config, Mount, MountSource, Propagation},
+    container::{Config, Mount, MountSource, Propagation, Security},
     image::Image,
     sandbox::Sandbox,
 };
@@ -240,70 +240,67 @@ fn config(
         referenced: given.referenced,
         services: &services,
     };
-    let variables = env::variables(container, &sources)?;
+    let mut env = env::variables(container, &sources)?;
+    let mut labels = labels(pod);
+    labels.insert(observe::LABEL_CONTAINER.to_owned(), container.name.clone());
     let lookup = |name: &str| {
-        variables
-            .iter()
-            .rev()
-            .find(|(known, _)| known == name)
-            .map(|(_, it)| it.clone())
+        let found = env.iter().rev().find(|(known, _)| known == name);
+        found.map(|(_, it)| it.clone())
     };
     let expanded = |words: &Option<Vec<String>>| -> Vec<String> {
-        words
-            .iter()
-            .flatten()
-            .map(|it| expansion::expand(it, &lookup))
-            .collect()
+        let words = words.iter().flatten();
+        words.map(|it| expansion::expand(it, &lookup)).collect()
     };
-    let mut mounts = Vec::new();
-    for (index, mount) in container.volume_mounts.iter().flatten().enumerate() {
-        mounts.push(volume_mount(
-            shared, pod, container, index, mount, given, &lookup,
-        )?);
-    }
-    mounts.extend(hosts_mount(shared, pod, container, &view)?);
     let (message_file, message_mount) = message_file(shared, pod, container, given.attempt)?;
+    let mut mounts = mounts(shared, pod, container, given, &lookup)?;
+    mounts.extend(hosts_mount(shared, pod, container, &view)?);
     mounts.push(message_mount);
-    let memory = shared.allocatable.get("memory").map_or(0, |it| it.value());
-    let mut security =
-        security::of_container(pod, container, &shared.config.root_dir.join("seccomp"));
-    security.oom_score_adj = Some(resources::oom_score_adj(pod, container, memory));
-    let stop_signal = container
-        .lifecycle
-        .as_ref()
-        .and_then(|it| it.stop_signal.clone());
-    let mut config = Config {
+    let (command, args) = (expanded(&container.command), expanded(&container.args));
+    let hostname = &given.sandbox.config.hostname;
+    if !hostname.is_empty() && !env.iter().any(|(name, _)| name == "HOSTNAME") {
+        env.insert(0, ("HOSTNAME".to_owned(), hostname.clone()));
+    }
+    let lifecycle = container.lifecycle.as_ref();
+    Ok(Config {
         name: container.name.clone(),
         attempt: given.attempt,
         image: container.image.clone().unwrap_or_else(|| image.id.clone()),
-        command: expanded(&container.command),
-        args: expanded(&container.args),
+        command,
+        args,
         working_dir: container.working_dir.clone().unwrap_or_default(),
+        env,
         mounts,
         log_path: PathBuf::from(&container.name).join(format!("{}.log", given.attempt)),
         stdin: container.stdin == Some(true),
         stdin_once: container.stdin_once == Some(true),
         tty: container.tty == Some(true),
-        stop_signal,
-        security,
+        stop_signal: lifecycle.and_then(|it| it.stop_signal.clone()),
+        security: identity(shared, pod, container),
         resources: resources::of_container(container),
-        labels: labels(pod),
+        labels,
         annotations: annotations(container, &message_file),
         ..Config::default()
-    };
-    config
-        .labels
-        .insert(observe::LABEL_CONTAINER.to_owned(), container.name.clone());
-    config.env = variables;
-    if !config.env.iter().any(|(name, _)| name == "HOSTNAME")
-        && !given.sandbox.config.hostname.is_empty()
-    {
-        config.env.insert(
-            0,
-            ("HOSTNAME".to_owned(), given.sandbox.config.hostname.clone()),
-        );
-    }
-    Ok(config)
+    })
+}
+
+fn identity(shared: &Shared, pod: &Pod, container: &Container) -> Security {
+    let memory = shared.allocatable.get("memory").map_or(0, |it| it.value());
+    let profiles = shared.config.root_dir.join("seccomp");
+    let mut security = security::of_container(pod, container, &profiles);
+    security.oom_score_adj = Some(resources::oom_score_adj(pod, container, memory));
+    security
+}
+
+fn mounts(
+    shared: &Shared,
+    pod: &Pod,
+    container: &Container,
+    given: &Given<'_>,
+    lookup: &dyn Fn(&str) -> Option<String>,
+) -> Result<Vec<Mount>, String> {
+    let all = container.volume_mounts.iter().flatten().enumerate();
+    all.map(|(index, mount)| volume_mount(shared, pod, container, index, mount, given, lookup))
+        .collect()
 }
 
 fn annotations(container: &Container, message_file: &Path) -> BTreeMap<String, String> {

@@ -1,1 +1,284 @@
+//! Plans as tables: a pod and what the machine has of it, and what is to be done.
 
+use super::*;
+use crate::pod::observe::{Ending, Memory};
+use api::Object;
+use runtime::{
+    container::{Config, Exit},
+    sandbox::{Config as SandboxConfig, Sandbox, State as SandboxState},
+};
+
+const NOW: i64 = 1_000_000;
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(second).unwrap()
+}
+
+fn sandbox(id: &str, ready: bool) -> Sandbox {
+    Sandbox {
+        id: id.to_owned(),
+        config: SandboxConfig::default(),
+        state: if ready {
+            SandboxState::Ready
+        } else {
+            SandboxState::NotReady
+        },
+        created_at: at(0),
+        netns: None,
+        ips: Vec::new(),
+        pid: None,
+    }
+}
+
+/// `c:1=run`, `c:0=exit 3 @-5`, `c:0=new`, with the sandbox `s` or the one after `/`.
+fn container(text: &str) -> (String, Running) {
+    let (text, sandbox_id) = text.split_once('/').unwrap_or((text, "s"));
+    let (head, state) = text.split_once('=').unwrap();
+    let (name, attempt) = head.split_once(':').unwrap();
+    let words: Vec<&str> = state.split(' ').collect();
+    let state = match words[0] {
+        "run" => State::Running {
+            pid: 1,
+            started_at: at(0),
+        },
+        "new" => State::Created,
+        _ => State::Exited(Exit {
+            code: words[1].parse().unwrap(),
+            signal: None,
+            reason: "Error".into(),
+            message: String::new(),
+            started_at: None,
+            finished_at: at(NOW
+                - words
+                    .get(2)
+                    .map_or(0, |it| it.trim_start_matches("@-").parse().unwrap())),
+        }),
+    };
+    let config = Config {
+        name: name.into(),
+        attempt: attempt.parse().unwrap(),
+        ..Config::default()
+    };
+    let one = Running {
+        id: format!("{name}{attempt}"),
+        sandbox_id: sandbox_id.to_owned(),
+        config,
+        image_id: String::new(),
+        image_ref: String::new(),
+        state,
+        created_at: at(0),
+        log_path: None,
+        user: runtime::container::User::default(),
+    };
+    (name.to_owned(), one)
+}
+
+fn facts(machine: &[&str]) -> Facts {
+    let mut facts = Facts {
+        now: at(NOW),
+        sandbox: Some(sandbox("s", true)),
+        ..Facts::default()
+    };
+    for (name, one) in machine.iter().map(|it| container(it)) {
+        let it = facts.containers.entry(name).or_default();
+        it.memory.started = true;
+        it.attempts.push(one);
+    }
+    facts
+}
+
+fn pod(spec: &str) -> Pod {
+    let text = format!(r#"{{"metadata":{{"name":"p","namespace":"n","uid":"u"}},"spec":{spec}}}"#);
+    Pod::decode(text.as_bytes()).unwrap()
+}
+
+fn words(plan: &Plan) -> Vec<String> {
+    let mut all: Vec<String> = plan
+        .actions
+        .iter()
+        .map(|it| match it {
+            Action::KillPod { grace_seconds } => format!("kill pod {grace_seconds}"),
+            Action::RemoveSandbox { id } => format!("remove {id}"),
+            Action::CreateSandbox { attempt } => format!("sandbox {attempt}"),
+            Action::Kill {
+                id, grace_seconds, ..
+            } => format!("kill {id} {grace_seconds}"),
+            Action::Forget { id } => format!("forget {id}"),
+            Action::Start { name, attempt } => format!("start {name} {attempt}"),
+        })
+        .collect();
+    all.extend(
+        plan.waiting
+            .iter()
+            .map(|(name, (reason, _))| format!("{name} {reason}")),
+    );
+    if plan.over {
+        all.push("over".to_owned());
+    }
+    all
+}
+
+const ONE: &str = r#"{"containers":[{"name":"c"}]}"#;
+const NEVER: &str = r#"{"restartPolicy":"Never","containers":[{"name":"c"},{"name":"d"}]}"#;
+const ON_FAILURE: &str = r#"{"restartPolicy":"OnFailure","containers":[{"name":"c"}]}"#;
+const INIT: &str = r#"{"initContainers":[{"name":"i"},{"name":"s","restartPolicy":"Always"},{"name":"j"}],"containers":[{"name":"c"}]}"#;
+const INIT_NEVER: &str =
+    r#"{"restartPolicy":"Never","initContainers":[{"name":"i"}],"containers":[{"name":"c"}]}"#;
+
+#[test]
+fn what_comes_next() {
+    let table: &[(&str, &[&str], &[&str])] = &[
+        (ONE, &[], &["start c 0"]),
+        (ONE, &["c:0=new"], &["forget c0", "start c 0"]),
+        (ONE, &["c:0=run"], &[]),
+        (ONE, &["c:0=exit 0"], &["start c 1"]),
+        (ONE, &["c:1=exit 1", "c:0=exit 1"], &["start c 2"]),
+        (
+            ONE,
+            &["c:2=run", "c:1=exit 1", "c:0=exit 1"],
+            &["forget c0"],
+        ),
+        (NEVER, &["c:0=exit 0"], &["start d 0"]),
+        (NEVER, &["c:0=exit 0", "d:0=run"], &[]),
+        (NEVER, &["c:0=exit 0", "d:0=exit 1"], &["kill pod 30"]),
+        (ON_FAILURE, &["c:0=exit 1"], &["start c 1"]),
+        (ON_FAILURE, &["c:0=exit 0"], &["kill pod 30"]),
+        (INIT, &[], &["start i 0"]),
+        (INIT, &["i:0=run"], &[]),
+        (INIT, &["i:0=exit 2"], &["start i 1"]),
+        (INIT, &["i:0=exit 0"], &["start s 0"]),
+        (INIT, &["i:0=exit 0", "s:0=run"], &["start j 0"]),
+        (
+            INIT,
+            &["i:0=exit 0", "s:0=run", "j:0=exit 0"],
+            &["start c 0"],
+        ),
+        (
+            INIT,
+            &["i:0=exit 0", "s:0=exit 1", "j:0=exit 0", "c:0=run"],
+            &["start s 1"],
+        ),
+        (INIT_NEVER, &["i:0=exit 1"], &["kill pod 30"]),
+        // A sandbox made anew begins from the start; restart counts go on.
+        (ONE, &["c:3=exit 1/old"], &["start c 4"]),
+        (
+            INIT,
+            &[
+                "i:0=exit 0/old",
+                "s:0=exit 1/old",
+                "j:0=exit 0/old",
+                "c:0=exit 1/old",
+            ],
+            &["start i 1"],
+        ),
+    ];
+    for (spec, machine, wanted) in table {
+        assert_eq!(
+            words(&plan(&pod(spec), &facts(machine))),
+            *wanted,
+            "{spec} {machine:?}"
+        );
+    }
+}
+
+#[test]
+fn sandboxes_come_and_go() {
+    let gone = Facts {
+        now: at(NOW),
+        ..Facts::default()
+    };
+    assert_eq!(words(&plan(&pod(ONE), &gone)), ["sandbox 0"]);
+    let mut dead = facts(&["c:0=exit 1"]);
+    dead.sandbox = Some(sandbox("s", false));
+    assert_eq!(words(&plan(&pod(ONE), &dead)), ["sandbox 1"]);
+    assert_eq!(words(&plan(&pod(ON_FAILURE), &dead)), ["sandbox 1"]);
+    let mut half = facts(&["c:0=run"]);
+    half.sandbox = Some(sandbox("s", false));
+    assert_eq!(words(&plan(&pod(ONE), &half)), ["kill pod 0"]);
+    let mut replaced = facts(&["c:0=exit 1/old"]);
+    replaced.old_sandboxes = vec!["old".to_owned(), "older".to_owned()];
+    assert_eq!(
+        words(&plan(&pod(ONE), &replaced)),
+        ["remove older", "start c 1"]
+    );
+    let mut done = facts(&["c:0=exit 0"]);
+    done.sandbox = Some(sandbox("s", false));
+    assert_eq!(words(&plan(&pod(ON_FAILURE), &done)), ["over"]);
+}
+
+#[test]
+fn endings() {
+    let ending = |machine: &[&str], ready: bool| {
+        let mut facts = facts(machine);
+        facts.sandbox = Some(sandbox("s", ready));
+        facts.ending = Some(Ending {
+            grace_seconds: 7,
+            failure: None,
+        });
+        words(&plan(&pod(ONE), &facts))
+    };
+    assert_eq!(ending(&["c:0=run"], true), ["kill pod 7"]);
+    assert_eq!(ending(&["c:0=exit 0"], true), ["kill pod 7"]);
+    assert_eq!(ending(&["c:0=exit 0"], false), ["over"]);
+}
+
+#[test]
+fn crashes_back_off_and_are_forgotten() {
+    let planned = |machine: &str, crashes: Option<(u32, i64)>| {
+        let mut facts = facts(&[machine]);
+        let memory = &mut facts.containers.get_mut("c").unwrap().memory;
+        memory.crashes = crashes.map(|(count, ago)| (count, at(NOW - ago)));
+        let plan = plan(&pod(ONE), &facts);
+        let message = plan
+            .waiting
+            .get("c")
+            .map(|(_, it)| it.clone())
+            .unwrap_or_default();
+        (
+            words(&plan),
+            plan.wake.map(|it| it.as_second() - NOW),
+            message,
+        )
+    };
+    let waits = |seconds: i64, text: &str| {
+        let message = format!("back-off {text} restarting failed container=c pod=p_n(u)");
+        (
+            vec!["c CrashLoopBackOff".to_owned()],
+            Some(seconds),
+            message,
+        )
+    };
+    let starts = |attempt: u32| (vec![format!("start c {attempt}")], None, String::new());
+    assert_eq!(planned("c:0=exit 1 @-1", None), starts(1));
+    assert_eq!(planned("c:1=exit 1 @-1", Some((0, 3))), waits(9, "10s"));
+    assert_eq!(planned("c:4=exit 1 @-80", Some((3, 90))), starts(5));
+    assert_eq!(planned("c:4=exit 1 @-0", Some((3, 90))), waits(80, "1m20s"));
+    assert_eq!(
+        planned("c:9=exit 1 @-0", Some((9, 300))),
+        waits(300, "5m0s")
+    );
+    assert_eq!(planned("c:9=exit 1 @-0", Some((9, 601))), starts(10));
+    assert_eq!(count_crash(None, at(5)), (0, at(5)));
+    assert_eq!(count_crash(Some((0, at(5))), at(100)), (1, at(100)));
+    assert_eq!(count_crash(Some((4, at(5))), at(700)), (0, at(700)));
+}
+
+#[test]
+fn probes_and_failed_starts() {
+    let mut sick = facts(&["c:0=run"]);
+    sick.containers.get_mut("c").unwrap().memory.kill = Some(("why".into(), Some(3)));
+    assert_eq!(words(&plan(&pod(ONE), &sick)), ["kill c0 3"]);
+    let mut waiting = facts(&[]);
+    waiting.containers.entry("c".into()).or_default().memory = Memory {
+        waiting: Some(("ImagePullBackOff".into(), String::new())),
+        not_before: Some(at(NOW + 4)),
+        ..Memory::default()
+    };
+    let held = plan(&pod(ONE), &waiting);
+    assert_eq!(
+        (words(&held), held.wake),
+        (vec!["c ImagePullBackOff".to_owned()], Some(at(NOW + 4)))
+    );
+    waiting.now = at(NOW + 4);
+    assert_eq!(words(&plan(&pod(ONE), &waiting)), ["start c 0"]);
+}
