@@ -22,7 +22,7 @@ const CHUNK_BYTES: usize = 32 << 10;
 pub(super) fn over_spdy(mut request: Request<Incoming>, dial: Dial) -> Response<Full<Bytes>> {
     let (_, response) = match handshake::spdy(request.headers(), &[SPDY_PROTOCOL], SPDY_PROTOCOL) {
         Ok(accepted) => accepted,
-        Err(refusal) => return refusal,
+        Err(refusal) => return *refusal,
     };
     let upgrading = hyper::upgrade::on(&mut request);
     tokio::spawn(async move {
@@ -38,7 +38,7 @@ pub(super) fn over_spdy(mut request: Request<Incoming>, dial: Dial) -> Response<
 pub(super) fn over_websocket(mut request: Request<Incoming>, dial: Dial) -> Response<Full<Bytes>> {
     let (_, response) = match handshake::websocket(request.headers(), &[TUNNEL_PROTOCOL], None) {
         Ok(accepted) => accepted,
-        Err(refusal) => return refusal,
+        Err(refusal) => return *refusal,
     };
     let upgrading: OnUpgrade = hyper::upgrade::on(&mut request);
     tokio::spawn(async move {

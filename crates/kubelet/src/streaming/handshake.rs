@@ -44,24 +44,31 @@ fn choose(
         .find(|one| has_token(headers, name.clone(), one))
 }
 
+/// The protocol agreed on, and the answer that says so.
+type Accepted = (&'static str, Response<Full<Bytes>>);
+/// The answer that says why not.
+type Refused = Box<Response<Full<Bytes>>>;
+
 /// The WebSocket subprotocol and the answer that accepts it; or a refusal.
 pub(super) fn websocket(
     headers: &HeaderMap,
     known: &[&'static str],
     otherwise: Option<&'static str>,
-) -> Result<(&'static str, Response<Full<Bytes>>), Response<Full<Bytes>>> {
+) -> Result<Accepted, Refused> {
     let Some(key) = headers.get(header::SEC_WEBSOCKET_KEY) else {
-        return Err(refuse("the WebSocket request has no Sec-WebSocket-Key"));
+        return Err(Box::new(refuse(
+            "the WebSocket request has no Sec-WebSocket-Key",
+        )));
     };
     let Some(protocol) = choose(headers, &header::SEC_WEBSOCKET_PROTOCOL, known, otherwise) else {
-        return Err(refuse(&format!(
+        return Err(Box::new(refuse(&format!(
             "none of the offered subprotocols is known; known are {}",
             known.join(", ")
-        )));
+        ))));
     };
     let mut response = switching("websocket");
     let accept = HeaderValue::from_str(&derive_accept_key(key.as_bytes()));
-    let accept = accept.map_err(|_| refuse("the Sec-WebSocket-Key is malformed"))?;
+    let accept = accept.map_err(|_| Box::new(refuse("the Sec-WebSocket-Key is malformed")))?;
     response
         .headers_mut()
         .insert(header::SEC_WEBSOCKET_ACCEPT, accept);
@@ -79,12 +86,12 @@ pub(super) fn spdy(
     headers: &HeaderMap,
     known: &[&'static str],
     otherwise: &'static str,
-) -> Result<(&'static str, Response<Full<Bytes>>), Response<Full<Bytes>>> {
+) -> Result<Accepted, Refused> {
     let Some(protocol) = choose(headers, &STREAM_PROTOCOL, known, Some(otherwise)) else {
-        return Err(refuse(&format!(
+        return Err(Box::new(refuse(&format!(
             "none of the offered stream protocols is known; known are {}",
             known.join(", ")
-        )));
+        ))));
     };
     let mut response = switching(SPDY);
     if headers.contains_key(&STREAM_PROTOCOL) {

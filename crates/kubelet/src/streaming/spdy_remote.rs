@@ -32,7 +32,7 @@ pub(super) fn session(
     let (protocol, response) = match handshake::spdy(request.headers(), PROTOCOLS, "channel.k8s.io")
     {
         Ok(accepted) => accepted,
-        Err(refusal) => return refusal,
+        Err(refusal) => return *refusal,
     };
     let upgrading = hyper::upgrade::on(&mut request);
     tokio::spawn(async move {

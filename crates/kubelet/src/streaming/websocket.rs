@@ -48,7 +48,7 @@ pub(super) type Socket = WebSocketStream<TokioIo<Upgraded>>;
 pub(super) fn session(mut request: Request<Incoming>, serve: Serve) -> Response<Full<Bytes>> {
     let (protocol, response) = match handshake::websocket(request.headers(), PROTOCOLS, Some("")) {
         Ok(accepted) => accepted,
-        Err(refusal) => return refusal,
+        Err(refusal) => return *refusal,
     };
     let upgrading = hyper::upgrade::on(&mut request);
     tokio::spawn(async move {
