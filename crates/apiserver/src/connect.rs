@@ -13,7 +13,7 @@ use http::{HeaderValue, Request, Uri, header};
 use http_body_util::BodyExt;
 use hyper_util::rt::TokioIo;
 use k8s_openapi::api::discovery::v1::EndpointSlice;
-use kinds::{Route, Subresource};
+use kinds::{ProxyName, Route, Subresource};
 use machinery::status::Status;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -55,6 +55,7 @@ pub(crate) async fn run(
     door: &Door,
     call: &Call,
     sub: &Subresource,
+    name: &ProxyName,
     current: &Current,
     request: Request<Body>,
 ) -> Answer {
@@ -64,10 +65,12 @@ pub(crate) async fn run(
         ));
     };
     let query = request.uri().query().unwrap_or_default();
-    let destination =
-        call.resource
-            .law
-            .connect(sub.name, &*current.view, &call.target.rest, query)?;
+    let (law, rest) = (call.resource.law, &call.target.rest);
+    let destination = if *name == ProxyName::plain(&call.target.name) {
+        law.connect(sub.name, &*current.view, rest, query)?
+    } else {
+        law.proxy(&*current.view, name, rest, query)?
+    };
     let dialled = tokio::time::timeout(DIAL, async {
         match &destination.route {
             Route::Kubelet { node } => dialer.dial_node(node).await.map_err(unreachable),

@@ -47,10 +47,14 @@ impl Changed {
 
 /// The object named by the call, or 404.
 pub(crate) fn current(door: &Door, call: &Call) -> Result<Current, Status> {
-    let (namespace, name) = (&call.target.namespace, &call.target.name);
+    current_named(door, call, &call.target.name)
+}
+
+/// The object `name` of the call's namespace.
+pub(crate) fn current_named(door: &Door, call: &Call, name: &str) -> Result<Current, Status> {
     let item = door
         .cache
-        .get(call.resource.slot, namespace, name)
+        .get(call.resource.slot, &call.target.namespace, name)
         .ok_or_else(|| Status::not_found(call.resource.named(), name))?;
     let view = call.resource.decode_stored(&item.bytes())?;
     Ok(Current { item, view })
@@ -89,7 +93,14 @@ pub(crate) async fn run(
             });
         }
         let key = call.resource.key(&call.target.namespace, &call.target.name);
-        let transaction = if is_released(call, &*object) {
+        let released = is_released(call, &*object);
+        let claims = if released {
+            // What the object held is given back with it.
+            door.judge(&mut call.review(door, Operation::Delete, None, Some(&*old), false))?
+        } else {
+            claims
+        };
+        let transaction = if released {
             Transaction::delete(&key)
         } else {
             Transaction::put(&key, bytes.clone())

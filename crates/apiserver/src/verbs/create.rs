@@ -50,7 +50,7 @@ pub(crate) async fn create(
     place(call, &mut *view)?;
     let generated = view.metadata().name.is_none();
     let dry_run = call.dry_run()?;
-    let mut last = None;
+    let (mut last, found) = (None, warnings.len());
     for _ in 0..ATTEMPTS {
         door.cache.catch_up().await;
         let mut object = call.resource.to_stored(view.clone_box())?;
@@ -81,7 +81,7 @@ pub(crate) async fn create(
             Committed::Overtaken { key: lost } if lost == key && !generated => return Err(exists()),
             Committed::Overtaken { key: lost } => last = Some((lost, exists())),
         }
-        warnings.clear();
+        warnings.truncate(found);
     }
     Err(last.map_or_else(
         || Status::internal(&"nothing was tried"),

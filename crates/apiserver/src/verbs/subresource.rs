@@ -56,6 +56,40 @@ async fn act(door: &Door, call: &Call, sub: &Subresource, body: &Bytes) -> Answe
     crate::forms::simple(call.form, 201, success())
 }
 
+/// The older way to post an action: to a collection of its own, naming the object in its metadata.
+pub(crate) async fn act_by_collection(door: &Door, call: &Call, body: &Bytes) -> Answer {
+    let json = decode::to_json(&call.headers, body)?;
+    let kind = call.resource.kind();
+    let target = door.resources.all().iter().find_map(|resource| {
+        let mut subs = resource.law.subresources().iter();
+        let sub = subs.find(|sub| sub.serves == SubresourceKind::Action && sub.kind == kind)?;
+        Some((resource, sub))
+    });
+    let (resource, sub) =
+        target.ok_or_else(|| Status::method_not_supported(call.resource.named(), "create"))?;
+    let tree = crate::forms::tree(&json).map_err(|error| Status::bad_request(error.message))?;
+    let name = tree
+        .pointer("/metadata/name")
+        .and_then(serde_json::Value::as_str);
+    let named = Call {
+        resource: std::sync::Arc::clone(resource),
+        subresource: Some(sub),
+        target: crate::route::Target {
+            name: name.unwrap_or_default().to_owned(),
+            plural: resource.names.plural.to_owned(),
+            subresource: sub.name.to_owned(),
+            ..call.target.clone()
+        },
+        verb: "create",
+        query: call.query.clone(),
+        headers: call.headers.clone(),
+        user: call.user.clone(),
+        form: call.form,
+        now: call.now,
+    };
+    act(door, &named, sub, body).await
+}
+
 fn success() -> Vec<u8> {
     br#"{"kind":"Status","apiVersion":"v1","metadata":{},"status":"Success","code":201}"#.to_vec()
 }
@@ -87,6 +121,9 @@ pub(crate) async fn connect(
     request: http::Request<answer::Body>,
 ) -> Answer {
     door.cache.catch_up().await;
-    let current = change::current(door, call)?;
-    connect::run(door, call, sub, &current, request).await
+    // Proxies are addressed as `[scheme:]name[:port]`; names of objects hold no colon.
+    let name = kinds::ProxyName::parse(&call.target.name)
+        .ok_or_else(|| Status::not_found(call.resource.named(), &call.target.name))?;
+    let current = change::current_named(door, call, &name.name)?;
+    connect::run(door, call, sub, &name, &current, request).await
 }

@@ -156,7 +156,7 @@ impl Strategy for Service {
             route: Route::Service {
                 namespace: object.metadata.namespace.clone().unwrap_or_default(),
                 name: object.metadata.name.clone().unwrap_or_default(),
-                port: name.port.clone(),
+                port: endpoint_port(object, &name.port)?,
                 tls: name.is_tls(),
             },
             path_and_query: crate::query::joined(rest, query),
@@ -165,6 +165,26 @@ impl Strategy for Service {
 
     fn create_on_update(&self) -> bool {
         true
+    }
+}
+
+/// The name under which endpoints carry the service's port that a path names by name or number.
+fn endpoint_port(service: &upstream::Service, port: &str) -> Result<String, Status> {
+    let ports = service
+        .spec
+        .iter()
+        .flat_map(|spec| spec.ports.iter().flatten());
+    let mut ports = ports.filter(|it| {
+        port.is_empty() || it.name.as_deref() == Some(port) || it.port.to_string() == port
+    });
+    match ports.next() {
+        Some(found) => Ok(found.name.clone().unwrap_or_default()),
+        None => {
+            let name = service.metadata.name.as_deref().unwrap_or_default();
+            Err(Status::unavailable(format!(
+                "no service port {port:?} found for service {name:?}"
+            )))
+        }
     }
 }
 
