@@ -70,7 +70,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         authority.certificate_pem(),
     )?;
     let listener = tokio::net::TcpListener::bind((address, port)).await?;
-    door.serve(listener, Listening { tls: Some(tls) }, &tasks);
+    let serving = door.serve(listener, Listening { tls: Some(tls) }, &tasks);
     let encoded = |text: &str| STANDARD.encode(text);
     let kubeconfig = format!(
         "apiVersion: v1\nkind: Config\ncurrent-context: it\nclusters: [{{name: it, cluster: {{server: 'https://127.0.0.1:{port}', certificate-authority-data: {}}}}}]\nusers: [{{name: it, user: {{client-certificate-data: {}, client-key-data: {}}}}}]\ncontexts: [{{name: it, context: {{cluster: it, user: it}}}}]\n",
@@ -81,6 +81,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     std::fs::write(dir.join("kubeconfig"), kubeconfig)?;
     println!("serving on {port}");
     tokio::signal::ctrl_c().await?;
+    serving.finish().await;
     tasks.finish().await;
     Ok(())
 }

@@ -30,6 +30,11 @@ impl Door {
     async fn ensure(self: &Arc<Self>, path: &str, object: &Value) -> Result<(), BootstrapError> {
         let mut request = Request::new(answer::full(object.to_string()));
         *request.method_mut() = Method::POST;
+        if path.contains('?') {
+            *request.method_mut() = Method::PATCH;
+            let apply = http::HeaderValue::from_static("application/apply-patch+yaml");
+            request.headers_mut().insert(header::CONTENT_TYPE, apply);
+        }
         *request.uri_mut() = path.parse().unwrap_or_default();
         request.extensions_mut().insert(User::apiserver());
         let agent = http::HeaderValue::from_static("apiserver");
@@ -111,7 +116,10 @@ fn objects(door: &Door) -> Vec<(&'static str, Value)> {
         } else {
             "IPv6"
         };
-        all.push(("/apis/discovery.k8s.io/v1/namespaces/default/endpointslices", json!({
+        // Applied, since the address may be another after a restart.
+        all.push(("/apis/discovery.k8s.io/v1/namespaces/default/endpointslices/kubernetes?fieldManager=apiserver&force=true", json!({
+            "apiVersion": "discovery.k8s.io/v1",
+            "kind": "EndpointSlice",
             "metadata": { "name": "kubernetes", "labels": { "kubernetes.io/service-name": "kubernetes" } },
             "addressType": family,
             "endpoints": [{ "addresses": [network.advertise_address.to_string()], "conditions": { "ready": true } }],

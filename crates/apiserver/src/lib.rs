@@ -31,7 +31,7 @@ mod watch_cache;
 pub use answer::Body;
 pub use config::{Config, ServiceNetwork};
 pub use connect::{DialError, NodeDialer, Stream};
-pub use listen::Listening;
+pub use listen::{Listening, Serving};
 pub use serve::Door;
 pub use tokens::Tokens;
 pub use user::User;

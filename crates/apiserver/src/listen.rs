@@ -11,8 +11,9 @@ use hyper_util::{
 use rustls::ServerConfig;
 use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
 use stdx::tasks::Tasks;
-use tokio::{net::TcpListener, sync::Semaphore};
+use tokio::{net::TcpListener, sync::Semaphore, task::JoinHandle};
 use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 /// Connections at once.
 const CONNECTIONS: usize = 10_000;
@@ -34,24 +35,47 @@ pub struct Listening {
     pub tls: Option<Arc<ServerConfig>>,
 }
 
+/// A listener at work. Dropping it stops it without waiting.
+#[must_use = "dropping it stops the listener"]
+pub struct Serving {
+    stop: DropGuard,
+    accepting: JoinHandle<()>,
+}
+
+impl Serving {
+    /// Takes no more connections, lets the present ones end their requests for a few seconds, and
+    /// waits until all are gone.
+    pub async fn finish(self) {
+        drop(self.stop);
+        if let Err(error) = self.accepting.await {
+            tracing::error!(%error, "the listener ended abnormally");
+        }
+    }
+}
+
 impl Door {
-    /// Serves connections of `listener` until `tasks` stops.
-    pub fn serve(self: &Arc<Self>, listener: TcpListener, listening: Listening, tasks: &Tasks) {
-        let door = Arc::clone(self);
-        let stopping = tasks.stopping();
-        // The loop ends itself when told to stop, so that it can see its connections off.
-        let own = Tasks::new();
-        tasks.spawn("listener", async move {
-            let guard = stopping.clone();
-            door.accept(listener, listening, guard, own).await;
-        });
+    /// Serves connections of `listener` until `tasks` stops or the answer is finished or dropped.
+    pub fn serve(
+        self: &Arc<Self>,
+        listener: TcpListener,
+        listening: Listening,
+        tasks: &Tasks,
+    ) -> Serving {
+        let stop = tasks.stopping().child_token();
+        // Connections stop last, after they were asked to end.
+        let connections = Tasks::new();
+        let accepting = Arc::clone(self).accept(listener, listening, stop.clone(), connections);
+        Serving {
+            stop: stop.drop_guard(),
+            accepting: tokio::spawn(accepting),
+        }
     }
 
     async fn accept(
         self: Arc<Self>,
         listener: TcpListener,
         listening: Listening,
-        stopping: tokio_util::sync::CancellationToken,
+        stopping: CancellationToken,
         connections: Tasks,
     ) {
         let places = Arc::new(Semaphore::new(CONNECTIONS));

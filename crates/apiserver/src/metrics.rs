@@ -89,9 +89,9 @@ impl Metrics {
         }
     }
 
-    pub(crate) fn begin(&self, route: &Route) -> Observed<'_> {
-        // Only names that the grammar knows become labels; paths and object names do not.
-        let target = route.target.as_ref();
+    pub(crate) fn begin(&self, route: &Route, known: bool) -> Observed<'_> {
+        // Only names that are served become labels, or a client could grow the map.
+        let target = route.target.as_ref().filter(|_| known);
         Observed {
             metrics: self,
             verb: route.verb,
@@ -149,10 +149,6 @@ pub(crate) struct Observed<'a> {
 
 impl Observed<'_> {
     pub(crate) fn end(self, code: u16) {
-        // Names nobody serves are not kept, or a client could grow the map.
-        if code == 404 || code == 401 {
-            return;
-        }
         let timed = Timed {
             verb: self.verb,
             group: self.group.clone(),

@@ -69,6 +69,11 @@ impl Resource {
         self.law.subresources().iter().find(|it| it.name == name)
     }
 
+    /// Whether its objects are only posted, never stored.
+    pub(crate) fn is_action(&self) -> bool {
+        self.names.verbs == ["create"]
+    }
+
     /// Decodes stored bytes into the form this resource is served in.
     pub(crate) fn decode_stored(&self, json: &[u8]) -> Result<Box<dyn AnyObject>, Status> {
         let stored = self

@@ -74,8 +74,11 @@ impl Door {
     pub async fn handle(self: &Arc<Self>, request: Request<Body>) -> Response<Body> {
         let query = Query::parse(request.uri().query());
         let route = route::parse(request.method(), request.uri().path(), &query);
-        let observed = self.metrics.begin(&route);
-        let connects = self.connects(&route);
+        let found = route.target.as_ref().map(|target| self.find(target));
+        let known = found.as_ref().is_some_and(Result::is_ok);
+        let connects =
+            matches!(&found, Some(Ok((_, Some(sub)))) if sub.serves == SubresourceKind::Connect);
+        let observed = self.metrics.begin(&route, known);
         let compress = discovery::accepts_gzip(request.headers());
         let run =
             AssertUnwindSafe(Arc::clone(self).boxed_path(route, query, request)).catch_unwind();
@@ -170,6 +173,9 @@ impl Door {
         match (sub, call.verb) {
             (Some(sub), _) => subresource::run(self, &call, sub, &body).await,
             (None, "create") if reviews::handles(&call) => reviews::run(self, &call, &body).await,
+            (None, "create") if call.resource.is_action() => {
+                subresource::act_by_collection(self, &call, &body).await
+            }
             (None, "create") => create::run(self, &call, &body).await,
             (None, "update") => update::run(self, &call, &body).await,
             (None, "patch") => patch::run(self, &call, &body).await,
@@ -264,13 +270,6 @@ impl Door {
             return answer;
         }
         Err(Status::no_such_path())
-    }
-
-    fn connects(&self, route: &Route) -> bool {
-        route.target.as_ref().is_some_and(|target| {
-            self.find(target)
-                .is_ok_and(|(_, sub)| sub.is_some_and(|sub| sub.serves == SubresourceKind::Connect))
-        })
     }
 
     /// Step 7.

@@ -10,7 +10,6 @@ use stdx::{clock::Clock, random::Random, tasks::Tasks};
 
 pub(crate) struct Tested {
     pub(crate) door: Arc<Door>,
-    pub(crate) clock: Clock,
     tasks: Tasks,
 }
 
@@ -25,7 +24,7 @@ pub(crate) async fn open() -> Tested {
     let tasks = Tasks::new();
     let config = Config {
         store: Arc::new(store::Memory::new()),
-        clock: clock.clone(),
+        clock,
         random: Random::from_seed(1),
         authenticators: Vec::new(),
         authorizer: Arc::new(Standing::default()),
@@ -41,7 +40,7 @@ pub(crate) async fn open() -> Tested {
     };
     let door = Door::new(config, &tasks).await.unwrap();
     door.bootstrap().await.unwrap();
-    Tested { door, clock, tasks }
+    Tested { door, tasks }
 }
 
 pub(crate) fn body(bytes: impl Into<Bytes>) -> Body {

@@ -5,3 +5,4 @@ mod door;
 mod objects;
 mod pods;
 mod watches;
+mod wire;

@@ -1,0 +1,260 @@
+//! The listener: TLS, client certificates, tokens, and connections passed on after an upgrade.
+
+use apiserver::{
+    Config, DialError, Door, Listening, NodeDialer, ServiceNetwork, Stream, Tokens, User,
+    admission,
+    authn::{ClientCertificates, ServiceAccounts},
+    authz::Standing,
+};
+use async_trait::async_trait;
+use http::Method;
+use rustls::{ClientConfig, RootCertStore, crypto::aws_lc_rs};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
+use serde_json::{Value, json};
+use std::{net::SocketAddr, sync::Arc};
+use stdx::{
+    certificates::{self, Authority, Leaf, Pair, ServedCertificate},
+    clock::Clock,
+    random::Random,
+    tasks::Tasks,
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+};
+
+/// A node that greets and then echoes.
+struct Echo;
+
+#[async_trait]
+impl NodeDialer for Echo {
+    async fn dial_node(&self, _node: &str) -> Result<Box<dyn Stream>, DialError> {
+        let (ours, mut theirs) = tokio::io::duplex(4096);
+        tokio::spawn(async move {
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                head.push(theirs.read_u8().await.unwrap());
+            }
+            let head = String::from_utf8(head).unwrap();
+            assert!(!head.to_lowercase().contains("authorization"), "{head}");
+            let answer = if head.to_lowercase().contains("upgrade: spdy") {
+                "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: SPDY/3.1\r\n\r\n".to_owned()
+            } else {
+                let path = head.split(' ').nth(1).unwrap();
+                format!(
+                    "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{path}",
+                    path.len()
+                )
+            };
+            theirs.write_all(answer.as_bytes()).await.unwrap();
+            let (mut from, mut to) = tokio::io::split(theirs);
+            let _ = tokio::io::copy(&mut from, &mut to).await;
+        });
+        Ok(Box::new(ours))
+    }
+
+    async fn dial_address(
+        &self,
+        host: &str,
+        _: u16,
+        _: bool,
+    ) -> Result<Box<dyn Stream>, DialError> {
+        Err(DialError {
+            target: host.to_owned(),
+            source: "not here".into(),
+        })
+    }
+}
+
+struct Wire {
+    door: Arc<Door>,
+    address: SocketAddr,
+    authority: Authority,
+    _serving: apiserver::Serving,
+    _tasks: Tasks,
+}
+
+async fn listen() -> Wire {
+    let (clock, tasks) = (Clock::system(), Tasks::new());
+    let authority = Authority::create("ca", clock.now()).unwrap();
+    let server = Leaf {
+        dns_names: vec!["door".to_owned()],
+        server: true,
+        ..Leaf::default()
+    };
+    let server = authority.issue(&server, clock.now()).unwrap();
+    let key = certificates::create_signing_key().unwrap();
+    let tokens = Arc::new(Tokens::new(&key, "https://door", vec!["door".to_owned()]).unwrap());
+    let config = Config {
+        store: Arc::new(store::Memory::new()),
+        clock,
+        random: Random::from_seed(1),
+        authenticators: vec![
+            Arc::new(ClientCertificates),
+            Arc::new(ServiceAccounts(Arc::clone(&tokens))),
+        ],
+        authorizer: Arc::new(Standing::default()),
+        admission: admission::standard(),
+        tokens: Some(tokens),
+        dialer: Some(Arc::new(Echo)),
+        network: ServiceNetwork {
+            service_cidrs: vec!["10.43.0.0/24".parse().unwrap()],
+            node_ports: (30000, 32767),
+            advertise_address: "192.0.2.1".parse().unwrap(),
+            port: 6443,
+        },
+    };
+    let door = Door::new(config, &tasks).await.unwrap();
+    door.bootstrap().await.unwrap();
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let shown = ServedCertificate::new(&server).unwrap();
+    let tls = certificates::server_config(shown, authority.certificate_pem()).unwrap();
+    let serving = door.serve(listener, Listening { tls: Some(tls) }, &tasks);
+    Wire {
+        door,
+        address,
+        authority,
+        _serving: serving,
+        _tasks: tasks,
+    }
+}
+
+impl Wire {
+    fn admin(&self) -> Pair {
+        let leaf = Leaf {
+            common_name: "admin".to_owned(),
+            organizations: vec!["system:masters".to_owned()],
+            client: true,
+            ..Leaf::default()
+        };
+        self.authority.issue(&leaf, jiff::Timestamp::now()).unwrap()
+    }
+
+    async fn connect(&self, client: Option<&Pair>) -> tokio_rustls::client::TlsStream<TcpStream> {
+        let mut roots = RootCertStore::empty();
+        roots
+            .add(
+                CertificateDer::from_pem_slice(self.authority.certificate_pem().as_bytes())
+                    .unwrap(),
+            )
+            .unwrap();
+        let builder = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots);
+        let config = match client {
+            None => builder.with_no_client_auth(),
+            Some(pair) => builder
+                .with_client_auth_cert(
+                    vec![CertificateDer::from_pem_slice(pair.certificate_pem.as_bytes()).unwrap()],
+                    PrivateKeyDer::from_pem_slice(pair.key_pem.as_bytes()).unwrap(),
+                )
+                .unwrap(),
+        };
+        let socket = TcpStream::connect(self.address).await.unwrap();
+        tokio_rustls::TlsConnector::from(Arc::new(config))
+            .connect("door".try_into().unwrap(), socket)
+            .await
+            .unwrap()
+    }
+
+    /// Sends a GET and reads until the server closes.
+    async fn ask(&self, client: Option<&Pair>, path: &str, header: &str) -> String {
+        let mut stream = self.connect(client).await;
+        let request =
+            format!("GET {path} HTTP/1.1\r\nHost: door\r\n{header}Connection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer).await;
+        String::from_utf8_lossy(&answer).into_owned()
+    }
+
+    async fn post(&self, path: &str, object: &Value) -> Value {
+        let mut request =
+            crate::door::request(Method::POST, path, "application/json", object.to_string());
+        request.extensions_mut().insert(User::apiserver());
+        let (code, answer) = crate::door::read(self.door.handle(request).await).await;
+        assert!(code < 300, "{answer}");
+        answer
+    }
+}
+
+#[tokio::test]
+async fn certificates_and_tokens_say_who_asks() {
+    let wire = listen().await;
+    let path = "/api/v1/namespaces/default/configmaps";
+    assert!(wire.ask(None, path, "").await.starts_with("HTTP/1.1 401"));
+    assert!(wire.ask(None, "/livez", "").await.ends_with("ok"));
+    assert!(
+        wire.ask(Some(&wire.admin()), path, "")
+            .await
+            .starts_with("HTTP/1.1 200")
+    );
+    let accounts = "/api/v1/namespaces/default/serviceaccounts";
+    wire.post(accounts, &json!({ "metadata": { "name": "robot" } }))
+        .await;
+    let answer = wire
+        .post(&format!("{accounts}/robot/token"), &json!({ "spec": {} }))
+        .await;
+    let token = answer["status"]["token"].as_str().unwrap();
+    let refused = wire
+        .ask(None, path, &format!("Authorization: Bearer {token}\r\n"))
+        .await;
+    assert!(
+        refused.contains(
+            r#"User \"system:serviceaccount:default:robot\" cannot list resource \"configmaps\""#
+        ),
+        "{refused}"
+    );
+    let broken = wire
+        .ask(None, path, &format!("Authorization: Bearer {token}x\r\n"))
+        .await;
+    assert!(broken.starts_with("HTTP/1.1 401"), "{broken}");
+    let mut request = crate::door::request(Method::DELETE, &format!("{accounts}/robot"), "", "");
+    request.extensions_mut().insert(User::apiserver());
+    wire.door.handle(request).await;
+    let orphaned = wire
+        .ask(None, path, &format!("Authorization: Bearer {token}\r\n"))
+        .await;
+    assert!(orphaned.starts_with("HTTP/1.1 401"), "{orphaned}");
+}
+
+#[tokio::test]
+async fn requests_and_upgrades_reach_the_node() {
+    let wire = listen().await;
+    wire.post(
+        "/api/v1/namespaces/default/serviceaccounts",
+        &json!({ "metadata": { "name": "default" } }),
+    )
+    .await;
+    let pod = json!({ "metadata": { "name": "p" }, "spec": { "nodeName": "n", "containers": [{ "name": "c", "image": "i" }] } });
+    wire.post("/api/v1/namespaces/default/pods", &pod).await;
+    let admin = wire.admin();
+    let path = "/api/v1/namespaces/default/pods/p";
+    let log = wire
+        .ask(Some(&admin), &format!("{path}/log?follow=true"), "")
+        .await;
+    assert!(
+        log.contains("/containerLogs/default/p/c?follow=true"),
+        "{log}"
+    );
+    let mut stream = wire.connect(Some(&admin)).await;
+    let upgrade = format!(
+        "POST {path}/exec?command=sh&container=c HTTP/1.1\r\nHost: door\r\nConnection: Upgrade\r\nUpgrade: SPDY/3.1\r\nContent-Length: 0\r\n\r\n"
+    );
+    stream.write_all(upgrade.as_bytes()).await.unwrap();
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(stream.read_u8().await.unwrap());
+    }
+    assert!(
+        head.starts_with(b"HTTP/1.1 101"),
+        "{}",
+        String::from_utf8_lossy(&head)
+    );
+    stream.write_all(b"hello").await.unwrap();
+    let mut echoed = [0; 5];
+    stream.read_exact(&mut echoed).await.unwrap();
+    assert_eq!(&echoed, b"hello");
+}
