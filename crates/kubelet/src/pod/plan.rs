@@ -125,7 +125,7 @@ fn exit_code(container: &Running) -> Option<i32> {
 }
 
 /// Whether a container that ended with `code` is started again.
-fn restarts(spec: &PodSpec, container: &Container, init: bool, code: i32) -> bool {
+pub(super) fn restarts(spec: &PodSpec, container: &Container, init: bool, code: i32) -> bool {
     match pods::effective_restart_policy(spec, container, init) {
         "Always" => true,
         "OnFailure" => code != 0,

@@ -4,7 +4,7 @@
 use super::{
     Role, containers,
     observe::{ContainerFacts, Facts},
-    plan::{Plan, outcome},
+    plan::{Plan, outcome, restarts},
 };
 use jiff::Timestamp;
 use k8s_openapi::{
@@ -109,6 +109,7 @@ fn container_status(
     }
     let waiting = plan.waiting.get(&container.name);
     let waiting = waiting.or(it.memory.waiting.as_ref());
+    let waiting = waiting.filter(|_| may_run_again(pod, role, container, &it));
     let (state, last) = states(pod, &it, waiting, facts.ending.is_some());
     if state.running.is_some() {
         let serves = matches!(role, Role::Main | Role::Sidecar);
@@ -132,6 +133,16 @@ fn container_status(
         keep_end(&mut status, before);
     }
     status
+}
+
+/// Whether a container that does not run will be tried again: only then it waits.
+fn may_run_again(pod: &Pod, role: Role, container: &Container, it: &ContainerFacts) -> bool {
+    let Some((spec, State::Exited(exit))) = pod.spec.as_ref().zip(it.current().map(|it| &it.state))
+    else {
+        return true;
+    };
+    let init = matches!(role, Role::Init | Role::Sidecar);
+    role != Role::Ephemeral && restarts(spec, container, init, exit.code)
 }
 
 /// A container that ended and left nothing behind stays as it was last reported.

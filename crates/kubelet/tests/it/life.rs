@@ -336,3 +336,28 @@ async fn the_node_registers_and_keeps_its_lease() {
     assert_eq!(lease.await["spec"]["holderIdentity"], "n1");
     node.tasks.finish().await;
 }
+
+#[tokio::test]
+async fn a_container_that_cannot_be_started() {
+    let node = Node::start().await;
+    node.runtime
+        .behave("c", [Behaviour::FailsToStart("no such file".to_owned())]);
+    node.run("always", json!({"containers": [busybox()]}));
+    node.run(
+        "never",
+        json!({"restartPolicy": "Never", "containers": [busybox()]}),
+    );
+    node.api
+        .wait("pods", "always", |it| waiting(it) == "CrashLoopBackOff")
+        .await;
+    let pod = node
+        .api
+        .wait("pods", "never", |it| it["status"]["phase"] == "Failed")
+        .await;
+    let ended = &pod["status"]["containerStatuses"][0]["state"]["terminated"];
+    assert_eq!(
+        (&ended["reason"], &ended["exitCode"]),
+        (&json!("StartError"), &json!(128))
+    );
+    node.tasks.finish().await;
+}

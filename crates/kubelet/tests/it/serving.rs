@@ -71,3 +71,41 @@ async fn logs_and_pods() {
     assert_eq!(get(&node, "/nothing").await.0, 404);
     node.tasks.finish().await;
 }
+
+#[tokio::test]
+async fn exec_over_websocket() {
+    use futures::StreamExt;
+    use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+    let node = Node::start().await;
+    node.runtime
+        .on_exec(|_, command| runtime::session::ExecOutput {
+            stdout: format!("{}\n", command.join(",")).into_bytes(),
+            stderr: Vec::new(),
+            exit_code: 7,
+        });
+    node.run("p", json!({"containers": [{"name": "c", "image": "busybox", "imagePullPolicy": "IfNotPresent"}]}));
+    node.running("p").await;
+    let (near, far) = tokio::io::duplex(64 << 10);
+    tokio::spawn(node.kubelet.clone().serve(Box::new(far)));
+    let url = "ws://node/exec/default/p/c?command=a&command=b+c&output=1&error=1";
+    let mut request = url.into_client_request().unwrap();
+    let protocol = http::HeaderValue::from_static("v5.channel.k8s.io");
+    request
+        .headers_mut()
+        .insert("sec-websocket-protocol", protocol);
+    let (socket, _) = tokio_tungstenite::client_async(request, near)
+        .await
+        .unwrap();
+    let said: Vec<Vec<u8>> = socket
+        .filter_map(|it| async move { it.ok().map(|it| it.into_data().to_vec()) })
+        .collect()
+        .await;
+    assert!(said.contains(&b"\x01a,b c\n".to_vec()), "{said:?}");
+    let end = said.iter().find(|it| it.first() == Some(&3)).unwrap();
+    let end: serde_json::Value = serde_json::from_slice(&end[1..]).unwrap();
+    assert_eq!(
+        (&end["reason"], &end["details"]["causes"][0]["message"]),
+        (&json!("NonZeroExitCode"), &json!("7"))
+    );
+    node.tasks.finish().await;
+}
