@@ -116,10 +116,14 @@ fn objects(door: &Door) -> Vec<(&'static str, Value)> {
         } else {
             "IPv6"
         };
+        let slices = door
+            .resources
+            .find_any("discovery.k8s.io", "endpointslices");
+        let slices = slices.map(|it| it.kind());
         // Applied, since the address may be another after a restart.
         all.push(("/apis/discovery.k8s.io/v1/namespaces/default/endpointslices/kubernetes?fieldManager=apiserver&force=true", json!({
             "apiVersion": "discovery.k8s.io/v1",
-            "kind": "EndpointSlice",
+            "kind": slices,
             "metadata": { "name": "kubernetes", "labels": { "kubernetes.io/service-name": "kubernetes" } },
             "addressType": family,
             "endpoints": [{ "addresses": [network.advertise_address.to_string()], "conditions": { "ready": true } }],

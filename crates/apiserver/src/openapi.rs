@@ -1,6 +1,7 @@
 //! `/openapi/v2` and `/openapi/v3`: made when first asked for, then kept compressed, since they are
 //! large and seldom read.
 
+mod parameters;
 mod paths;
 
 use crate::{

@@ -1,6 +1,7 @@
 //! The operations of every resource, as both OpenAPI dialects write them. Clients read three things
 //! here: which parameters an operation takes, which kind it is about, and what it does.
 
+use super::parameters::query;
 use crate::resources::{Resource, Resources};
 use kinds::Subresource;
 use serde_json::{Map, Value, json};
@@ -24,63 +25,8 @@ pub(super) fn of(
         }) {
             continue;
         }
-        let root = if resource.group().is_empty() {
-            "/api"
-        } else {
-            "/apis"
-        };
-        let root = format!("{root}/{}", resource.api_version());
-        let plural = resource.names.plural;
-        let (collection, all) = if resource.namespaced() {
-            (
-                format!("{root}/namespaces/{{namespace}}/{plural}"),
-                Some(format!("{root}/{plural}")),
-            )
-        } else {
-            (format!("{root}/{plural}"), None)
-        };
         let writer = Writer { resource, dialect };
-        if let Some(all) = all.filter(|_| resource.names.verbs.contains(&"list")) {
-            paths.insert(all, writer.path(&[("get", "list")], None, false, false));
-        }
-        let many: Vec<_> = serving(
-            resource.names.verbs,
-            &[
-                ("get", "list"),
-                ("post", "create"),
-                ("delete", "deletecollection"),
-            ],
-        );
-        if !many.is_empty() {
-            paths.insert(
-                collection.clone(),
-                writer.path(&many, None, resource.namespaced(), false),
-            );
-        }
-        let one = serving(resource.names.verbs, ONE);
-        if !one.is_empty() {
-            paths.insert(
-                format!("{collection}/{{name}}"),
-                writer.path(&one, None, resource.namespaced(), true),
-            );
-        }
-        for sub in resource.law.subresources() {
-            let verbs = serving(
-                sub.verbs,
-                &[
-                    ("get", "get"),
-                    ("put", "update"),
-                    ("patch", "patch"),
-                    ("post", "create"),
-                    ("delete", "delete"),
-                ],
-            );
-            let path = format!("{collection}/{{name}}/{}", sub.name);
-            paths.insert(
-                path,
-                writer.path(&verbs, Some(sub), resource.namespaced(), true),
-            );
-        }
+        writer.resource(&mut paths);
     }
     paths
 }
@@ -108,6 +54,67 @@ struct Writer<'a> {
 }
 
 impl Writer<'_> {
+    /// The paths of the resource: everywhere, in a namespace, one object, its subresources.
+    fn resource(&self, paths: &mut Map<String, Value>) {
+        let resource = self.resource;
+        let root = if resource.group().is_empty() {
+            "/api"
+        } else {
+            "/apis"
+        };
+        let root = format!("{root}/{}", resource.api_version());
+        let plural = resource.names.plural;
+        let (collection, all) = if resource.namespaced() {
+            (
+                format!("{root}/namespaces/{{namespace}}/{plural}"),
+                Some(format!("{root}/{plural}")),
+            )
+        } else {
+            (format!("{root}/{plural}"), None)
+        };
+        if let Some(all) = all.filter(|_| resource.names.verbs.contains(&"list")) {
+            paths.insert(all, self.path(&[("get", "list")], None, false, false));
+        }
+        let many: Vec<_> = serving(
+            resource.names.verbs,
+            &[
+                ("get", "list"),
+                ("post", "create"),
+                ("delete", "deletecollection"),
+            ],
+        );
+        if !many.is_empty() {
+            paths.insert(
+                collection.clone(),
+                self.path(&many, None, resource.namespaced(), false),
+            );
+        }
+        let one = serving(resource.names.verbs, ONE);
+        if !one.is_empty() {
+            paths.insert(
+                format!("{collection}/{{name}}"),
+                self.path(&one, None, resource.namespaced(), true),
+            );
+        }
+        for sub in resource.law.subresources() {
+            let verbs = serving(
+                sub.verbs,
+                &[
+                    ("get", "get"),
+                    ("put", "update"),
+                    ("patch", "patch"),
+                    ("post", "create"),
+                    ("delete", "delete"),
+                ],
+            );
+            let path = format!("{collection}/{{name}}/{}", sub.name);
+            paths.insert(
+                path,
+                self.path(&verbs, Some(sub), resource.namespaced(), true),
+            );
+        }
+    }
+
     fn path(
         &self,
         operations: &[(&str, &str)],
@@ -242,87 +249,6 @@ fn content(verb: &str, schema: &Value) -> Value {
         .map(|it| ((*it).to_owned(), json!({ "schema": schema })))
         .collect();
     content.into()
-}
-
-/// Query parameters of a verb: name, type, help.
-fn query(verb: &str) -> &'static [(&'static str, &'static str, &'static str)] {
-    const DRY_RUN: (&str, &str, &str) = (
-        "dryRun",
-        "string",
-        "When present, indicates that modifications should not be persisted; `All` is the only value.",
-    );
-    const MANAGER: (&str, &str, &str) = (
-        "fieldManager",
-        "string",
-        "The name of the actor that makes these changes.",
-    );
-    const VALIDATION: (&str, &str, &str) = (
-        "fieldValidation",
-        "string",
-        "How to handle unknown and duplicate fields: Ignore, Warn or Strict.",
-    );
-    const FORCE: (&str, &str, &str) = (
-        "force",
-        "boolean",
-        "Take fields owned by others. Only for apply.",
-    );
-    const LABELS: (&str, &str, &str) = (
-        "labelSelector",
-        "string",
-        "Restricts the objects by their labels.",
-    );
-    const FIELDS: (&str, &str, &str) = (
-        "fieldSelector",
-        "string",
-        "Restricts the objects by their fields.",
-    );
-    const LIMIT: (&str, &str, &str) = ("limit", "integer", "The most objects to answer.");
-    const CONTINUE: (&str, &str, &str) = ("continue", "string", "Where the last page ended.");
-    const VERSION: (&str, &str, &str) =
-        ("resourceVersion", "string", "Which state to answer from.");
-    const MATCH: (&str, &str, &str) = (
-        "resourceVersionMatch",
-        "string",
-        "How resourceVersion is meant: Exact or NotOlderThan.",
-    );
-    const WATCH: (&str, &str, &str) = ("watch", "boolean", "Answer with a stream of changes.");
-    const BOOKMARKS: (&str, &str, &str) = (
-        "allowWatchBookmarks",
-        "boolean",
-        "Send bookmarks now and then.",
-    );
-    const INITIAL: (&str, &str, &str) = (
-        "sendInitialEvents",
-        "boolean",
-        "Begin a watch with the objects that exist.",
-    );
-    const TIMEOUT: (&str, &str, &str) = (
-        "timeoutSeconds",
-        "integer",
-        "How long a list or watch may take.",
-    );
-    const GRACE: (&str, &str, &str) = (
-        "gracePeriodSeconds",
-        "integer",
-        "Seconds before the object is deleted.",
-    );
-    const POLICY: (&str, &str, &str) = (
-        "propagationPolicy",
-        "string",
-        "What becomes of dependents: Orphan, Background or Foreground.",
-    );
-    match verb {
-        "create" | "update" => &[DRY_RUN, MANAGER, VALIDATION],
-        "patch" => &[DRY_RUN, MANAGER, VALIDATION, FORCE],
-        "delete" => &[DRY_RUN, GRACE, POLICY],
-        "list" => &[
-            BOOKMARKS, CONTINUE, FIELDS, LABELS, LIMIT, VERSION, MATCH, INITIAL, TIMEOUT, WATCH,
-        ],
-        "deletecollection" => &[
-            CONTINUE, DRY_RUN, FIELDS, GRACE, LABELS, LIMIT, POLICY, VERSION, MATCH,
-        ],
-        _ => &[],
-    }
 }
 
 fn tag(resource: &Resource) -> String {

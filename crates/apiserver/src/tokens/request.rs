@@ -22,6 +22,8 @@ use machinery::{
 };
 use std::time::Duration;
 
+/// What a token may be bound to.
+const BINDABLE: [&str; 3] = ["nodes", "pods", "secrets"];
 const DEFAULT_SECONDS: i64 = 3600;
 const LEAST_SECONDS: i64 = 600;
 const MOST_SECONDS: i64 = 1 << 32;
@@ -104,16 +106,20 @@ fn bind(
 ) -> Result<(), Status> {
     let kind = reference.kind.as_deref().unwrap_or_default();
     let name = reference.name.as_deref().unwrap_or_default();
-    let (plural, namespace) = match kind {
-        "Pod" => ("pods", call.target.namespace.as_str()),
-        "Secret" => ("secrets", call.target.namespace.as_str()),
-        "Node" => ("nodes", ""),
-        other => {
-            return Err(Status::bad_request(format!(
-                "cannot bind token for serviceaccount {:?} to object of type {other:?}",
-                call.target.name
-            )));
-        }
+    let resource = door.resources.slots().iter().find(|it| {
+        it.group().is_empty() && it.kind() == kind && BINDABLE.contains(&it.names.plural)
+    });
+    let resource = resource.ok_or_else(|| {
+        Status::bad_request(format!(
+            "cannot bind token for serviceaccount {:?} to object of type {kind:?}",
+            call.target.name
+        ))
+    })?;
+    let plural = resource.names.plural;
+    let namespace = if resource.namespaced() {
+        call.target.namespace.as_str()
+    } else {
+        ""
     };
     let named = Resource { group: "", plural };
     let object = door
@@ -159,9 +165,9 @@ fn bind(
         name: name.to_owned(),
         uid,
     });
-    match kind {
-        "Pod" => bound.pod = it,
-        "Secret" => bound.secret = it,
+    match plural {
+        "pods" => bound.pod = it,
+        "secrets" => bound.secret = it,
         _ => bound.node = it,
     }
     Ok(())

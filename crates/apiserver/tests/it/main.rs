@@ -1,5 +1,7 @@
 //! The door over a memory store, called as its in-process clients call it.
 
+#![allow(clippy::unwrap_used)]
+
 mod bad_input;
 mod door;
 mod objects;
