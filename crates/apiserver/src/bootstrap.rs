@@ -111,24 +111,32 @@ fn objects(door: &Door) -> Vec<(&'static str, Value)> {
             "spec": { "clusterIP": address, "clusterIPs": [address], "type": "ClusterIP", "sessionAffinity": "None",
                 "ports": [{ "name": "https", "protocol": "TCP", "port": 443, "targetPort": network.port }] },
         })));
-        let family = if network.advertise_address.is_ipv4() {
-            "IPv4"
-        } else {
-            "IPv6"
-        };
-        let slices = door
-            .resources
-            .find_any("discovery.k8s.io", "endpointslices");
-        let slices = slices.map(|it| it.kind());
-        // Applied, since the address may be another after a restart.
-        all.push(("/apis/discovery.k8s.io/v1/namespaces/default/endpointslices/kubernetes?fieldManager=apiserver&force=true", json!({
+        all.push(own_endpoint(door));
+    }
+    all
+}
+
+/// Where the `kubernetes` Service leads. Applied, since the address may be another after a restart.
+fn own_endpoint(door: &Door) -> (&'static str, Value) {
+    let network = &door.config.network;
+    let family = if network.advertise_address.is_ipv4() {
+        "IPv4"
+    } else {
+        "IPv6"
+    };
+    let slices = door
+        .resources
+        .find_any("discovery.k8s.io", "endpointslices");
+    let slices = slices.map(|it| it.kind());
+    (
+        "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices/kubernetes?fieldManager=apiserver&force=true",
+        json!({
             "apiVersion": "discovery.k8s.io/v1",
             "kind": slices,
             "metadata": { "name": "kubernetes", "labels": { "kubernetes.io/service-name": "kubernetes" } },
             "addressType": family,
             "endpoints": [{ "addresses": [network.advertise_address.to_string()], "conditions": { "ready": true } }],
             "ports": [{ "name": "https", "protocol": "TCP", "port": network.port }],
-        })));
-    }
-    all
+        }),
+    )
 }

@@ -66,6 +66,8 @@ const POLICY: Parameter = (
     "What becomes of dependents: Orphan, Background or Foreground.",
 );
 
+const VERSION: Parameter = ("resourceVersion", "string", "Which state to answer from.");
+
 /// Query parameters of a verb.
 pub(super) fn query(verb: &str) -> &'static [Parameter] {
     match verb {

@@ -140,26 +140,7 @@ fn bind(
         ));
     }
     if let Some(pod) = object.downcast_ref::<Pod>() {
-        let spec = pod.spec.as_ref();
-        let account = spec
-            .and_then(|it| it.service_account_name.as_deref())
-            .unwrap_or_default();
-        if account != call.target.name {
-            return Err(Status::bad_request(format!(
-                "cannot bind token for serviceaccount {:?} to pod running with different serviceaccount name.",
-                call.target.name
-            )));
-        }
-        if let Some(node) = spec
-            .and_then(|it| it.node_name.clone())
-            .filter(|it| !it.is_empty())
-        {
-            let uid = door
-                .read("", "nodes", "", &node)
-                .and_then(|it| it.metadata().uid.clone())
-                .unwrap_or_default();
-            bound.node = Some(Reference { name: node, uid });
-        }
+        bind_pod(door, call, pod, bound)?;
     }
     let it = Some(Reference {
         name: name.to_owned(),
@@ -169,6 +150,31 @@ fn bind(
         "pods" => bound.pod = it,
         "secrets" => bound.secret = it,
         _ => bound.node = it,
+    }
+    Ok(())
+}
+
+/// A pod's token is for the account it runs as, and names its node.
+fn bind_pod(door: &Door, call: &Call, pod: &Pod, bound: &mut Bound) -> Result<(), Status> {
+    let spec = pod.spec.as_ref();
+    let account = spec
+        .and_then(|it| it.service_account_name.as_deref())
+        .unwrap_or_default();
+    if account != call.target.name {
+        return Err(Status::bad_request(format!(
+            "cannot bind token for serviceaccount {:?} to pod running with different serviceaccount name.",
+            call.target.name
+        )));
+    }
+    if let Some(node) = spec
+        .and_then(|it| it.node_name.clone())
+        .filter(|it| !it.is_empty())
+    {
+        let uid = door
+            .read("", "nodes", "", &node)
+            .and_then(|it| it.metadata().uid.clone())
+            .unwrap_or_default();
+        bound.node = Some(Reference { name: node, uid });
     }
     Ok(())
 }
