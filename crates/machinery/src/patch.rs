@@ -4,6 +4,7 @@
 mod strategic;
 #[cfg(test)]
 mod tests;
+mod three_way;
 
 use crate::{
     node::Node,
@@ -111,6 +112,25 @@ pub fn strategic_tree(
     strategic::merge_map(object.clone(), patch, Node::root(schemas, of))
         .map(Value::Object)
         .map_err(|error| Status::bad_request(error.to_string()))
+}
+
+/// The patch that brings `current` to the manifest `modified`, given the manifest last applied:
+/// strategic with a schema, else a merge patch. `{}` when nothing is to be done.
+#[must_use]
+pub fn three_way(
+    original: &Value,
+    modified: &Value,
+    current: &Value,
+    schema: Option<(&Schemas, TypeRef)>,
+) -> Value {
+    let map = |tree: &Value| tree.as_object().cloned().unwrap_or_default();
+    let node = schema.map(|(schemas, of)| Node::root(schemas, of));
+    Value::Object(three_way::map_patch(
+        &map(original),
+        &map(modified),
+        &map(current),
+        node,
+    ))
 }
 
 fn decode<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, Status> {

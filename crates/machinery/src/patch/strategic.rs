@@ -5,10 +5,10 @@
 use crate::node::Node;
 use serde_json::{Map, Value};
 
-const DIRECTIVE: &str = "$patch";
-const RETAIN_KEYS: &str = "$retainKeys";
-const ORDER: &str = "$setElementOrder/";
-const DELETE_VALUES: &str = "$deleteFromPrimitiveList/";
+pub(super) const DIRECTIVE: &str = "$patch";
+pub(super) const RETAIN_KEYS: &str = "$retainKeys";
+pub(super) const ORDER: &str = "$setElementOrder/";
+pub(super) const DELETE_VALUES: &str = "$deleteFromPrimitiveList/";
 
 /// A patch whose directives are malformed; the texts are upstream's.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

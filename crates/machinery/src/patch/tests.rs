@@ -164,6 +164,54 @@ fn standard_patches() {
     );
 }
 
+#[test]
+fn three_ways() {
+    let schema = Some((builtin(), deployment()));
+    let pods = |containers: Value| json!({"spec":{"template":{"spec":{"containers":containers}}}});
+    let table = [
+        (
+            json!({}),
+            json!({"spec":{"replicas":1}}),
+            json!({"spec":{"replicas":1,"paused":true}}),
+            json!({}),
+        ),
+        (
+            json!({"spec":{"paused":true,"replicas":1}}),
+            json!({"spec":{"replicas":2}}),
+            json!({"spec":{"paused":true,"replicas":1,"x":1}}),
+            json!({"spec":{"paused":null,"replicas":2}}),
+        ),
+        (
+            pods(json!([{"name":"a","image":"1"},{"name":"b"}])),
+            pods(json!([{"name":"a","image":"2"}])),
+            pods(json!([{"name":"a","image":"1","tty":false},{"name":"b"},{"name":"side"}])),
+            pods(json!([{"name":"a","image":"2"},{"name":"b","$patch":"delete"}])),
+        ),
+    ];
+    for (original, modified, current, patch) in table {
+        let mut made = three_way(&original, &modified, &current, schema);
+        if let Some(spec) = made
+            .pointer_mut("/spec/template/spec")
+            .and_then(Value::as_object_mut)
+        {
+            assert_eq!(
+                spec.remove("$setElementOrder/containers"),
+                Some(json!([{"name":"a"}]))
+            );
+        }
+        assert_eq!(made, patch);
+    }
+    assert_eq!(
+        three_way(
+            &json!({}),
+            &pods(json!([{"name":"a"}])),
+            &pods(json!([{"name":"b"}])),
+            None
+        ),
+        pods(json!([{"name":"a"}]))
+    );
+}
+
 proptest! {
     #[test]
     fn no_body_panics(body in proptest::collection::vec(any::<u8>(), 0..64)) {

@@ -3,7 +3,7 @@
 use super::{DEPTH_LIMIT, Error, NODES_LIMIT, scalar};
 use granit_parser::{Event, Parser, ScalarStyle, Tag};
 use serde_json::{Map, Value};
-use std::{borrow::Cow, collections::HashMap};
+use std::collections::HashMap;
 
 /// A map key that merges the map beside it.
 const MERGE: &str = "<<";
@@ -166,7 +166,7 @@ fn key_text(key: Value) -> Result<String, Error> {
     }
 }
 
-fn scalar_value(text: &Cow<'_, str>, plain: bool, tag: Option<&Tag>) -> Result<Value, Error> {
+fn scalar_value(text: &str, plain: bool, tag: Option<&Tag>) -> Result<Value, Error> {
     let wrong = |kind: &str| Error::Syntax(format!("cannot decode {text:?} as a !!{kind}"));
     let tag = tag.map(|tag| {
         if tag.suffix() == "binary" {
@@ -176,7 +176,7 @@ fn scalar_value(text: &Cow<'_, str>, plain: bool, tag: Option<&Tag>) -> Result<V
         }
     });
     match tag {
-        Some("str") => Ok(Value::String(text.to_string())),
+        Some("str") => Ok(Value::String(text.to_owned())),
         Some("binary") => Ok(Value::String(text.split_whitespace().collect())),
         Some(kind @ ("int" | "float" | "bool" | "null")) => {
             let value = scalar::resolve(text);
@@ -189,6 +189,6 @@ fn scalar_value(text: &Cow<'_, str>, plain: bool, tag: Option<&Tag>) -> Result<V
             if fits { Ok(value) } else { Err(wrong(kind)) }
         }
         _ if plain => Ok(scalar::resolve(text)),
-        _ => Ok(Value::String(text.to_string())),
+        _ => Ok(Value::String(text.to_owned())),
     }
 }
