@@ -1,0 +1,51 @@
+//! Nodes: registered, lost, tainted, evicted from.
+
+use crate::{deployment, ready};
+use k8s_openapi::api::{
+    apps::v1::Deployment,
+    core::v1::{Node, Pod},
+};
+use testkit::Cluster;
+
+fn node_ready(node: &Node) -> Option<&str> {
+    let conditions = node.status.as_ref()?.conditions.as_ref()?;
+    conditions.iter().find(|it| it.type_ == "Ready").map(|it| it.status.as_str())
+}
+
+fn tainted(node: &Node, effect: &str) -> bool {
+    let taints = node.spec.as_ref().and_then(|it| it.taints.as_deref()).unwrap_or_default();
+    taints.iter().any(|it| it.key == "node.kubernetes.io/unreachable" && it.effect == effect)
+}
+
+#[tokio::test(start_paused = true)]
+async fn registers_and_stays_ready() {
+    let cluster = Cluster::start().await.unwrap();
+    cluster.add_node("one").await.unwrap();
+    cluster.wait("", "one", |it: &Node| node_ready(it) == Some("True")).await.unwrap();
+    cluster.pass(std::time::Duration::from_secs(600)).await;
+    let node = cluster.client().get::<Node>("", "one").await.unwrap();
+    assert_eq!(node_ready(&node), Some("True"));
+    assert!(node.spec.unwrap().taints.unwrap_or_default().is_empty());
+    cluster.stop().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn lost_then_evicted_from() {
+    let cluster = Cluster::start().await.unwrap();
+    cluster.add_node("one").await.unwrap();
+    cluster.apply(&deployment("web", 2, "registry.test/app:1")).await.unwrap();
+    let available = |it: &Deployment| it.status.as_ref().is_some_and(|it| it.available_replicas == Some(2));
+    cluster.wait("default", "web", available).await.unwrap();
+    cluster.add_node("two").await.unwrap();
+    cluster.wait("", "two", |it: &Node| node_ready(it) == Some("True")).await.unwrap();
+    cluster.lose_node("one").await.unwrap();
+    cluster.wait("", "one", |it: &Node| node_ready(it) == Some("Unknown")).await.unwrap();
+    let both = |it: &Node| tainted(it, "NoSchedule") && tainted(it, "NoExecute");
+    cluster.wait("", "one", both).await.unwrap();
+    let on = |pod: &Pod, node: &str| pod.spec.as_ref().unwrap().node_name.as_deref() == Some(node);
+    let moved = |all: &[Pod]| all.iter().filter(|it| on(it, "two") && ready(it)).count() == 2;
+    cluster.wait_all("default", "app=web", moved).await.unwrap();
+    let all = cluster.wait_all::<Pod>("default", "app=web", |_| true).await.unwrap();
+    assert!(all.iter().filter(|it| on(it, "one")).all(|it| it.metadata.deletion_timestamp.is_some()));
+    cluster.stop().await.unwrap();
+}
