@@ -3,23 +3,25 @@
 
 mod api;
 mod life;
+mod real;
 mod serving;
 
 use api::Api;
 use kubelet::{Config, Kubelet};
 use network::FakePodNetwork;
 use reconcile::Caches;
-use runtime::Fake;
+use runtime::{Fake, Runtime};
 use serde_json::{Value, json};
 use std::{net::IpAddr, sync::Arc};
 use stdx::{clock::Clock, tasks::Tasks};
+use tempfile::TempDir;
 
 /// A node on its own.
 pub struct Node {
     pub api: Api,
     pub runtime: Fake,
     pub network: Arc<FakePodNetwork>,
-    pub dir: tempfile::TempDir,
+    pub dir: TempDir,
     pub tasks: Tasks,
     pub kubelet: Arc<Kubelet>,
 }
@@ -32,39 +34,37 @@ impl Node {
         Self::over(Api::new(), runtime, network, tempfile::tempdir().unwrap()).await
     }
 
-    pub async fn over(
+    pub async fn over(api: Api, runtime: Fake, network: Arc<FakePodNetwork>, dir: TempDir) -> Self {
+        let mut node = Self::on(api, Arc::new(runtime.clone()), network, dir, |_| ()).await;
+        node.runtime = runtime;
+        node
+    }
+
+    pub async fn on(
         api: Api,
-        runtime: Fake,
+        runtime: Arc<dyn Runtime>,
         network: Arc<FakePodNetwork>,
-        dir: tempfile::TempDir,
+        dir: TempDir,
+        change: impl FnOnce(&mut Config),
     ) -> Self {
         let tasks = Tasks::new();
         let caches = Caches::new(api.client(), tasks.clone());
-        let mut config = Config::new(
-            "n1",
-            vec![IpAddr::from([192, 0, 2, 1])],
-            dir.path().join("kubelet"),
-        );
+        let address = IpAddr::from([192, 0, 2, 1]);
+        let mut config = Config::new("n1", vec![address], dir.path().join("kubelet"));
         config.log_dir = dir.path().join("logs");
         config.may_mount = false;
         config.cluster_dns.domain = "cluster.local".to_owned();
-        let kubelet = Kubelet::start(
-            config,
-            &caches,
-            Arc::new(runtime.clone()),
-            network.clone(),
-            Clock::system(),
-            &tasks,
-        )
-        .await
-        .unwrap();
+        change(&mut config);
+        let wired = network.clone();
+        let kubelet =
+            Kubelet::start(config, &caches, runtime, wired, Clock::system(), &tasks).await;
         Self {
             api,
-            runtime,
+            runtime: Fake::default(),
             network,
             dir,
             tasks,
-            kubelet,
+            kubelet: kubelet.unwrap(),
         }
     }
 
