@@ -10,7 +10,7 @@ use crate::{
     requirements, wiring,
 };
 use anyhow::{Context as _, bail};
-use apiserver::{Door, Listening, ServiceNetwork, Tokens, User, admission, authn, authz};
+use apiserver::{Door, Listening, ServiceNetwork, Serving, Tokens, User, admission, authn, authz};
 use ipnet::IpNet;
 use reconcile::{Caches, Recorder};
 use std::{net::IpAddr, sync::Arc, time::Duration};
@@ -41,19 +41,23 @@ pub(crate) async fn run(
 ) -> anyhow::Result<()> {
     let tasks = Tasks::new();
     let server = Server::new(options, tasks.clone())?;
-    match server.start().await {
-        Ok(door) => ready(&server, &door),
+    let serving = match server.start().await {
+        Ok((door, serving)) => {
+            ready(&server, &door);
+            serving
+        }
         Err(error) => {
             tasks.finish().await;
             return Err(error);
         }
-    }
+    };
     wait_for_signal().await?;
     tracing::info!("stopping; containers keep running");
-    if tokio::time::timeout(STOP_LIMIT, tasks.finish())
-        .await
-        .is_err()
-    {
+    let stopped = async {
+        serving.finish().await;
+        tasks.finish().await;
+    };
+    if tokio::time::timeout(STOP_LIMIT, stopped).await.is_err() {
         bail!("some parts did not stop in {} s", STOP_LIMIT.as_secs());
     }
     Ok(())
@@ -101,7 +105,7 @@ impl Server {
         })
     }
 
-    async fn start(&self) -> anyhow::Result<Arc<Door>> {
+    async fn start(&self) -> anyhow::Result<(Arc<Door>, Serving)> {
         let store = store::Embedded::open(&self.paths.store())?;
         let certificates = Arc::new(Certificates::load(
             &self.options,
@@ -113,12 +117,12 @@ impl Server {
         let nodes = Arc::new(node::Nodes::default());
         let door = self.door(Arc::new(store), &certificates, &nodes).await?;
         door.bootstrap().await?;
-        self.listen(&door, &certificates).await?;
+        let serving = self.listen(&door, &certificates).await?;
         let caches = self.brains(&door, &certificates);
         if !self.options.disable_agent {
             node::start(self, &door, &caches, &nodes).await?;
         }
-        Ok(door)
+        Ok((door, serving))
     }
 
     async fn door(
@@ -172,14 +176,14 @@ impl Server {
         &self,
         door: &Arc<Door>,
         certificates: &Arc<Certificates>,
-    ) -> anyhow::Result<()> {
+    ) -> anyhow::Result<Serving> {
         let (bind, port) = (self.options.bind_address, self.options.https_listen_port);
         let listener = TcpListener::bind((bind, port))
             .await
             .with_context(|| format!("the API cannot listen on {bind}:{port}"))?;
         let now = self.clock.now();
         let (tls, live) = certificates.tls(now)?;
-        door.serve(listener, Listening { tls: Some(tls) }, &self.tasks);
+        let serving = door.serve(listener, Listening { tls: Some(tls) }, &self.tasks);
         let path = self.options.write_kubeconfig.clone();
         let ca_pem = certificates.ca_pem().to_owned();
         let host = if bind.is_unspecified() {
@@ -198,7 +202,7 @@ impl Server {
         };
         write(&certificates.admin(now)?)?;
         Arc::clone(certificates).keep(live, write, self.clock.clone(), &self.tasks);
-        Ok(())
+        Ok(serving)
     }
 
     /// The caches and clients of one component, under its own name.
