@@ -1,11 +1,6 @@
 //! `sampan up`: a server in the foreground, and a demo deployed on it as a user would.
 
-use crate::{
-    arguments::UpOptions,
-    hello_image,
-    server::{self, Server},
-    wiring,
-};
+use crate::{arguments::UpOptions, hello_image, server, wiring};
 use anyhow::{Context as _, bail};
 use apiserver::{Door, User};
 use bytes::Bytes;

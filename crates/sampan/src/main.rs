@@ -31,8 +31,8 @@ fn main() -> ExitCode {
     // The shim and the CLI come first: the one must stay single-threaded, the other has its own grammar.
     match arguments.get(1).and_then(|first| first.to_str()) {
         Some("shim") => return runtime::shim::main(&text(&arguments[2..])),
-        Some("kubectl") => return kubectl(arguments.into_iter().skip(1)),
-        _ if is_kubectl(&arguments) => return kubectl(arguments.into_iter()),
+        Some("kubectl") => return cli::main(&text(&arguments[1..])),
+        _ if is_kubectl(&arguments) => return cli::main(&text(&arguments)),
         _ => {}
     }
     match start(arguments) {
@@ -42,11 +42,6 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
-}
-
-/// The command line, on the administrator's kubeconfig when the user has none.
-fn kubectl(arguments: impl Iterator<Item = OsString>) -> ExitCode {
-    cli::main(arguments, Some(paths::KUBECONFIG.into()))
 }
 
 /// Whether the binary was called through a link named `kubectl`.
