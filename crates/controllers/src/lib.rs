@@ -6,13 +6,16 @@ mod discovery;
 mod endpoint_slice;
 mod endpoints;
 mod garbage_collector;
+mod job;
 mod namespace;
 mod node_lifecycle;
+mod owned_pods;
 mod replica_set;
 mod root_ca;
 mod service_account;
 mod service_endpoints;
 mod taint_eviction;
+mod ttl_after_finished;
 
 use reconcile::{Caches, Reconcile, Recorder};
 use std::sync::Arc;
@@ -42,26 +45,30 @@ pub const NAMES: &[&str] = &[
     endpoint_slice::NAME,
     endpoints::NAME,
     garbage_collector::NAME,
+    job::NAME,
     namespace::NAME,
     node_lifecycle::NAME,
     replica_set::NAME,
     root_ca::NAME,
     service_account::NAME,
     taint_eviction::NAME,
+    ttl_after_finished::NAME,
 ];
 
 /// Runs the controllers on `tasks`, but for those named in `disabled`.
 pub fn run(context: &Context, disabled: &[String], tasks: &Tasks) {
-    let all: [Arc<dyn Reconcile>; 9] = [
+    let all: [Arc<dyn Reconcile>; 11] = [
         Arc::new(deployment::Deployments::new(context)),
         Arc::new(endpoint_slice::EndpointSlices::new(context)),
         Arc::new(endpoints::EndpointsController::new(context)),
+        Arc::new(job::Jobs::new(context)),
         Arc::new(namespace::Namespaces::new(context)),
         Arc::new(node_lifecycle::NodeLifecycle::new(context)),
         Arc::new(replica_set::ReplicaSets::new(context)),
         Arc::new(root_ca::RootCa::new(context)),
         Arc::new(service_account::ServiceAccounts::new(context)),
         Arc::new(taint_eviction::TaintEviction::new(context)),
+        Arc::new(ttl_after_finished::TtlAfterFinished::new(context)),
     ];
     let enabled = |name: &str| !disabled.iter().any(|other| other == name);
     for controller in all {
