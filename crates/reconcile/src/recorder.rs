@@ -22,6 +22,9 @@ const REMEMBERED: usize = 4096;
 /// The longest message stored, in bytes.
 const MESSAGE_LIMIT_BYTES: usize = 1024;
 
+/// Names tried for one event beyond its first.
+const NAMES_TRIED: usize = 64;
+
 /// What an event is about.
 pub type Reference = ObjectReference;
 
@@ -160,6 +163,26 @@ fn sameness(event: &Event) -> Sameness {
     ])
 }
 
+/// Creates an event. Its name tells its nanosecond; when another about the same object has that, it takes a
+/// later one.
+async fn create(client: &Client, mut event: Event) -> Result<Event, client::Error> {
+    for _ in 0..NAMES_TRIED {
+        match client.create(&event).await {
+            Err(error) if error.is_already_exists() => {}
+            other => return other,
+        }
+        event.metadata.name = event.metadata.name.as_deref().map(later);
+    }
+    client.create(&event).await
+}
+
+/// The name of the next nanosecond.
+fn later(name: &str) -> String {
+    let (about, time) = name.rsplit_once('.').unwrap_or((name, "0"));
+    let time = i128::from_str_radix(time, 16).unwrap_or(0);
+    format!("{about}.{:x}", time.wrapping_add(1))
+}
+
 async fn write_events(client: Client, mut receiver: mpsc::Receiver<Event>) {
     let mut written: HashMap<Sameness, (String, i32)> = HashMap::new();
     let mut order: VecDeque<Sameness> = VecDeque::new();
@@ -171,7 +194,7 @@ async fn write_events(client: Client, mut receiver: mpsc::Receiver<Event>) {
             *count += 1;
             continue;
         }
-        match client.create(&event).await {
+        match create(&client, event).await {
             Ok(stored) => {
                 let name = stored.metadata.name.unwrap_or_default();
                 if written.insert(same.clone(), (name, 1)).is_none() {
@@ -185,7 +208,7 @@ async fn write_events(client: Client, mut receiver: mpsc::Receiver<Event>) {
             }
             // Upstream drops an event that the server refuses, such as one for a namespace that ends.
             Err(error) => {
-                tracing::debug!(%error, reason = event.reason, "an event could not be written")
+                tracing::debug!(%error, "an event could not be written")
             }
         }
     }

@@ -2,9 +2,10 @@
 
 use crate::{chronicle::Chronicle, nodes::Nodes};
 use anyhow::{Context as _, ensure};
-use apiserver::{Config, Door, ServiceNetwork, User, admission, authz};
+use apiserver::{Config, Door, ServiceNetwork, Tokens, User, admission, authz};
 use client::Client;
 use http_body_util::BodyExt as _;
+use k8s_openapi::api::core::v1::ServiceAccount;
 use jiff::Timestamp;
 use reconcile::{Caches, Recorder};
 use std::{
@@ -22,6 +23,10 @@ const COMPONENTS: &[&str] = &["system:kube-controller-manager", "system:kube-sch
 
 /// What `kube-root-ca.crt` holds here.
 pub(crate) const ROOT_CA: &str = "-----BEGIN CERTIFICATE-----\ntest\n-----END CERTIFICATE-----\n";
+
+/// Signs tokens of service accounts. It protects nothing: making one takes longer than a cluster.
+const SIGNING_KEY: &str = include_str!("signing_key.pem");
+const ISSUER: &str = "https://kubernetes.default.svc.cluster.local";
 
 /// The longest that stopping may take, in the cluster's own time.
 const STOP_LIMIT: Duration = Duration::from_secs(60);
@@ -83,6 +88,10 @@ impl Cluster {
             tasks_before,
         };
         cluster.follow_time();
+        if !disabled.contains(&"serviceaccount-controller") {
+            // Until it is there no pod is admitted to the namespace.
+            cluster.wait::<ServiceAccount>("default", "default", |_| true).await?;
+        }
         Ok(cluster)
     }
 
@@ -155,7 +164,7 @@ fn config(store: Arc<dyn Store>, clock: &Clock, random: &Random) -> anyhow::Resu
             next: None,
         }),
         admission: admission::standard(),
-        tokens: None,
+        tokens: Some(Arc::new(Tokens::new(SIGNING_KEY, ISSUER, vec![ISSUER.to_owned()])?)),
         dialer: None,
         network: ServiceNetwork {
             service_cidrs: vec!["10.43.0.0/16".parse()?],

@@ -4,6 +4,7 @@ use crate::Cluster;
 use anyhow::bail;
 use api::Object;
 use client::{ListOptions, WatchEvent};
+use k8s_openapi::api::core::v1::Event;
 use std::{collections::BTreeMap, time::Duration};
 
 /// The longest wait, in the cluster's own time.
@@ -57,9 +58,25 @@ impl Cluster {
         let following = self.follow_until(namespace, &options, &holds, &mut all);
         match tokio::time::timeout(LIMIT, following).await {
             Ok(ended) => ended?,
-            Err(_) => bail!("{} in {namespace:?} ({options:?}) did not become so; at last:\n{}", T::KIND, shown(&all)),
+            Err(_) => bail!(
+                "{} in {namespace:?} ({options:?}) did not become so; at last:\n{}\nwhat happened:\n{}",
+                T::KIND,
+                shown(&all),
+                self.events().await?
+            ),
         }
         Ok(all)
+    }
+
+    /// Every event, a line each.
+    async fn events(&self) -> anyhow::Result<String> {
+        let events = self.client.list::<Event>("", &ListOptions::default()).await?;
+        let text = |it: &Option<String>| it.clone().unwrap_or_default();
+        let line = |it: &Event| {
+            let about = &it.involved_object;
+            format!("{} {} {}: {}", text(&about.kind), text(&about.name), text(&it.reason), text(&it.message))
+        };
+        Ok(events.items.iter().map(line).collect::<Vec<_>>().join("\n"))
     }
 
     async fn follow_until<T: Object>(
@@ -101,6 +118,10 @@ fn key<T: Object>(object: &T) -> (String, String) {
 }
 
 fn shown<T: Object>(all: &[T]) -> String {
-    let one = |it: &T| String::from_utf8_lossy(&it.encode()).into_owned();
+    let one = |it: &T| {
+        let mut it = it.clone();
+        it.metadata_mut().managed_fields = None;
+        String::from_utf8_lossy(&it.encode()).into_owned()
+    };
     all.iter().map(one).collect::<Vec<_>>().join("\n")
 }
