@@ -93,8 +93,7 @@ fn deploy(cluster: &Cluster) -> String {
 
 fn look_inside(cluster: &Cluster, pod: &str) {
     let path = format!("/api/v1/namespaces/default/pods/{pod}:80/proxy/");
-    let page = cluster.kubectl(&["get", "--raw", &path]);
-    assert!(page.contains("Welcome to nginx!"), "{page}");
+    cluster.wait_for("the page through the API", &["get", "--raw", &path], |page| page.contains("Welcome to nginx!"));
     let through_proxy = through_proxy(cluster, &path);
     assert!(
         through_proxy.contains("Welcome to nginx!"),
