@@ -1,6 +1,7 @@
 //! Descriptions of objects: kubectl's layouts for the kinds that have one, a generic layout for the
 //! rest, and the object's events below.
 
+mod config_map;
 mod deployment;
 mod events;
 mod generic;
@@ -23,6 +24,15 @@ use serde_json::Value;
 pub(crate) async fn describe(session: &Session, item: &Item, show_events: bool) -> Result<String> {
     let mut text = Text::default();
     match (item.resource.group.as_str(), item.resource.kind.as_str()) {
+        ("", "ConfigMap") => config_map::describe(&mut text, &item.object),
+        ("", "Namespace") => {
+            config_map::namespace(&mut text, &item.object);
+            return Ok(text.finish());
+        }
+        ("", "Secret") => {
+            config_map::secret(&mut text, &item.object);
+            return Ok(text.finish());
+        }
         ("", "Pod") => pod::describe(&mut text, &item.object),
         ("", "Service") => {
             let slices = related(

@@ -57,7 +57,10 @@ pub(crate) fn text(error: &anyhow::Error) -> String {
         Some(error @ Error::Transport { .. }) => transport_text(error),
         _ => {
             let text = format!("{error:#}");
-            if text.starts_with("error:") || text.starts_with("The ") || text.starts_with("Unable ")
+            if text.starts_with("error:")
+                || text.starts_with("The ")
+                || text.starts_with("You must specify")
+                || text.starts_with("Unable ")
             {
                 text
             } else {

@@ -61,3 +61,30 @@ pub fn main(arguments: &[String]) -> ExitCode {
         Err(error) => failure::report(&error),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_grammar_is_consistent() {
+        Line::command().debug_assert();
+        for text in [
+            "get pods -A",
+            "exec -it web -- sh -c x",
+            "create deployment x --image=y",
+            "apply -f -",
+            "delete po x --grace-period=-1",
+            "logs web -f --tail=5",
+        ] {
+            let words = std::iter::once("kubectl").chain(text.split(' '));
+            let parsed = Line::try_parse_from(words);
+            assert!(
+                parsed.is_ok(),
+                "{text}: {}",
+                parsed.map(|_| ()).unwrap_err()
+            );
+        }
+    }
+}

@@ -41,7 +41,7 @@ impl Output {
             "name" => Self::Name,
             "jsonpath" => Self::JsonPath(jsonpath::Template::parse(&content("template")?)?),
             "jsonpath-as-json" => {
-                Self::JsonPath(jsonpath::Template::parse(&content("template")?)?.as_json())
+                Self::JsonPath(jsonpath::Template::parse(&content("template")?)?.into_json())
             }
             "jsonpath-file" => {
                 let text = fs::read_to_string(rest)?;

@@ -14,6 +14,7 @@ pub mod labels;
 pub mod metadata;
 pub mod names;
 mod node;
+pub mod node_selector;
 pub mod owners;
 pub mod patch;
 pub mod pods;

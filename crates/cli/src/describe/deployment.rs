@@ -66,7 +66,7 @@ pub(super) fn describe(out: &mut Text, deployment: &Value, sets: &[Value]) {
             out.line(
                 1,
                 &format!(
-                    "{}\t{}\t{}",
+                    "{} \t{}\t{}",
                     text(&it["type"]),
                     text(&it["status"]),
                     text(&it["reason"])

@@ -82,7 +82,7 @@ fn containers(out: &mut Text, level: usize, spec: &Value, status: Option<&Value>
             }
             let state = status
                 .and_then(|status| items(&status[statuses]).find(|it| it["name"] == each["name"]));
-            container::describe(out, level + 1, each, state, status.is_some());
+            container::describe(out, each, state, if level > 0 { " " } else { "" });
         }
     }
 }
@@ -95,7 +95,7 @@ fn conditions(out: &mut Text, status: &Value) {
             out.line(
                 1,
                 &format!(
-                    "{}\t{} ",
+                    "{} \t{} ",
                     text(&condition["type"]),
                     text(&condition["status"])
                 ),

@@ -66,11 +66,8 @@ pub(super) fn describe(out: &mut Text, service: &Value, slices: &[Value]) {
         if let Some(number) = port["nodePort"].as_i64().filter(|it| *it > 0) {
             out.line(0, &format!("NodePort:\t{name}\t{number}/{protocol}"));
         }
-        out.field(
-            0,
-            "Endpoints",
-            &endpoints(slices, port["name"].as_str().unwrap_or_default()),
-        );
+        let behind = endpoints(slices, port["name"].as_str().unwrap_or_default());
+        out.line(0, &format!("Endpoints:\t{behind}"));
     }
     out.field(0, "Session Affinity", text(&spec["sessionAffinity"]));
     for (title, field) in [

@@ -43,12 +43,7 @@ impl Text {
             .into_iter()
             .flatten()
             .filter(|(key, _)| *key != machinery::workloads::LAST_APPLIED)
-            .map(|(key, value)| {
-                format!(
-                    "{key}{between}{}",
-                    value.as_str().unwrap_or_default().replace('\n', " ")
-                )
-            })
+            .flat_map(|(key, value)| entry(key, value.as_str().unwrap_or_default(), between))
             .collect();
         self.list(level, name, &values);
     }
@@ -81,6 +76,23 @@ impl Text {
             .max();
         widest.unwrap_or(0) + PADDING
     }
+}
+
+/// `key=value`; long values and such of several lines stand below their key, cut.
+fn entry(key: &str, value: &str, between: &str) -> Vec<String> {
+    const LONGEST: usize = 140;
+    let value = value.trim();
+    let short = key.len() + value.len() + 2 <= LONGEST && !value.contains('\n');
+    if short || between == "=" {
+        return vec![format!("{key}{between}{value}")];
+    }
+    let cut = |line: &str| match line.char_indices().nth(LONGEST - 3) {
+        Some((at, _)) if line.chars().count() > LONGEST => format!("  {}...", &line[..at]),
+        _ => format!("  {line}"),
+    };
+    std::iter::once(format!("{key}:"))
+        .chain(value.lines().map(cut))
+        .collect()
 }
 
 /// A string field, empty when absent.

@@ -79,7 +79,7 @@ impl Template {
     }
 
     /// Results as a JSON list.
-    pub(crate) fn as_json(mut self) -> Self {
+    pub(crate) fn into_json(mut self) -> Self {
         self.json = true;
         self
     }

@@ -31,6 +31,9 @@ impl Arguments {
         let mut rows = Vec::new();
         let mut names = Vec::new();
         let mut resources = session.catalogue().await?.resources.clone();
+        // Discovery lists preferred versions first.
+        let mut seen = std::collections::HashSet::new();
+        resources.retain(|it| seen.insert(it.qualified()));
         resources.sort_by(|a, b| (&a.group, &a.plural).cmp(&(&b.group, &b.plural)));
         for it in resources {
             let wanted = self

@@ -68,7 +68,11 @@ pub(crate) async fn create(
 ) -> Result<()> {
     let output = Output::parse(&shown.output)?;
     let (resource, namespace) = manifest::place(session, &object).await?;
-    let object = manifest::with_namespace(object, &namespace);
+    let object = if shown.dry_run.is_client() && session.flags.namespace.is_none() {
+        object
+    } else {
+        manifest::with_namespace(object, &namespace)
+    };
     let object = if shown.save_config {
         super::apply::annotated(object)
     } else {

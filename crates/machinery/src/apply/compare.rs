@@ -91,7 +91,7 @@ impl Walk {
             let (before, after) = (slices(old), slices(new));
             if before.len() > 1 || after.len() > 1 {
                 // Duplicate keys: the items cannot be told apart, so they change together.
-                let whole = |items: Vec<Value>| (!items.is_empty()).then(|| Value::Array(items));
+                let whole = |items: Vec<Value>| (!items.is_empty()).then_some(Value::Array(items));
                 self.path.push(step.clone());
                 self.leaf(whole(before).as_ref(), whole(after).as_ref());
                 self.path.pop();

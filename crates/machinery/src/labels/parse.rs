@@ -221,10 +221,10 @@ pub(super) fn check(requirement: &Requirement) -> Result<(), Error> {
         Operator::Exists | Operator::DoesNotExist if !values.is_empty() => {
             return fault("values set must be empty for exists and does not exist");
         }
-        Operator::GreaterThan | Operator::LessThan => {
-            if !all().iter().all(|text| text.parse::<i64>().is_ok()) {
-                return fault("for 'Gt', 'Lt' operators, the value must be an integer");
-            }
+        Operator::GreaterThan | Operator::LessThan
+            if !values.iter().all(|text| text.parse::<i64>().is_ok()) =>
+        {
+            return fault("for 'Gt', 'Lt' operators, the value must be an integer");
         }
         _ => {}
     }

@@ -226,7 +226,7 @@ pub(crate) fn arrange(
     for item in named {
         let limit = place(before, &item);
         while let (Some(limit), Some(other)) = (limit, others.peek()) {
-            if !place(before, other).is_some_and(|at| at < limit) {
+            if place(before, other).is_none_or(|at| at >= limit) {
                 break;
             }
             arranged.extend(others.next());

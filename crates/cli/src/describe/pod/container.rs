@@ -5,13 +5,12 @@ use serde_json::Value;
 
 pub(super) fn describe(
     out: &mut Text,
-    level: usize,
     container: &Value,
     status: Option<&Value>,
-    is_pod: bool,
+    name_indent: &str,
 ) {
-    out.line(level, &format!("{}:", text(&container["name"])));
-    let level = level + 1;
+    out.line(1, &format!("{name_indent}{}:", text(&container["name"])));
+    let level = 2;
     if let Some(status) = status {
         out.line(
             level,
@@ -72,8 +71,6 @@ pub(super) fn describe(
                 status["restartCount"].as_i64().unwrap_or(0)
             ),
         );
-    } else if is_pod {
-        out.line(level, "State:\tWaiting");
     }
     resources(out, level, container);
     for (title, field) in [

@@ -109,10 +109,14 @@ impl Generate {
             Self::Service(Service::Loadbalancer(it)) => service(it, "LoadBalancer")?,
             Self::Serviceaccount(it) => (named("v1", "ServiceAccount", &it.name), it.shown),
         };
-        let what = format!(
-            "failed to create {}: ",
-            object["kind"].as_str().unwrap_or_default().to_lowercase()
-        );
+        let what = match object["kind"].as_str() {
+            None | Some("Namespace") => String::new(),
+            Some("Service") => format!(
+                "failed to create {} service: ",
+                object["spec"]["type"].as_str().unwrap_or_default()
+            ),
+            Some(kind) => format!("failed to create {}: ", kind.to_lowercase()),
+        };
         create(session, object, &shown, MANAGER)
             .await
             .map_err(|error| crate::failure::about(error, what))
