@@ -106,8 +106,9 @@ fn objects(door: &Door) -> Vec<(&'static str, Value)> {
             .map(|it| it.to_string())
             .unwrap_or_default();
         let labels = json!({ "component": "apiserver", "provider": "kubernetes" });
-        all.push(("/api/v1/namespaces/default/services", json!({
-            "metadata": { "name": "kubernetes", "labels": labels },
+        // Applied: a second create would be refused for its address, which the first one holds.
+        all.push(("/api/v1/namespaces/default/services/kubernetes?fieldManager=apiserver&force=true", json!({
+            "apiVersion": "v1", "kind": "Service", "metadata": { "name": "kubernetes", "labels": labels },
             "spec": { "clusterIP": address, "clusterIPs": [address], "type": "ClusterIP", "sessionAffinity": "None",
                 "ports": [{ "name": "https", "protocol": "TCP", "port": 443, "targetPort": network.port }] },
         })));
