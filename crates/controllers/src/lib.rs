@@ -1,6 +1,8 @@
 //! The controllers: one file or folder each, every one keeping one promise about API objects on the
 //! shared caches. They meet only through the API.
 
+mod controller_revisions;
+mod daemon_set;
 mod deployment;
 mod discovery;
 mod endpoint_slice;
@@ -41,6 +43,7 @@ pub struct Context {
 
 /// Every controller of the closed list, by upstream's name.
 pub const NAMES: &[&str] = &[
+    daemon_set::NAME,
     deployment::NAME,
     endpoint_slice::NAME,
     endpoints::NAME,
@@ -57,7 +60,8 @@ pub const NAMES: &[&str] = &[
 
 /// Runs the controllers on `tasks`, but for those named in `disabled`.
 pub fn run(context: &Context, disabled: &[String], tasks: &Tasks) {
-    let all: [Arc<dyn Reconcile>; 11] = [
+    let all: [Arc<dyn Reconcile>; 12] = [
+        Arc::new(daemon_set::DaemonSets::new(context)),
         Arc::new(deployment::Deployments::new(context)),
         Arc::new(endpoint_slice::EndpointSlices::new(context)),
         Arc::new(endpoints::EndpointsController::new(context)),
