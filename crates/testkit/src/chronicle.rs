@@ -71,7 +71,11 @@ impl Chronicle {
             let mut watch = watch.with_context(|| format!("watch {what}"))?;
             let shared = Arc::clone(&chronicle.shared);
             chronicle.tasks.spawn("chronicle", async move {
-                let mut recording = Recording { what, latest: 0, alive: BTreeMap::new() };
+                let mut recording = Recording {
+                    what,
+                    latest: 0,
+                    alive: BTreeMap::new(),
+                };
                 loop {
                     let fault = match watch.next_frame().await {
                         Ok(Some(frame)) => recording.take(&frame.kind, frame.object.get()),
@@ -110,7 +114,10 @@ impl Chronicle {
         let missed: Vec<_> = wanted.difference(&seen.revisions).collect();
         ensure!(complete.is_ok(), "no watch told of revisions {missed:?}");
         let invented: Vec<_> = seen.revisions.difference(&wanted).collect();
-        ensure!(invented.is_empty(), "watches told of revisions {invented:?}, which wrote no object");
+        ensure!(
+            invented.is_empty(),
+            "watches told of revisions {invented:?}, which wrote no object"
+        );
         Ok(())
     }
 

@@ -5,8 +5,8 @@ use anyhow::{Context as _, ensure};
 use apiserver::{Config, Door, ServiceNetwork, Tokens, User, admission, authz};
 use client::Client;
 use http_body_util::BodyExt as _;
-use k8s_openapi::api::core::v1::ServiceAccount;
 use jiff::Timestamp;
+use k8s_openapi::api::core::v1::ServiceAccount;
 use reconcile::{Caches, Recorder};
 use std::{
     convert::Infallible,
@@ -71,7 +71,11 @@ impl Cluster {
         let store: Arc<dyn Store> = Arc::new(Memory::new());
         let config = config(Arc::clone(&store), &clock, &random)?;
         let door = Door::new(config, &door_tasks).await?;
-        let client = connect(&door, &User::new("system:admin", &[User::MASTERS]), "testkit");
+        let client = connect(
+            &door,
+            &User::new("system:admin", &[User::MASTERS]),
+            "testkit",
+        );
         let chronicle = Chronicle::begin(&client, &*store).await?;
         door.bootstrap().await?;
         let cluster = Self {
@@ -90,7 +94,9 @@ impl Cluster {
         cluster.follow_time();
         if !disabled.contains(&"serviceaccount-controller") {
             // Until it is there no pod is admitted to the namespace.
-            cluster.wait::<ServiceAccount>("default", "default", |_| true).await?;
+            cluster
+                .wait::<ServiceAccount>("default", "default", |_| true)
+                .await?;
         }
         Ok(cluster)
     }
@@ -118,8 +124,19 @@ impl Cluster {
     /// When a watch had a gap or was out of order, two running pods shared an identity, or a task is
     /// still there.
     pub async fn stop(self) -> anyhow::Result<()> {
-        let Self { tasks, door_tasks, chronicle, store, tasks_before, nodes, door, caches, client, .. } = self;
-        nodes.finish().await;
+        let Self {
+            tasks,
+            door_tasks,
+            chronicle,
+            store,
+            tasks_before,
+            nodes,
+            door,
+            caches,
+            client,
+            ..
+        } = self;
+        let nodes_judged = nodes.finish(&client, STOP_LIMIT).await;
         tasks.finish().await;
         let judged = chronicle.finish(&*store, STOP_LIMIT).await;
         door_tasks.finish().await;
@@ -130,8 +147,13 @@ impl Cluster {
             }
         };
         let left = tokio::time::timeout(STOP_LIMIT, ended).await;
+        nodes_judged?;
         judged?;
-        ensure!(left.is_ok(), "{} tasks outlive the cluster", alive_tasks() - tasks_before);
+        ensure!(
+            left.is_ok(),
+            "{} tasks outlive the cluster",
+            alive_tasks() - tasks_before
+        );
         Ok(())
     }
 
@@ -150,7 +172,9 @@ impl Cluster {
 }
 
 fn alive_tasks() -> usize {
-    tokio::runtime::Handle::current().metrics().num_alive_tasks()
+    tokio::runtime::Handle::current()
+        .metrics()
+        .num_alive_tasks()
 }
 
 fn config(store: Arc<dyn Store>, clock: &Clock, random: &Random) -> anyhow::Result<Config> {
@@ -164,7 +188,11 @@ fn config(store: Arc<dyn Store>, clock: &Clock, random: &Random) -> anyhow::Resu
             next: None,
         }),
         admission: admission::standard(),
-        tokens: Some(Arc::new(Tokens::new(SIGNING_KEY, ISSUER, vec![ISSUER.to_owned()])?)),
+        tokens: Some(Arc::new(Tokens::new(
+            SIGNING_KEY,
+            ISSUER,
+            vec![ISSUER.to_owned()],
+        )?)),
         dialer: None,
         network: ServiceNetwork {
             service_cidrs: vec!["10.43.0.0/16".parse()?],
@@ -176,7 +204,13 @@ fn config(store: Arc<dyn Store>, clock: &Clock, random: &Random) -> anyhow::Resu
 }
 
 /// Starts controllers and scheduler.
-fn brains(door: &Arc<Door>, clock: &Clock, random: &Random, disabled: &[&str], tasks: &Tasks) -> Caches {
+fn brains(
+    door: &Arc<Door>,
+    clock: &Clock,
+    random: &Random,
+    disabled: &[&str],
+    tasks: &Tasks,
+) -> Caches {
     let component = |user: &str, manager| connect(door, &User::new(user, &[]), manager);
     let manager = component("system:kube-controller-manager", "kube-controller-manager");
     let caches = Caches::new(manager.clone(), tasks.clone());

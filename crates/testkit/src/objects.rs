@@ -16,25 +16,41 @@ impl Cluster {
     pub async fn apply(&self, yaml: &str) -> anyhow::Result<()> {
         for object in machinery::yaml::parse_documents(yaml.as_bytes())? {
             let path = path_of(&object)?;
-            let patch = Patch::Apply { object, force: true };
+            let patch = Patch::Apply {
+                object,
+                force: true,
+            };
             self.client.patch_at(path, &patch).await?;
         }
         Ok(())
     }
 
-    /// Changes fields of an object by a merge patch.
+    /// Changes fields of an object by a strategic merge patch.
     ///
     /// # Errors
     /// When it is refused.
-    pub async fn patch<T: Object>(&self, namespace: &str, name: &str, patch: Value) -> anyhow::Result<T> {
-        Ok(self.client.patch(namespace, name, "", &Patch::Merge(patch)).await?)
+    pub async fn patch<T: Object>(
+        &self,
+        namespace: &str,
+        name: &str,
+        patch: Value,
+    ) -> anyhow::Result<T> {
+        Ok(self
+            .client
+            .patch(namespace, name, "", &Patch::Strategic(patch))
+            .await?)
     }
 
     /// Deletes an object, with a propagation policy unless that is empty.
     ///
     /// # Errors
     /// When it is refused.
-    pub async fn delete<T: Object>(&self, namespace: &str, name: &str, propagation: &'static str) -> anyhow::Result<()> {
+    pub async fn delete<T: Object>(
+        &self,
+        namespace: &str,
+        name: &str,
+        propagation: &'static str,
+    ) -> anyhow::Result<()> {
         let options = DeleteOptions {
             propagation: (!propagation.is_empty()).then_some(propagation),
             ..DeleteOptions::default()
@@ -47,11 +63,18 @@ impl Cluster {
     ///
     /// # Errors
     /// See [`Cluster::wait`].
-    pub async fn wait_event(&self, namespace: &str, name: &str, reason: &str) -> anyhow::Result<String> {
+    pub async fn wait_event(
+        &self,
+        namespace: &str,
+        name: &str,
+        reason: &str,
+    ) -> anyhow::Result<String> {
         let about = |it: &Event| {
             it.involved_object.name.as_deref() == Some(name) && it.reason.as_deref() == Some(reason)
         };
-        let events = self.wait_all::<Event>(namespace, "", |all| all.iter().any(about)).await?;
+        let events = self
+            .wait_all::<Event>(namespace, "", |all| all.iter().any(about))
+            .await?;
         let found = events.into_iter().find(about).and_then(|it| it.message);
         Ok(found.unwrap_or_default())
     }

@@ -15,7 +15,12 @@ impl Cluster {
     ///
     /// # Errors
     /// When it does not within 15 minutes of the cluster's time.
-    pub async fn wait<T: Object>(&self, namespace: &str, name: &str, holds: impl Fn(&T) -> bool) -> anyhow::Result<T> {
+    pub async fn wait<T: Object>(
+        &self,
+        namespace: &str,
+        name: &str,
+        holds: impl Fn(&T) -> bool,
+    ) -> anyhow::Result<T> {
         let all = self
             .follow::<T>(namespace, named(name), |all| all.iter().any(&holds))
             .await?;
@@ -27,7 +32,8 @@ impl Cluster {
     /// # Errors
     /// See [`Cluster::wait`].
     pub async fn wait_gone<T: Object>(&self, namespace: &str, name: &str) -> anyhow::Result<()> {
-        self.follow::<T>(namespace, named(name), |all| all.is_empty()).await?;
+        self.follow::<T>(namespace, named(name), |all| all.is_empty())
+            .await?;
         Ok(())
     }
 
@@ -70,11 +76,20 @@ impl Cluster {
 
     /// Every event, a line each.
     async fn events(&self) -> anyhow::Result<String> {
-        let events = self.client.list::<Event>("", &ListOptions::default()).await?;
+        let events = self
+            .client
+            .list::<Event>("", &ListOptions::default())
+            .await?;
         let text = |it: &Option<String>| it.clone().unwrap_or_default();
         let line = |it: &Event| {
             let about = &it.involved_object;
-            format!("{} {} {}: {}", text(&about.kind), text(&about.name), text(&it.reason), text(&it.message))
+            format!(
+                "{} {} {}: {}",
+                text(&about.kind),
+                text(&about.name),
+                text(&it.reason),
+                text(&it.message)
+            )
         };
         Ok(events.items.iter().map(line).collect::<Vec<_>>().join("\n"))
     }
@@ -88,14 +103,19 @@ impl Cluster {
     ) -> anyhow::Result<()> {
         let listed = self.client.list::<T>(namespace, options).await?;
         let mut all: BTreeMap<_, T> = listed.items.into_iter().map(|it| (key(&it), it)).collect();
-        let mut watch = self.client.watch::<T>(namespace, options, &listed.revision).await?;
+        let mut watch = self
+            .client
+            .watch::<T>(namespace, options, &listed.revision)
+            .await?;
         loop {
             *state = all.values().cloned().collect();
             if holds(state) {
                 return Ok(());
             }
             match watch.next().await? {
-                Some(WatchEvent::Added(it) | WatchEvent::Modified(it)) => drop(all.insert(key(&it), it)),
+                Some(WatchEvent::Added(it) | WatchEvent::Modified(it)) => {
+                    drop(all.insert(key(&it), it))
+                }
                 Some(WatchEvent::Deleted(it)) => drop(all.remove(&key(&it))),
                 Some(WatchEvent::Bookmark { .. }) => {}
                 None => bail!("the watch of {} ended", T::KIND),

@@ -17,9 +17,15 @@ async fn start(replicas: u32) -> Cluster {
     cluster.add_node("one").await.unwrap();
     cluster.add_node("two").await.unwrap();
     for node in ["one", "two"] {
-        cluster.runtime(node).unwrap().fail_pulls(BAD, Some("manifest unknown"));
+        cluster
+            .runtime(node)
+            .unwrap()
+            .fail_pulls(BAD, Some("manifest unknown"));
     }
-    cluster.apply(&deployment("web", replicas, GOOD)).await.unwrap();
+    cluster
+        .apply(&deployment("web", replicas, GOOD))
+        .await
+        .unwrap();
     complete(&cluster, replicas).await;
     cluster
 }
@@ -39,9 +45,20 @@ async fn complete(cluster: &Cluster, replicas: u32) {
 }
 
 async fn images(cluster: &Cluster) -> Vec<String> {
-    let settled = |all: &[Pod]| all.iter().all(|it| ready(it) && it.metadata.deletion_timestamp.is_none());
-    let pods = cluster.wait_all("default", "app=web", settled).await.unwrap();
-    let image = |it: &Pod| it.spec.as_ref().unwrap().containers[0].image.clone().unwrap();
+    let settled = |all: &[Pod]| {
+        all.iter()
+            .all(|it| ready(it) && it.metadata.deletion_timestamp.is_none())
+    };
+    let pods = cluster
+        .wait_all("default", "app=web", settled)
+        .await
+        .unwrap();
+    let image = |it: &Pod| {
+        it.spec.as_ref().unwrap().containers[0]
+            .image
+            .clone()
+            .unwrap()
+    };
     pods.iter().map(image).collect()
 }
 
@@ -51,53 +68,94 @@ fn image(image: &str) -> serde_json::Value {
 
 fn progress(it: &Deployment) -> Option<String> {
     let conditions = it.status.as_ref()?.conditions.as_ref()?;
-    conditions.iter().find(|it| it.type_ == "Progressing")?.reason.clone()
+    conditions
+        .iter()
+        .find(|it| it.type_ == "Progressing")?
+        .reason
+        .clone()
 }
 
 #[tokio::test(start_paused = true)]
 async fn created_and_scaled() {
     let cluster = start(3).await;
     assert_eq!(images(&cluster).await, [GOOD; 3]);
-    cluster.patch::<Deployment>("default", "web", json!({ "spec": { "replicas": 5 } })).await.unwrap();
+    cluster
+        .patch::<Deployment>("default", "web", json!({ "spec": { "replicas": 5 } }))
+        .await
+        .unwrap();
     complete(&cluster, 5).await;
-    cluster.patch::<Deployment>("default", "web", json!({ "spec": { "replicas": 1 } })).await.unwrap();
+    cluster
+        .patch::<Deployment>("default", "web", json!({ "spec": { "replicas": 1 } }))
+        .await
+        .unwrap();
     complete(&cluster, 1).await;
     assert_eq!(images(&cluster).await, [GOOD]);
-    cluster.patch::<Deployment>("default", "web", json!({ "spec": { "replicas": 0 } })).await.unwrap();
+    cluster
+        .patch::<Deployment>("default", "web", json!({ "spec": { "replicas": 0 } }))
+        .await
+        .unwrap();
     complete(&cluster, 0).await;
-    cluster.wait_all::<Pod>("default", "app=web", <[Pod]>::is_empty).await.unwrap();
+    cluster
+        .wait_all::<Pod>("default", "app=web", <[Pod]>::is_empty)
+        .await
+        .unwrap();
     cluster.stop().await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]
 async fn updated_and_rolled_back() {
     let cluster = start(3).await;
-    cluster.patch::<Deployment>("default", "web", image(NEXT)).await.unwrap();
+    cluster
+        .patch::<Deployment>("default", "web", image(NEXT))
+        .await
+        .unwrap();
     complete(&cluster, 3).await;
     assert_eq!(images(&cluster).await, [NEXT; 3]);
     let old = |all: &[ReplicaSet]| all.len() == 2;
     cluster.wait_all("default", "app=web", old).await.unwrap();
-    cluster.patch::<Deployment>("default", "web", image(GOOD)).await.unwrap();
+    cluster
+        .patch::<Deployment>("default", "web", image(GOOD))
+        .await
+        .unwrap();
     complete(&cluster, 3).await;
     assert_eq!(images(&cluster).await, [GOOD; 3]);
-    let sets = cluster.wait_all::<ReplicaSet>("default", "app=web", |all| all.len() == 2).await.unwrap();
+    let sets = cluster
+        .wait_all::<ReplicaSet>("default", "app=web", |all| all.len() == 2)
+        .await
+        .unwrap();
     let mut revisions: Vec<_> = sets
         .iter()
-        .map(|it| it.metadata.annotations.as_ref().unwrap()["deployment.kubernetes.io/revision"].clone())
+        .map(|it| {
+            it.metadata.annotations.as_ref().unwrap()["deployment.kubernetes.io/revision"].clone()
+        })
         .collect();
     revisions.sort();
-    assert_eq!(revisions, ["2", "3"], "a rollback is a new revision of the old ReplicaSet");
+    assert_eq!(
+        revisions,
+        ["2", "3"],
+        "a rollback is a new revision of the old ReplicaSet"
+    );
     cluster.stop().await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_bad_image_stops_the_rollout_and_keeps_what_serves() {
     let cluster = start(3).await;
-    cluster.patch::<Deployment>("default", "web", image(BAD)).await.unwrap();
+    cluster
+        .patch::<Deployment>("default", "web", image(BAD))
+        .await
+        .unwrap();
     let stuck = |it: &Deployment| progress(it).as_deref() == Some("ProgressDeadlineExceeded");
     let late = cluster.wait("default", "web", stuck).await.unwrap();
-    assert_eq!(late.status.unwrap().available_replicas, Some(3), "25% of 3 unavailable is none");
-    cluster.patch::<Deployment>("default", "web", image(GOOD)).await.unwrap();
+    assert_eq!(
+        late.status.unwrap().available_replicas,
+        Some(3),
+        "25% of 3 unavailable is none"
+    );
+    cluster
+        .patch::<Deployment>("default", "web", image(GOOD))
+        .await
+        .unwrap();
     complete(&cluster, 3).await;
     assert_eq!(images(&cluster).await, [GOOD; 3]);
     cluster.stop().await.unwrap();
@@ -107,8 +165,14 @@ async fn a_bad_image_stops_the_rollout_and_keeps_what_serves() {
 async fn recreate_never_mixes() {
     let cluster = start(2).await;
     let strategy = json!({ "spec": { "strategy": { "type": "Recreate", "rollingUpdate": null } } });
-    cluster.patch::<Deployment>("default", "web", strategy).await.unwrap();
-    cluster.patch::<Deployment>("default", "web", image(NEXT)).await.unwrap();
+    cluster
+        .patch::<Deployment>("default", "web", strategy)
+        .await
+        .unwrap();
+    cluster
+        .patch::<Deployment>("default", "web", image(NEXT))
+        .await
+        .unwrap();
     complete(&cluster, 2).await;
     assert_eq!(images(&cluster).await, [NEXT; 2]);
     cluster.stop().await.unwrap();
@@ -117,15 +181,24 @@ async fn recreate_never_mixes() {
 #[tokio::test(start_paused = true)]
 async fn paused_changes_wait() {
     let cluster = start(2).await;
-    cluster.patch::<Deployment>("default", "web", json!({ "spec": { "paused": true } })).await.unwrap();
-    cluster.patch::<Deployment>("default", "web", image(NEXT)).await.unwrap();
+    cluster
+        .patch::<Deployment>("default", "web", json!({ "spec": { "paused": true } }))
+        .await
+        .unwrap();
+    cluster
+        .patch::<Deployment>("default", "web", image(NEXT))
+        .await
+        .unwrap();
     let paused = |it: &Deployment| {
         let seen = it.status.as_ref().and_then(|it| it.observed_generation);
         seen == it.metadata.generation && progress(it).as_deref() == Some("DeploymentPaused")
     };
     cluster.wait("default", "web", paused).await.unwrap();
     assert_eq!(images(&cluster).await, [GOOD; 2]);
-    cluster.patch::<Deployment>("default", "web", json!({ "spec": { "paused": false } })).await.unwrap();
+    cluster
+        .patch::<Deployment>("default", "web", json!({ "spec": { "paused": false } }))
+        .await
+        .unwrap();
     complete(&cluster, 2).await;
     assert_eq!(images(&cluster).await, [NEXT; 2]);
     cluster.stop().await.unwrap();

@@ -10,23 +10,42 @@ use testkit::Cluster;
 async fn start() -> Cluster {
     let cluster = Cluster::start().await.unwrap();
     cluster.add_node("one").await.unwrap();
-    cluster.apply(&deployment("web", 2, "registry.test/app:1")).await.unwrap();
-    let available = |it: &Deployment| it.status.as_ref().is_some_and(|it| it.available_replicas == Some(2));
+    cluster
+        .apply(&deployment("web", 2, "registry.test/app:1"))
+        .await
+        .unwrap();
+    let available = |it: &Deployment| {
+        it.status
+            .as_ref()
+            .is_some_and(|it| it.available_replicas == Some(2))
+    };
     cluster.wait("default", "web", available).await.unwrap();
     cluster
 }
 
 async fn all_gone(cluster: &Cluster) {
-    cluster.wait_gone::<Deployment>("default", "web").await.unwrap();
-    cluster.wait_all::<ReplicaSet>("default", "app=web", <[_]>::is_empty).await.unwrap();
-    cluster.wait_all::<Pod>("default", "app=web", <[_]>::is_empty).await.unwrap();
+    cluster
+        .wait_gone::<Deployment>("default", "web")
+        .await
+        .unwrap();
+    cluster
+        .wait_all::<ReplicaSet>("default", "app=web", <[_]>::is_empty)
+        .await
+        .unwrap();
+    cluster
+        .wait_all::<Pod>("default", "app=web", <[_]>::is_empty)
+        .await
+        .unwrap();
     assert_eq!(cluster.running_containers("one").await.unwrap(), 0);
 }
 
 #[tokio::test(start_paused = true)]
 async fn background() {
     let cluster = start().await;
-    cluster.delete::<Deployment>("default", "web", "Background").await.unwrap();
+    cluster
+        .delete::<Deployment>("default", "web", "Background")
+        .await
+        .unwrap();
     all_gone(&cluster).await;
     cluster.stop().await.unwrap();
 }
@@ -34,9 +53,19 @@ async fn background() {
 #[tokio::test(start_paused = true)]
 async fn foreground() {
     let cluster = start().await;
-    cluster.delete::<Deployment>("default", "web", "Foreground").await.unwrap();
-    cluster.wait_gone::<Deployment>("default", "web").await.unwrap();
-    let left = cluster.client().list::<Pod>("default", &client::ListOptions::default()).await.unwrap();
+    cluster
+        .delete::<Deployment>("default", "web", "Foreground")
+        .await
+        .unwrap();
+    cluster
+        .wait_gone::<Deployment>("default", "web")
+        .await
+        .unwrap();
+    let left = cluster
+        .client()
+        .list::<Pod>("default", &client::ListOptions::default())
+        .await
+        .unwrap();
     assert_eq!(left.items.len(), 0, "the owner goes last");
     all_gone(&cluster).await;
     cluster.stop().await.unwrap();
@@ -45,19 +74,44 @@ async fn foreground() {
 #[tokio::test(start_paused = true)]
 async fn orphan() {
     let cluster = start().await;
-    cluster.delete::<Deployment>("default", "web", "Orphan").await.unwrap();
-    cluster.wait_gone::<Deployment>("default", "web").await.unwrap();
+    cluster
+        .delete::<Deployment>("default", "web", "Orphan")
+        .await
+        .unwrap();
+    cluster
+        .wait_gone::<Deployment>("default", "web")
+        .await
+        .unwrap();
     let free = |all: &[ReplicaSet]| {
-        all.len() == 1 && all[0].metadata.owner_references.as_ref().is_none_or(Vec::is_empty)
+        all.len() == 1
+            && all[0]
+                .metadata
+                .owner_references
+                .as_ref()
+                .is_none_or(Vec::is_empty)
     };
     cluster.wait_all("default", "app=web", free).await.unwrap();
-    cluster.wait_all::<Pod>("default", "app=web", |all| all.len() == 2).await.unwrap();
+    cluster
+        .wait_all::<Pod>("default", "app=web", |all| all.len() == 2)
+        .await
+        .unwrap();
     // The next Deployment of that name takes them over.
-    cluster.apply(&deployment("web", 2, "registry.test/app:1")).await.unwrap();
+    cluster
+        .apply(&deployment("web", 2, "registry.test/app:1"))
+        .await
+        .unwrap();
     let adopted = |all: &[ReplicaSet]| {
-        all.len() == 1 && all[0].metadata.owner_references.as_ref().is_some_and(|it| it.len() == 1)
+        all.len() == 1
+            && all[0]
+                .metadata
+                .owner_references
+                .as_ref()
+                .is_some_and(|it| it.len() == 1)
     };
-    cluster.wait_all("default", "app=web", adopted).await.unwrap();
+    cluster
+        .wait_all("default", "app=web", adopted)
+        .await
+        .unwrap();
     cluster.stop().await.unwrap();
 }
 
@@ -71,6 +125,9 @@ async fn an_owner_that_never_was() {
         )
         .await
         .unwrap();
-    cluster.wait_gone::<ConfigMap>("default", "lost").await.unwrap();
+    cluster
+        .wait_gone::<ConfigMap>("default", "lost")
+        .await
+        .unwrap();
     cluster.stop().await.unwrap();
 }

@@ -32,7 +32,10 @@ fn pod(name: &str, spec: &str) -> String {
 
 /// Whether a pod is in this phase.
 fn phase(pod: &Pod) -> &str {
-    pod.status.as_ref().and_then(|it| it.phase.as_deref()).unwrap_or_default()
+    pod.status
+        .as_ref()
+        .and_then(|it| it.phase.as_deref())
+        .unwrap_or_default()
 }
 
 /// Whether a pod is ready.
@@ -42,5 +45,8 @@ fn ready(pod: &Pod) -> bool {
 
 fn condition<'a>(pod: &'a Pod, kind: &str) -> Option<&'a str> {
     let conditions = pod.status.as_ref()?.conditions.as_ref()?;
-    conditions.iter().find(|it| it.type_ == kind).map(|it| it.status.as_str())
+    conditions
+        .iter()
+        .find(|it| it.type_ == kind)
+        .map(|it| it.status.as_str())
 }

@@ -12,25 +12,73 @@ use testkit::Cluster;
 async fn deletion_empties() {
     let cluster = Cluster::start().await.unwrap();
     cluster.add_node("one").await.unwrap();
-    cluster.apply("apiVersion: v1\nkind: Namespace\nmetadata: {name: own}").await.unwrap();
-    cluster.wait::<ServiceAccount>("own", "default", |_| true).await.unwrap();
-    let web = deployment("web", 2, "registry.test/app:1").replace("{name: web}", "{name: web, namespace: own}");
-    cluster.apply(&web).await.unwrap();
     cluster
-        .apply("apiVersion: v1\nkind: Secret\nmetadata: {name: s, namespace: own}\nstringData: {a: b}")
+        .apply("apiVersion: v1\nkind: Namespace\nmetadata: {name: own}")
         .await
         .unwrap();
-    let available = |it: &Deployment| it.status.as_ref().is_some_and(|it| it.available_replicas == Some(2));
+    cluster
+        .wait::<ServiceAccount>("own", "default", |_| true)
+        .await
+        .unwrap();
+    let web = deployment("web", 2, "registry.test/app:1")
+        .replace("{name: web}", "{name: web, namespace: own}");
+    cluster.apply(&web).await.unwrap();
+    cluster
+        .apply(
+            "apiVersion: v1\nkind: Secret\nmetadata: {name: s, namespace: own}\nstringData: {a: b}",
+        )
+        .await
+        .unwrap();
+    let available = |it: &Deployment| {
+        it.status
+            .as_ref()
+            .is_some_and(|it| it.available_replicas == Some(2))
+    };
     cluster.wait("own", "web", available).await.unwrap();
     cluster.delete::<Namespace>("", "own", "").await.unwrap();
     cluster.wait_gone::<Namespace>("", "own").await.unwrap();
     let all = ListOptions::default();
     let client = cluster.client();
-    assert!(client.list::<Deployment>("own", &all).await.unwrap().items.is_empty());
-    assert!(client.list::<ReplicaSet>("own", &all).await.unwrap().items.is_empty());
-    assert!(client.list::<Pod>("own", &all).await.unwrap().items.is_empty());
-    assert!(client.list::<Secret>("own", &all).await.unwrap().items.is_empty());
-    assert!(client.list::<ConfigMap>("own", &all).await.unwrap().items.is_empty());
+    assert!(
+        client
+            .list::<Deployment>("own", &all)
+            .await
+            .unwrap()
+            .items
+            .is_empty()
+    );
+    assert!(
+        client
+            .list::<ReplicaSet>("own", &all)
+            .await
+            .unwrap()
+            .items
+            .is_empty()
+    );
+    assert!(
+        client
+            .list::<Pod>("own", &all)
+            .await
+            .unwrap()
+            .items
+            .is_empty()
+    );
+    assert!(
+        client
+            .list::<Secret>("own", &all)
+            .await
+            .unwrap()
+            .items
+            .is_empty()
+    );
+    assert!(
+        client
+            .list::<ConfigMap>("own", &all)
+            .await
+            .unwrap()
+            .items
+            .is_empty()
+    );
     assert_eq!(cluster.running_containers("one").await.unwrap(), 0);
     cluster.stop().await.unwrap();
 }
@@ -47,12 +95,21 @@ async fn a_finalizer_holds_it() {
         .unwrap();
     cluster.delete::<Namespace>("", "own", "").await.unwrap();
     let held = |it: &Namespace| {
-        let conditions = it.status.as_ref().and_then(|it| it.conditions.clone()).unwrap_or_default();
-        conditions.iter().any(|it| it.type_ == "NamespaceFinalizersRemaining" && it.status == "True")
+        let conditions = it
+            .status
+            .as_ref()
+            .and_then(|it| it.conditions.clone())
+            .unwrap_or_default();
+        conditions
+            .iter()
+            .any(|it| it.type_ == "NamespaceFinalizersRemaining" && it.status == "True")
     };
     cluster.wait("", "own", held).await.unwrap();
     let free = serde_json::json!({ "metadata": { "finalizers": null } });
-    cluster.patch::<ConfigMap>("own", "held", free).await.unwrap();
+    cluster
+        .patch::<ConfigMap>("own", "held", free)
+        .await
+        .unwrap();
     cluster.wait_gone::<Namespace>("", "own").await.unwrap();
     cluster.stop().await.unwrap();
 }

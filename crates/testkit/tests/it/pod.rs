@@ -16,7 +16,13 @@ fn container(pod: &Pod) -> Option<&ContainerStatus> {
 }
 
 fn waiting(pod: &Pod) -> Option<&str> {
-    container(pod)?.state.as_ref()?.waiting.as_ref()?.reason.as_deref()
+    container(pod)?
+        .state
+        .as_ref()?
+        .waiting
+        .as_ref()?
+        .reason
+        .as_deref()
 }
 
 #[tokio::test(start_paused = true)]
@@ -40,22 +46,58 @@ async fn runs_and_is_deleted() {
 #[tokio::test(start_paused = true)]
 async fn completes() {
     let cluster = start().await;
-    cluster.runtime("one").unwrap().behave("main", [Behaviour::Exits(0)]);
-    cluster.apply(&pod("app", ", restartPolicy: Never")).await.unwrap();
-    let done = cluster.wait("default", "app", |it: &Pod| phase(it) == "Succeeded").await.unwrap();
-    let ended = container(&done).unwrap().state.clone().unwrap().terminated.unwrap();
-    assert_eq!((ended.exit_code, ended.reason.as_deref()), (0, Some("Completed")));
+    cluster
+        .runtime("one")
+        .unwrap()
+        .behave("main", [Behaviour::Exits(0)]);
+    cluster
+        .apply(&pod("app", ", restartPolicy: Never"))
+        .await
+        .unwrap();
+    let done = cluster
+        .wait("default", "app", |it: &Pod| phase(it) == "Succeeded")
+        .await
+        .unwrap();
+    let ended = container(&done)
+        .unwrap()
+        .state
+        .clone()
+        .unwrap()
+        .terminated
+        .unwrap();
+    assert_eq!(
+        (ended.exit_code, ended.reason.as_deref()),
+        (0, Some("Completed"))
+    );
     cluster.stop().await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]
 async fn fails() {
     let cluster = start().await;
-    cluster.runtime("one").unwrap().behave("main", [Behaviour::Exits(3)]);
-    cluster.apply(&pod("app", ", restartPolicy: Never")).await.unwrap();
-    let done = cluster.wait("default", "app", |it: &Pod| phase(it) == "Failed").await.unwrap();
-    let ended = container(&done).unwrap().state.clone().unwrap().terminated.unwrap();
-    assert_eq!((ended.exit_code, ended.reason.as_deref()), (3, Some("Error")));
+    cluster
+        .runtime("one")
+        .unwrap()
+        .behave("main", [Behaviour::Exits(3)]);
+    cluster
+        .apply(&pod("app", ", restartPolicy: Never"))
+        .await
+        .unwrap();
+    let done = cluster
+        .wait("default", "app", |it: &Pod| phase(it) == "Failed")
+        .await
+        .unwrap();
+    let ended = container(&done)
+        .unwrap()
+        .state
+        .clone()
+        .unwrap()
+        .terminated
+        .unwrap();
+    assert_eq!(
+        (ended.exit_code, ended.reason.as_deref()),
+        (3, Some("Error"))
+    );
     cluster.stop().await.unwrap();
 }
 
@@ -63,10 +105,21 @@ async fn fails() {
 async fn crash_loop_backs_off_and_recovers() {
     let cluster = start().await;
     let crashes = [1, 1, 1].map(Behaviour::Exits);
-    cluster.runtime("one").unwrap().behave("main", crashes.into_iter().chain([Behaviour::Runs]));
+    cluster
+        .runtime("one")
+        .unwrap()
+        .behave("main", crashes.into_iter().chain([Behaviour::Runs]));
     cluster.apply(&pod("app", "")).await.unwrap();
-    cluster.wait("default", "app", |it: &Pod| waiting(it) == Some("CrashLoopBackOff")).await.unwrap();
-    cluster.wait_event("default", "app", "BackOff").await.unwrap();
+    cluster
+        .wait("default", "app", |it: &Pod| {
+            waiting(it) == Some("CrashLoopBackOff")
+        })
+        .await
+        .unwrap();
+    cluster
+        .wait_event("default", "app", "BackOff")
+        .await
+        .unwrap();
     let up = |it: &Pod| ready(it) && container(it).is_some_and(|it| it.restart_count == 3);
     cluster.wait("default", "app", up).await.unwrap();
     cluster.stop().await.unwrap();
@@ -78,8 +131,18 @@ async fn an_image_that_is_missing_then_there() {
     let fake = cluster.runtime("one").unwrap();
     fake.fail_pulls("registry.test/app:1", Some("manifest unknown"));
     cluster.apply(&pod("app", "")).await.unwrap();
-    cluster.wait("default", "app", |it: &Pod| waiting(it) == Some("ErrImagePull")).await.unwrap();
-    cluster.wait("default", "app", |it: &Pod| waiting(it) == Some("ImagePullBackOff")).await.unwrap();
+    cluster
+        .wait("default", "app", |it: &Pod| {
+            waiting(it) == Some("ErrImagePull")
+        })
+        .await
+        .unwrap();
+    cluster
+        .wait("default", "app", |it: &Pod| {
+            waiting(it) == Some("ImagePullBackOff")
+        })
+        .await
+        .unwrap();
     fake.fail_pulls("registry.test/app:1", None);
     cluster.wait("default", "app", ready).await.unwrap();
     cluster.stop().await.unwrap();

@@ -10,7 +10,10 @@ const SET: &str = "apiVersion: apps/v1\nkind: ReplicaSet\nmetadata: {name: set}\
     spec: {containers: [{name: main, image: registry.test/app:1}]}\n";
 
 fn owned(pod: &Pod) -> bool {
-    pod.metadata.owner_references.as_ref().is_some_and(|all| all.iter().any(|it| it.name == "set" && it.controller == Some(true)))
+    pod.metadata.owner_references.as_ref().is_some_and(|all| {
+        all.iter()
+            .any(|it| it.name == "set" && it.controller == Some(true))
+    })
 }
 
 #[tokio::test(start_paused = true)]
@@ -21,9 +24,22 @@ async fn adopts_and_releases() {
     cluster.wait("default", "bare", owned).await.unwrap();
     let counted = |it: &ReplicaSet| it.status.as_ref().is_some_and(|it| it.replicas == 2);
     cluster.wait("default", "set", counted).await.unwrap();
-    cluster.patch::<Pod>("default", "bare", json!({ "metadata": { "labels": { "app": "other" } } })).await.unwrap();
-    cluster.wait("default", "bare", |it: &Pod| !owned(it)).await.unwrap();
-    let pods = cluster.wait_all::<Pod>("default", "app=bare", |all| all.len() == 2).await.unwrap();
+    cluster
+        .patch::<Pod>(
+            "default",
+            "bare",
+            json!({ "metadata": { "labels": { "app": "other" } } }),
+        )
+        .await
+        .unwrap();
+    cluster
+        .wait("default", "bare", |it: &Pod| !owned(it))
+        .await
+        .unwrap();
+    let pods = cluster
+        .wait_all::<Pod>("default", "app=bare", |all| all.len() == 2)
+        .await
+        .unwrap();
     assert!(pods.iter().all(owned));
     cluster.stop().await.unwrap();
 }
@@ -33,9 +49,16 @@ async fn replaces_what_is_deleted() {
     let cluster = Cluster::start().await.unwrap();
     cluster.add_node("one").await.unwrap();
     cluster.apply(SET).await.unwrap();
-    let all_ready = |it: &ReplicaSet| it.status.as_ref().is_some_and(|it| it.ready_replicas == Some(2));
+    let all_ready = |it: &ReplicaSet| {
+        it.status
+            .as_ref()
+            .is_some_and(|it| it.ready_replicas == Some(2))
+    };
     cluster.wait("default", "set", all_ready).await.unwrap();
-    let pods = cluster.wait_all::<Pod>("default", "app=bare", |all| all.len() == 2).await.unwrap();
+    let pods = cluster
+        .wait_all::<Pod>("default", "app=bare", |all| all.len() == 2)
+        .await
+        .unwrap();
     let name = pods[0].metadata.name.clone().unwrap();
     cluster.delete::<Pod>("default", &name, "").await.unwrap();
     cluster.wait_gone::<Pod>("default", &name).await.unwrap();

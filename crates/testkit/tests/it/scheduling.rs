@@ -9,9 +9,17 @@ use testkit::Cluster;
 async fn waits_for_a_node() {
     let cluster = Cluster::start().await.unwrap();
     cluster.apply(&pod("app", "")).await.unwrap();
-    let message = cluster.wait_event("default", "app", "FailedScheduling").await.unwrap();
+    let message = cluster
+        .wait_event("default", "app", "FailedScheduling")
+        .await
+        .unwrap();
     assert_eq!(message, "no nodes available to schedule pods");
-    cluster.wait("default", "app", |it: &Pod| condition(it, "PodScheduled") == Some("False")).await.unwrap();
+    cluster
+        .wait("default", "app", |it: &Pod| {
+            condition(it, "PodScheduled") == Some("False")
+        })
+        .await
+        .unwrap();
     cluster.add_node("one").await.unwrap();
     cluster.wait("default", "app", ready).await.unwrap();
     cluster.stop().await.unwrap();
@@ -21,11 +29,34 @@ async fn waits_for_a_node() {
 async fn waits_for_a_label() {
     let cluster = Cluster::start().await.unwrap();
     cluster.add_node("one").await.unwrap();
-    cluster.wait("", "one", |it: &Node| it.spec.as_ref().is_none_or(|it| it.taints.is_none())).await.unwrap();
-    cluster.apply(&pod("app", ", nodeSelector: {disk: fast}")).await.unwrap();
-    let message = cluster.wait_event("default", "app", "FailedScheduling").await.unwrap();
-    assert!(message.starts_with("0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector."), "{message}");
-    cluster.patch::<Node>("", "one", json!({ "metadata": { "labels": { "disk": "fast" } } })).await.unwrap();
+    cluster
+        .wait("", "one", |it: &Node| {
+            it.spec.as_ref().is_none_or(|it| it.taints.is_none())
+        })
+        .await
+        .unwrap();
+    cluster
+        .apply(&pod("app", ", nodeSelector: {disk: fast}"))
+        .await
+        .unwrap();
+    let message = cluster
+        .wait_event("default", "app", "FailedScheduling")
+        .await
+        .unwrap();
+    assert!(
+        message.starts_with(
+            "0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector."
+        ),
+        "{message}"
+    );
+    cluster
+        .patch::<Node>(
+            "",
+            "one",
+            json!({ "metadata": { "labels": { "disk": "fast" } } }),
+        )
+        .await
+        .unwrap();
     cluster.wait("default", "app", ready).await.unwrap();
     cluster.stop().await.unwrap();
 }
@@ -35,10 +66,19 @@ async fn waits_for_uncordon() {
     let cluster = Cluster::start().await.unwrap();
     cluster.add_node("one").await.unwrap();
     cluster.wait("", "one", |_: &Node| true).await.unwrap();
-    cluster.patch::<Node>("", "one", json!({ "spec": { "unschedulable": true } })).await.unwrap();
+    cluster
+        .patch::<Node>("", "one", json!({ "spec": { "unschedulable": true } }))
+        .await
+        .unwrap();
     cluster.apply(&pod("app", "")).await.unwrap();
-    cluster.wait_event("default", "app", "FailedScheduling").await.unwrap();
-    cluster.patch::<Node>("", "one", json!({ "spec": { "unschedulable": null } })).await.unwrap();
+    cluster
+        .wait_event("default", "app", "FailedScheduling")
+        .await
+        .unwrap();
+    cluster
+        .patch::<Node>("", "one", json!({ "spec": { "unschedulable": null } }))
+        .await
+        .unwrap();
     cluster.wait("default", "app", ready).await.unwrap();
     cluster.stop().await.unwrap();
 }
@@ -48,18 +88,37 @@ async fn spreads_by_what_is_free() {
     let cluster = Cluster::start().await.unwrap();
     for node in ["one", "two"] {
         cluster.add_node(node).await.unwrap();
-        cluster.wait("", node, |it: &Node| {
-            let ready = it.status.as_ref().and_then(|it| it.conditions.as_ref()).is_some_and(|all| {
-                all.iter().any(|it| it.type_ == "Ready" && it.status == "True")
-            });
-            ready && it.spec.as_ref().is_none_or(|it| it.taints.is_none())
-        }).await.unwrap();
+        cluster
+            .wait("", node, |it: &Node| {
+                let ready = it
+                    .status
+                    .as_ref()
+                    .and_then(|it| it.conditions.as_ref())
+                    .is_some_and(|all| {
+                        all.iter()
+                            .any(|it| it.type_ == "Ready" && it.status == "True")
+                    });
+                ready && it.spec.as_ref().is_none_or(|it| it.taints.is_none())
+            })
+            .await
+            .unwrap();
     }
     for i in 0..6 {
-        cluster.apply(&pod(&format!("app{i}"), "").replace("labels: {", "labels: {group: all, ")).await.unwrap();
+        cluster
+            .apply(&pod(&format!("app{i}"), "").replace("labels: {", "labels: {group: all, "))
+            .await
+            .unwrap();
     }
-    let pods = cluster.wait_all::<Pod>("default", "group=all", |all| all.len() == 6 && all.iter().all(ready)).await.unwrap();
-    let on_one = pods.iter().filter(|it| it.spec.as_ref().unwrap().node_name.as_deref() == Some("one")).count();
+    let pods = cluster
+        .wait_all::<Pod>("default", "group=all", |all| {
+            all.len() == 6 && all.iter().all(ready)
+        })
+        .await
+        .unwrap();
+    let on_one = pods
+        .iter()
+        .filter(|it| it.spec.as_ref().unwrap().node_name.as_deref() == Some("one"))
+        .count();
     assert!((1..=5).contains(&on_one), "{on_one} of 6 on one node");
     cluster.stop().await.unwrap();
 }

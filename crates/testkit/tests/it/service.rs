@@ -15,23 +15,38 @@ const SERVICE: &str = "apiVersion: v1\nkind: Service\nmetadata: {name: web}\nspe
 
 fn ready_addresses(slices: &[EndpointSlice]) -> BTreeSet<String> {
     let endpoints = slices.iter().flat_map(|it| it.endpoints.iter().flatten());
-    let ready = endpoints.filter(|it| it.conditions.as_ref().is_some_and(|it| it.ready == Some(true)));
+    let ready = endpoints.filter(|it| {
+        it.conditions
+            .as_ref()
+            .is_some_and(|it| it.ready == Some(true))
+    });
     ready.flat_map(|it| it.addresses.clone()).collect()
 }
 
 async fn addresses_of_pods(cluster: &Cluster, count: usize) -> BTreeSet<String> {
     let settled = |all: &[Pod]| all.len() == count && all.iter().all(ready);
-    let pods = cluster.wait_all("default", "app=web", settled).await.unwrap();
-    pods.iter().map(|it| it.status.as_ref().unwrap().pod_ip.clone().unwrap()).collect()
+    let pods = cluster
+        .wait_all("default", "app=web", settled)
+        .await
+        .unwrap();
+    pods.iter()
+        .map(|it| it.status.as_ref().unwrap().pod_ip.clone().unwrap())
+        .collect()
 }
 
 async fn follows(cluster: &Cluster, count: usize) {
     let wanted = addresses_of_pods(cluster, count).await;
     let equal = |all: &[EndpointSlice]| ready_addresses(all) == wanted;
-    let slices = cluster.wait_all("default", "kubernetes.io/service-name=web", equal).await.unwrap();
+    let slices = cluster
+        .wait_all("default", "kubernetes.io/service-name=web", equal)
+        .await
+        .unwrap();
     if count > 0 {
         let port = &slices[0].ports.as_ref().unwrap()[0];
-        assert_eq!((port.port, port.protocol.as_deref()), (Some(80), Some("TCP")));
+        assert_eq!(
+            (port.port, port.protocol.as_deref()),
+            (Some(80), Some("TCP"))
+        );
     }
     let listed = |it: &Endpoints| {
         let subsets = it.subsets.iter().flatten();
@@ -46,17 +61,38 @@ async fn endpoints_follow_pods() {
     let cluster = Cluster::start().await.unwrap();
     cluster.add_node("one").await.unwrap();
     cluster.apply(SERVICE).await.unwrap();
-    let service = cluster.client().get::<Service>("default", "web").await.unwrap().spec.unwrap();
+    let service = cluster
+        .client()
+        .get::<Service>("default", "web")
+        .await
+        .unwrap()
+        .spec
+        .unwrap();
     assert!(service.cluster_ip.unwrap().starts_with("10.43."));
     assert!((30_000..=32_767).contains(&service.ports.unwrap()[0].node_port.unwrap()));
     follows(&cluster, 0).await;
-    cluster.apply(&deployment("web", 3, "registry.test/app:1")).await.unwrap();
+    cluster
+        .apply(&deployment("web", 3, "registry.test/app:1"))
+        .await
+        .unwrap();
     follows(&cluster, 3).await;
-    cluster.patch::<Deployment>("default", "web", json!({ "spec": { "replicas": 1 } })).await.unwrap();
+    cluster
+        .patch::<Deployment>("default", "web", json!({ "spec": { "replicas": 1 } }))
+        .await
+        .unwrap();
     follows(&cluster, 1).await;
-    cluster.delete::<Service>("default", "web", "").await.unwrap();
-    cluster.wait_all::<EndpointSlice>("default", "kubernetes.io/service-name=web", <[_]>::is_empty).await.unwrap();
-    cluster.wait_gone::<Endpoints>("default", "web").await.unwrap();
+    cluster
+        .delete::<Service>("default", "web", "")
+        .await
+        .unwrap();
+    cluster
+        .wait_all::<EndpointSlice>("default", "kubernetes.io/service-name=web", <[_]>::is_empty)
+        .await
+        .unwrap();
+    cluster
+        .wait_gone::<Endpoints>("default", "web")
+        .await
+        .unwrap();
     cluster.stop().await.unwrap();
 }
 
@@ -65,8 +101,15 @@ async fn addresses_are_not_given_twice() {
     let cluster = Cluster::start().await.unwrap();
     let mut seen = BTreeSet::new();
     for i in 0..50 {
-        cluster.apply(&SERVICE.replace("name: web", &format!("name: web{i}"))).await.unwrap();
-        let service = cluster.client().get::<Service>("default", &format!("web{i}")).await.unwrap();
+        cluster
+            .apply(&SERVICE.replace("name: web", &format!("name: web{i}")))
+            .await
+            .unwrap();
+        let service = cluster
+            .client()
+            .get::<Service>("default", &format!("web{i}"))
+            .await
+            .unwrap();
         let spec = service.spec.unwrap();
         assert!(seen.insert(spec.cluster_ip.unwrap()));
         assert!(seen.insert(spec.ports.unwrap()[0].node_port.unwrap().to_string()));
