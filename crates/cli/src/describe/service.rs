@@ -48,6 +48,19 @@ pub(super) fn describe(out: &mut Text, service: &Value, slices: &[Value]) {
     if !text(&spec["externalName"]).is_empty() {
         out.field(0, "External Name", text(&spec["externalName"]));
     }
+    ports(out, spec, slices);
+    out.field(0, "Session Affinity", text(&spec["sessionAffinity"]));
+    for (title, field) in [
+        ("External Traffic Policy", "externalTrafficPolicy"),
+        ("Internal Traffic Policy", "internalTrafficPolicy"),
+    ] {
+        if !text(&spec[field]).is_empty() {
+            out.field(0, title, text(&spec[field]));
+        }
+    }
+}
+
+fn ports(out: &mut Text, spec: &Value, slices: &[Value]) {
     for port in items(&spec["ports"]) {
         let name = port["name"].as_str().unwrap_or("<unset>");
         let protocol = port["protocol"].as_str().unwrap_or("TCP");
@@ -68,15 +81,6 @@ pub(super) fn describe(out: &mut Text, service: &Value, slices: &[Value]) {
         }
         let behind = endpoints(slices, port["name"].as_str().unwrap_or_default());
         out.line(0, &format!("Endpoints:\t{behind}"));
-    }
-    out.field(0, "Session Affinity", text(&spec["sessionAffinity"]));
-    for (title, field) in [
-        ("External Traffic Policy", "externalTrafficPolicy"),
-        ("Internal Traffic Policy", "internalTrafficPolicy"),
-    ] {
-        if !text(&spec[field]).is_empty() {
-            out.field(0, title, text(&spec[field]));
-        }
     }
 }
 

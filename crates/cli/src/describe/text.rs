@@ -87,7 +87,10 @@ fn entry(key: &str, value: &str, between: &str) -> Vec<String> {
         return vec![format!("{key}{between}{value}")];
     }
     let cut = |line: &str| match line.char_indices().nth(LONGEST - 3) {
-        Some((at, _)) if line.chars().count() > LONGEST => format!("  {}...", &line[..at]),
+        // As kubectl cuts, which counts to the last letter kept.
+        Some((at, last)) if line.chars().count() > LONGEST => {
+            format!("  {}{last}...", &line[..at])
+        }
         _ => format!("  {line}"),
     };
     std::iter::once(format!("{key}:"))

@@ -92,32 +92,7 @@ pub(crate) async fn mark(
             }
             continue;
         }
-        let (mut patch, mut sets) = (json!({}), false);
-        for change in changes {
-            if let Some((key, value)) = change.split_once('=') {
-                let old = present[key].as_str();
-                if old.is_some_and(|old| old != value) && !marks.overwrite {
-                    bail!(
-                        "'{key}' already has a value ({}), and --overwrite is false",
-                        old.unwrap_or_default()
-                    );
-                }
-                if old != Some(value) {
-                    patch[key] = value.into();
-                    sets = true;
-                }
-            } else {
-                let key = change.trim_end_matches('-');
-                if present.get(key).is_some() {
-                    patch[key] = Value::Null;
-                } else {
-                    print::line(&format!(
-                        "{} {key:?} not found.",
-                        field.trim_end_matches('s')
-                    ))?;
-                }
-            }
-        }
+        let (patch, sets) = changes_of(&present, changes, field, marks.overwrite)?;
         let unchanged = patch.as_object().is_none_or(serde_json::Map::is_empty);
         let mut object = item.object.clone();
         if !unchanged && !marks.dry_run.is_client() {
@@ -146,4 +121,37 @@ pub(crate) async fn mark(
         live::done(&output, &item.resource, &object, what, marks.dry_run)?;
     }
     Ok(())
+}
+
+/// The merge patch that the words make, and whether it sets anything.
+fn changes_of(
+    present: &Value,
+    changes: &[String],
+    field: &str,
+    overwrite: bool,
+) -> Result<(Value, bool)> {
+    let (mut patch, mut sets) = (json!({}), false);
+    for change in changes {
+        if let Some((key, value)) = change.split_once('=') {
+            let old = present[key].as_str();
+            if let Some(old) = old.filter(|old| *old != value && !overwrite) {
+                bail!("'{key}' already has a value ({old}), and --overwrite is false");
+            }
+            if old != Some(value) {
+                patch[key] = value.into();
+                sets = true;
+            }
+            continue;
+        }
+        let key = change.trim_end_matches('-');
+        if present.get(key).is_some() {
+            patch[key] = Value::Null;
+        } else {
+            print::line(&format!(
+                "{} {key:?} not found.",
+                field.trim_end_matches('s')
+            ))?;
+        }
+    }
+    Ok((patch, sets))
 }

@@ -3,6 +3,9 @@
 use super::super::text::{Text, items, text, time};
 use serde_json::Value;
 
+/// The level of a container's fields.
+const FIELDS: usize = 2;
+
 pub(super) fn describe(
     out: &mut Text,
     container: &Value,
@@ -10,87 +13,80 @@ pub(super) fn describe(
     name_indent: &str,
 ) {
     out.line(1, &format!("{name_indent}{}:", text(&container["name"])));
-    let level = 2;
-    if let Some(status) = status {
-        out.line(
-            level,
-            &format!("Container ID:\t{}", text(&status["containerID"])),
-        );
-    }
-    out.line(level, &format!("Image:\t{}", text(&container["image"])));
-    if let Some(status) = status {
-        out.line(level, &format!("Image ID:\t{}", text(&status["imageID"])));
-    }
-    let ports = |field: &str| -> String {
-        let shown: Vec<String> = items(&container["ports"])
-            .map(|port| {
-                format!(
-                    "{}/{}",
-                    port[field].as_i64().unwrap_or(0),
-                    port["protocol"].as_str().unwrap_or("TCP")
-                )
-            })
-            .collect();
-        shown.join(", ")
-    };
-    let plural = if container["ports"].as_array().is_some_and(|it| it.len() > 1) {
-        "s"
-    } else {
-        ""
-    };
-    out.field(level, &format!("Port{plural}"), &ports("containerPort"));
-    out.field(level, &format!("Host Port{plural}"), &ports("hostPort"));
+    image_and_ports(out, container, status);
     for (title, field) in [("Command", "command"), ("Args", "args")] {
         if items(&container[field]).next().is_some() {
-            out.line(level, &format!("{title}:"));
-            for word in items(&container[field]) {
-                for line in text(word).lines() {
-                    out.line(level + 1, line);
-                }
+            out.line(FIELDS, &format!("{title}:"));
+            let words = items(&container[field]);
+            for line in words.flat_map(|word| text(word).lines()) {
+                out.line(FIELDS + 1, line);
             }
         }
     }
     if let Some(status) = status {
-        state(out, level, "State", &status["state"]);
-        if status["lastState"]
-            .as_object()
-            .is_some_and(|it| !it.is_empty())
-        {
-            state(out, level, "Last State", &status["lastState"]);
-        }
-        let ready = if status["ready"] == true {
-            "True"
-        } else {
-            "False"
-        };
-        out.line(level, &format!("Ready:\t{ready}"));
-        out.line(
-            level,
-            &format!(
-                "Restart Count:\t{}",
-                status["restartCount"].as_i64().unwrap_or(0)
-            ),
-        );
+        life(out, status);
     }
-    resources(out, level, container);
+    resources(out, FIELDS, container);
     for (title, field) in [
         ("Liveness", "livenessProbe"),
         ("Readiness", "readinessProbe"),
         ("Startup", "startupProbe"),
     ] {
         if container[field].is_object() {
-            out.line(level, &format!("{title}:\t{}", probe(&container[field])));
+            out.line(FIELDS, &format!("{title}:\t{}", probe(&container[field])));
         }
     }
-    environment(out, level, container);
+    environment(out, FIELDS, container);
     let mut mounts: Vec<String> = items(&container["volumeMounts"]).map(mount).collect();
     mounts.sort();
     if mounts.is_empty() {
-        out.line(level, "Mounts:\t<none>");
+        out.line(FIELDS, "Mounts:\t<none>");
     } else {
-        out.line(level, "Mounts:");
-        mounts.iter().for_each(|it| out.line(level + 1, it));
+        out.line(FIELDS, "Mounts:");
+        mounts.iter().for_each(|it| out.line(FIELDS + 1, it));
     }
+}
+
+fn image_and_ports(out: &mut Text, container: &Value, status: Option<&Value>) {
+    if let Some(status) = status {
+        out.line(
+            FIELDS,
+            &format!("Container ID:\t{}", text(&status["containerID"])),
+        );
+    }
+    out.line(FIELDS, &format!("Image:\t{}", text(&container["image"])));
+    if let Some(status) = status {
+        out.line(FIELDS, &format!("Image ID:\t{}", text(&status["imageID"])));
+    }
+    let ports = |field: &str| -> String {
+        let shown = items(&container["ports"]).map(|port| {
+            let protocol = port["protocol"].as_str().unwrap_or("TCP");
+            format!("{}/{protocol}", port[field].as_i64().unwrap_or(0))
+        });
+        shown.collect::<Vec<_>>().join(", ")
+    };
+    let many = container["ports"].as_array().is_some_and(|it| it.len() > 1);
+    let plural = if many { "s" } else { "" };
+    out.field(FIELDS, &format!("Port{plural}"), &ports("containerPort"));
+    out.field(FIELDS, &format!("Host Port{plural}"), &ports("hostPort"));
+}
+
+fn life(out: &mut Text, status: &Value) {
+    state(out, FIELDS, "State", &status["state"]);
+    if status["lastState"]
+        .as_object()
+        .is_some_and(|it| !it.is_empty())
+    {
+        state(out, FIELDS, "Last State", &status["lastState"]);
+    }
+    let ready = if status["ready"] == true {
+        "True"
+    } else {
+        "False"
+    };
+    out.line(FIELDS, &format!("Ready:\t{ready}"));
+    let restarts = status["restartCount"].as_i64().unwrap_or(0);
+    out.line(FIELDS, &format!("Restart Count:\t{restarts}"));
 }
 
 fn state(out: &mut Text, level: usize, title: &str, state: &Value) {

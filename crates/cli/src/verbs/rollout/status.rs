@@ -42,118 +42,117 @@ impl Status {
     }
 }
 
+/// How far one kind's rollout is.
+type Stage = fn(&Value) -> Result<(String, bool)>;
+
 /// How far a rollout is, in kubectl's words, and whether it is done.
 fn progress(kind: &str, object: &Value) -> Result<(String, bool)> {
-    let name = object["metadata"]["name"].as_str().unwrap_or_default();
-    let number = |value: &Value| value.as_i64().unwrap_or(0);
-    let (spec, status) = (&object["spec"], &object["status"]);
-    let seen = number(&status["observedGeneration"]) >= number(&object["metadata"]["generation"]);
-    let desired = spec["replicas"].as_i64().unwrap_or(1);
-    match kind {
-        "Deployment" => {
-            if !seen {
-                return Ok((
-                    "Waiting for deployment spec update to be observed...".to_owned(),
-                    false,
-                ));
-            }
-            let stuck = status["conditions"]
-                .as_array()
-                .into_iter()
-                .flatten()
-                .any(|it| {
-                    it["type"] == "Progressing" && it["reason"] == "ProgressDeadlineExceeded"
-                });
-            if stuck {
-                bail!("deployment {name:?} exceeded its progress deadline");
-            }
-            let [total, updated, available] =
-                ["replicas", "updatedReplicas", "availableReplicas"].map(|it| number(&status[it]));
-            let wait = format!("Waiting for deployment {name:?} rollout to finish: ");
-            Ok(if updated < desired {
-                (
-                    format!("{wait}{updated} out of {desired} new replicas have been updated..."),
-                    false,
-                )
-            } else if total > updated {
-                (
-                    format!(
-                        "{wait}{} old replicas are pending termination...",
-                        total - updated
-                    ),
-                    false,
-                )
-            } else if available < updated {
-                (
-                    format!("{wait}{available} of {updated} updated replicas are available..."),
-                    false,
-                )
-            } else {
-                (format!("deployment {name:?} successfully rolled out"), true)
-            })
-        }
-        "DaemonSet" => {
-            if !seen {
-                return Ok((
-                    "Waiting for daemon set spec update to be observed...".to_owned(),
-                    false,
-                ));
-            }
-            let [desired, updated, available] = [
-                "desiredNumberScheduled",
-                "updatedNumberScheduled",
-                "numberAvailable",
-            ]
-            .map(|it| number(&status[it]));
-            let wait = format!("Waiting for daemon set {name:?} rollout to finish: ");
-            Ok(if updated < desired {
-                (
-                    format!("{wait}{updated} out of {desired} new pods have been updated..."),
-                    false,
-                )
-            } else if available < desired {
-                (
-                    format!("{wait}{available} of {desired} updated pods are available..."),
-                    false,
-                )
-            } else {
-                (format!("daemon set {name:?} successfully rolled out"), true)
-            })
-        }
-        "StatefulSet" => {
-            if !seen {
-                return Ok((
-                    "Waiting for statefulset spec update to be observed...".to_owned(),
-                    false,
-                ));
-            }
-            let [ready, updated] =
-                ["readyReplicas", "updatedReplicas"].map(|it| number(&status[it]));
-            if ready < desired {
-                return Ok((
-                    format!("Waiting for {} pods to be ready...", desired - ready),
-                    false,
-                ));
-            }
-            if status["updateRevision"] != status["currentRevision"] {
-                return Ok((
-                    format!(
-                        "waiting for statefulset rolling update to complete {updated} pods at revision {}...",
-                        status["updateRevision"].as_str().unwrap_or_default()
-                    ),
-                    false,
-                ));
-            }
-            Ok((
-                format!(
-                    "statefulset rolling update complete {desired} pods at revision {}...",
-                    status["currentRevision"].as_str().unwrap_or_default()
-                ),
-                true,
-            ))
-        }
+    let (shown, stage): (&str, Stage) = match kind {
+        "Deployment" => ("deployment", deployment),
+        "DaemonSet" => ("daemon set", daemon_set),
+        "StatefulSet" => ("statefulset", stateful_set),
         other => bail!("no status viewer has been implemented for {other}"),
+    };
+    let seen = number(&object["status"]["observedGeneration"]);
+    if seen < number(&object["metadata"]["generation"]) {
+        return Ok((
+            format!("Waiting for {shown} spec update to be observed..."),
+            false,
+        ));
     }
+    stage(object)
+}
+
+fn number(value: &Value) -> i64 {
+    value.as_i64().unwrap_or(0)
+}
+
+fn name_of(object: &Value) -> &str {
+    object["metadata"]["name"].as_str().unwrap_or_default()
+}
+
+fn deployment(object: &Value) -> Result<(String, bool)> {
+    let (name, status) = (name_of(object), &object["status"]);
+    let desired = object["spec"]["replicas"].as_i64().unwrap_or(1);
+    let conditions = status["conditions"].as_array();
+    let stuck = conditions
+        .into_iter()
+        .flatten()
+        .any(|it| it["type"] == "Progressing" && it["reason"] == "ProgressDeadlineExceeded");
+    if stuck {
+        bail!("deployment {name:?} exceeded its progress deadline");
+    }
+    let [total, updated, available] =
+        ["replicas", "updatedReplicas", "availableReplicas"].map(|it| number(&status[it]));
+    let wait = format!("Waiting for deployment {name:?} rollout to finish: ");
+    Ok(if updated < desired {
+        (
+            format!("{wait}{updated} out of {desired} new replicas have been updated..."),
+            false,
+        )
+    } else if total > updated {
+        (
+            format!(
+                "{wait}{} old replicas are pending termination...",
+                total - updated
+            ),
+            false,
+        )
+    } else if available < updated {
+        (
+            format!("{wait}{available} of {updated} updated replicas are available..."),
+            false,
+        )
+    } else {
+        (format!("deployment {name:?} successfully rolled out"), true)
+    })
+}
+
+fn daemon_set(object: &Value) -> Result<(String, bool)> {
+    let (name, status) = (name_of(object), &object["status"]);
+    let [desired, updated, available] = [
+        "desiredNumberScheduled",
+        "updatedNumberScheduled",
+        "numberAvailable",
+    ]
+    .map(|it| number(&status[it]));
+    let wait = format!("Waiting for daemon set {name:?} rollout to finish: ");
+    Ok(if updated < desired {
+        (
+            format!("{wait}{updated} out of {desired} new pods have been updated..."),
+            false,
+        )
+    } else if available < desired {
+        (
+            format!("{wait}{available} of {desired} updated pods are available..."),
+            false,
+        )
+    } else {
+        (format!("daemon set {name:?} successfully rolled out"), true)
+    })
+}
+
+fn stateful_set(object: &Value) -> Result<(String, bool)> {
+    let status = &object["status"];
+    let desired = object["spec"]["replicas"].as_i64().unwrap_or(1);
+    let [ready, updated] = ["readyReplicas", "updatedReplicas"].map(|it| number(&status[it]));
+    let revision = |field: &str| status[field].as_str().unwrap_or_default();
+    if ready < desired {
+        return Ok((
+            format!("Waiting for {} pods to be ready...", desired - ready),
+            false,
+        ));
+    }
+    let (new, current) = (revision("updateRevision"), revision("currentRevision"));
+    if new != current {
+        let text = format!(
+            "waiting for statefulset rolling update to complete {updated} pods at revision {new}..."
+        );
+        return Ok((text, false));
+    }
+    let text =
+        format!("statefulset rolling update complete {desired} pods at revision {current}...");
+    Ok((text, true))
 }
 
 #[cfg(test)]
