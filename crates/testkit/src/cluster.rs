@@ -56,18 +56,18 @@ impl Cluster {
     /// # Errors
     /// When the door refuses one of its first objects.
     pub async fn start() -> anyhow::Result<Self> {
-        Self::start_without(&[]).await
+        Self::start_with(1, &[]).await
     }
 
-    /// Starts a cluster without nodes and without some controllers, by upstream's names.
+    /// Starts a cluster without nodes, from a seed and without some controllers, by upstream's names.
     ///
     /// # Errors
     /// See [`Cluster::start`].
-    pub async fn start_without(disabled: &[&str]) -> anyhow::Result<Self> {
+    pub async fn start_with(seed: u64, disabled: &[&str]) -> anyhow::Result<Self> {
         let tasks_before = alive_tasks();
         let (tasks, door_tasks) = (Tasks::new(), Tasks::new());
         let clock = Clock::fixed(Timestamp::from_second(1_800_000_000)?);
-        let random = Random::from_seed(1);
+        let random = Random::from_seed(seed);
         let store: Arc<dyn Store> = Arc::new(Memory::new());
         let config = config(Arc::clone(&store), &clock, &random)?;
         let door = Door::new(config, &door_tasks).await?;

@@ -203,3 +203,58 @@ async fn paused_changes_wait() {
     assert_eq!(images(&cluster).await, [NEXT; 2]);
     cluster.stop().await.unwrap();
 }
+
+#[tokio::test(start_paused = true)]
+async fn old_revisions_are_forgotten() {
+    let cluster = start(1).await;
+    let limit = json!({ "spec": { "revisionHistoryLimit": 2 } });
+    cluster
+        .patch::<Deployment>("default", "web", limit)
+        .await
+        .unwrap();
+    for i in 0..5 {
+        let next = format!("registry.test/app:{}", i + 10);
+        cluster
+            .patch::<Deployment>("default", "web", image(&next))
+            .await
+            .unwrap();
+        complete(&cluster, 1).await;
+    }
+    cluster
+        .wait_all::<ReplicaSet>("default", "app=web", |all| all.len() == 3)
+        .await
+        .unwrap();
+    cluster.stop().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn scaled_in_the_middle_of_a_rollout() {
+    let cluster = start(4).await;
+    cluster
+        .patch::<Deployment>("default", "web", image(BAD))
+        .await
+        .unwrap();
+    cluster
+        .wait_all::<ReplicaSet>("default", "app=web", |all| all.len() == 2)
+        .await
+        .unwrap();
+    let scale = json!({ "spec": { "replicas": 8 } });
+    cluster
+        .patch::<Deployment>("default", "web", scale)
+        .await
+        .unwrap();
+    let served = |it: &Deployment| {
+        let status = it.status.clone().unwrap_or_default();
+        status.observed_generation == it.metadata.generation
+            && status.available_replicas >= Some(6)
+            && status.replicas == Some(10)
+    };
+    cluster.wait("default", "web", served).await.unwrap();
+    cluster
+        .patch::<Deployment>("default", "web", image(NEXT))
+        .await
+        .unwrap();
+    complete(&cluster, 8).await;
+    assert_eq!(images(&cluster).await, [NEXT; 8]);
+    cluster.stop().await.unwrap();
+}

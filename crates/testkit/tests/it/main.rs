@@ -10,6 +10,7 @@ mod pod;
 mod replica_set;
 mod scheduling;
 mod service;
+mod storm;
 
 use k8s_openapi::api::core::v1::Pod;
 

@@ -122,3 +122,37 @@ async fn spreads_by_what_is_free() {
     assert!((1..=5).contains(&on_one), "{on_one} of 6 on one node");
     cluster.stop().await.unwrap();
 }
+
+#[tokio::test(start_paused = true)]
+async fn waits_for_room() {
+    let cluster = Cluster::start().await.unwrap();
+    cluster.add_node("one").await.unwrap();
+    let node = cluster
+        .wait("", "one", |it: &Node| {
+            it.status
+                .as_ref()
+                .is_some_and(|it| it.allocatable.is_some())
+        })
+        .await
+        .unwrap();
+    let cpu = node.status.unwrap().allocatable.unwrap()["cpu"].0.clone();
+    let whole = |name: &str| {
+        let resources =
+            format!("image: registry.test/app:1, resources: {{requests: {{cpu: {cpu}}}}}");
+        pod(name, "").replace("image: registry.test/app:1", &resources)
+    };
+    cluster.apply(&whole("first")).await.unwrap();
+    cluster.wait("default", "first", ready).await.unwrap();
+    cluster.apply(&whole("second")).await.unwrap();
+    let message = cluster
+        .wait_event("default", "second", "FailedScheduling")
+        .await
+        .unwrap();
+    assert!(
+        message.starts_with("0/1 nodes are available: 1 Insufficient cpu."),
+        "{message}"
+    );
+    cluster.delete::<Pod>("default", "first", "").await.unwrap();
+    cluster.wait("default", "second", ready).await.unwrap();
+    cluster.stop().await.unwrap();
+}
