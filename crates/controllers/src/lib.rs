@@ -16,6 +16,7 @@ mod replica_set;
 mod root_ca;
 mod service_account;
 mod service_endpoints;
+mod stateful_set;
 mod taint_eviction;
 mod ttl_after_finished;
 
@@ -54,13 +55,14 @@ pub const NAMES: &[&str] = &[
     replica_set::NAME,
     root_ca::NAME,
     service_account::NAME,
+    stateful_set::NAME,
     taint_eviction::NAME,
     ttl_after_finished::NAME,
 ];
 
 /// Runs the controllers on `tasks`, but for those named in `disabled`.
 pub fn run(context: &Context, disabled: &[String], tasks: &Tasks) {
-    let all: [Arc<dyn Reconcile>; 12] = [
+    let all: [Arc<dyn Reconcile>; 13] = [
         Arc::new(daemon_set::DaemonSets::new(context)),
         Arc::new(deployment::Deployments::new(context)),
         Arc::new(endpoint_slice::EndpointSlices::new(context)),
@@ -71,6 +73,7 @@ pub fn run(context: &Context, disabled: &[String], tasks: &Tasks) {
         Arc::new(replica_set::ReplicaSets::new(context)),
         Arc::new(root_ca::RootCa::new(context)),
         Arc::new(service_account::ServiceAccounts::new(context)),
+        Arc::new(stateful_set::StatefulSets::new(context)),
         Arc::new(taint_eviction::TaintEviction::new(context)),
         Arc::new(ttl_after_finished::TtlAfterFinished::new(context)),
     ];
