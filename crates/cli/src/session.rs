@@ -60,8 +60,20 @@ impl Session {
                 read.with_context(|| format!("reading {}", path.display()))?,
             ));
         }
-        if let Some(set) = Kubeconfig::from_env().context("reading KUBECONFIG")? {
-            return Ok(Some(set));
+        let named = std::env::var_os("KUBECONFIG").unwrap_or_default();
+        // Files that do not exist are passed over, as kubectl does.
+        let named = std::env::split_paths(&named).filter(|path| path.is_file());
+        let mut merged: Option<Kubeconfig> = None;
+        for path in named {
+            let next = Kubeconfig::read_from(&path)
+                .with_context(|| format!("reading {}", path.display()))?;
+            merged = Some(match merged {
+                Some(first) => first.merge(next)?,
+                None => next,
+            });
+        }
+        if merged.is_some() {
+            return Ok(merged);
         }
         let home = std::env::home_dir().map(|home| home.join(".kube/config"));
         let known = [home, Some(PathBuf::from(SERVER_KUBECONFIG))];

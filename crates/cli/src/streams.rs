@@ -102,7 +102,7 @@ fn judge(verdict: Option<Value>) -> Result<()> {
             eprintln!("command terminated with exit code {code}");
             Err(Exit(code).into())
         }
-        None => bail!("Internal error occurred: {message}"),
+        None => bail!("{message}"),
     }
 }
 

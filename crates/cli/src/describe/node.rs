@@ -85,7 +85,7 @@ fn conditions(out: &mut Text, status: &Value) {
         out.line(
             1,
             &format!(
-                "{}\t{} \t{}\t{}\t{}\t{}",
+                "{} \t{} \t{} \t{} \t{} \t{}",
                 text(&it["type"]),
                 text(&it["status"]),
                 time(&it["lastHeartbeatTime"]),
@@ -136,11 +136,11 @@ fn allocated(out: &mut Text, allocatable: &Value, trees: &[Value]) {
     );
     out.line(
         1,
-        "Namespace\tName\tCPU Requests\tCPU Limits\tMemory Requests\tMemory Limits\tAge",
+        "Namespace\tName\t\tCPU Requests\tCPU Limits\tMemory Requests\tMemory Limits\tAge",
     );
     out.line(
         1,
-        "---------\t----\t------------\t----------\t---------------\t-------------\t---",
+        "---------\t----\t\t------------\t----------\t---------------\t-------------\t---",
     );
     let (mut requests, mut limits) = (Amounts::new(), Amounts::new());
     let now = jiff::Timestamp::now();
@@ -150,7 +150,7 @@ fn allocated(out: &mut Text, allocatable: &Value, trees: &[Value]) {
         out.line(
             1,
             &format!(
-                "{}\t{}\t{}\t{}\t{}\t{}\t{}",
+                "{}\t{}\t\t{}\t{}\t{}\t{}\t{}",
                 pod.metadata.namespace.as_deref().unwrap_or_default(),
                 pod.metadata.name.as_deref().unwrap_or_default(),
                 share(&asked, "cpu"),
