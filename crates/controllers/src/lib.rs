@@ -2,6 +2,7 @@
 //! shared caches. They meet only through the API.
 
 mod controller_revisions;
+mod cron_job;
 mod daemon_set;
 mod deployment;
 mod discovery;
@@ -44,6 +45,7 @@ pub struct Context {
 
 /// Every controller of the closed list, by upstream's name.
 pub const NAMES: &[&str] = &[
+    cron_job::NAME,
     daemon_set::NAME,
     deployment::NAME,
     endpoint_slice::NAME,
@@ -62,7 +64,8 @@ pub const NAMES: &[&str] = &[
 
 /// Runs the controllers on `tasks`, but for those named in `disabled`.
 pub fn run(context: &Context, disabled: &[String], tasks: &Tasks) {
-    let all: [Arc<dyn Reconcile>; 13] = [
+    let all: [Arc<dyn Reconcile>; 14] = [
+        Arc::new(cron_job::CronJobs::new(context)),
         Arc::new(daemon_set::DaemonSets::new(context)),
         Arc::new(deployment::Deployments::new(context)),
         Arc::new(endpoint_slice::EndpointSlices::new(context)),
