@@ -6,6 +6,7 @@ mod cron_job;
 mod daemon_set;
 mod deployment;
 mod discovery;
+mod disruption;
 mod endpoint_slice;
 mod endpoints;
 mod garbage_collector;
@@ -48,6 +49,7 @@ pub const NAMES: &[&str] = &[
     cron_job::NAME,
     daemon_set::NAME,
     deployment::NAME,
+    disruption::NAME,
     endpoint_slice::NAME,
     endpoints::NAME,
     garbage_collector::NAME,
@@ -64,10 +66,11 @@ pub const NAMES: &[&str] = &[
 
 /// Runs the controllers on `tasks`, but for those named in `disabled`.
 pub fn run(context: &Context, disabled: &[String], tasks: &Tasks) {
-    let all: [Arc<dyn Reconcile>; 14] = [
+    let all: [Arc<dyn Reconcile>; 15] = [
         Arc::new(cron_job::CronJobs::new(context)),
         Arc::new(daemon_set::DaemonSets::new(context)),
         Arc::new(deployment::Deployments::new(context)),
+        Arc::new(disruption::Disruption::new(context)),
         Arc::new(endpoint_slice::EndpointSlices::new(context)),
         Arc::new(endpoints::EndpointsController::new(context)),
         Arc::new(job::Jobs::new(context)),
