@@ -166,3 +166,44 @@ impl Recording {
         Ok(revision)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Plays events of one object, `(type, revision)`; says whether the last one is refused.
+    fn refused(events: &[(&str, u64)]) -> bool {
+        let mut recording = Recording {
+            what: String::new(),
+            latest: 0,
+            alive: BTreeMap::new(),
+        };
+        let take = |(kind, revision): &(&str, u64)| {
+            let metadata =
+                serde_json::json!({ "name": "a", "resourceVersion": revision.to_string() });
+            let object = serde_json::json!({ "metadata": metadata });
+            recording.take(kind, &object.to_string()).is_err()
+        };
+        let all: Vec<bool> = events.iter().map(take).collect();
+        assert!(!all[..all.len() - 1].contains(&true), "{events:?}");
+        all[all.len() - 1]
+    }
+
+    #[test]
+    fn disorder_is_seen() {
+        assert!(!refused(&[
+            ("ADDED", 1),
+            ("MODIFIED", 2),
+            ("DELETED", 5),
+            ("ADDED", 6)
+        ]));
+        assert!(refused(&[("ADDED", 2), ("MODIFIED", 2)]), "repeated");
+        assert!(refused(&[("ADDED", 3), ("MODIFIED", 2)]), "reordered");
+        assert!(refused(&[("MODIFIED", 1)]), "its beginning was skipped");
+        assert!(
+            refused(&[("ADDED", 1), ("ADDED", 4)]),
+            "its end was skipped"
+        );
+        assert!(refused(&[("ADDED", 1), ("DELETED", 2), ("DELETED", 3)]));
+    }
+}

@@ -35,6 +35,16 @@ async fn seed_4() {
     storm(4).await;
 }
 
+/// For whoever changes a controller: `cargo nextest run -p testkit --run-ignored only`.
+#[tokio::test(start_paused = true)]
+#[ignore = "takes minutes"]
+async fn many_seeds() {
+    for seed in 100..140 {
+        eprintln!("seed {seed}");
+        storm(seed).await;
+    }
+}
+
 async fn storm(seed: u64) {
     let cluster = Cluster::start_with(seed, &[]).await.unwrap();
     let random = Random::from_seed(seed);
@@ -52,7 +62,7 @@ async fn storm(seed: u64) {
         cluster.apply(&service).await.unwrap();
     }
     let mut lost = BTreeSet::new();
-    for _ in 0..60 {
+    for _ in 0..40 {
         strike(&cluster, &random, &mut lost).await;
         let pause = Duration::from_millis(random.below(20_000));
         cluster.pass(pause).await;
