@@ -1,6 +1,8 @@
 //! A cluster in one process, area by area. Every test ends with `stop`, which judges the whole run:
 //! watches without gaps, nothing left behind.
 
+#![allow(clippy::unwrap_used)] // A panic is how a test fails; the lint knows only functions marked as tests.
+
 mod cluster;
 mod deployment;
 mod garbage;
