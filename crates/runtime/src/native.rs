@@ -132,6 +132,19 @@ impl Native {
         Ok(native)
     }
 
+    /// A cgroup for the caller's pods that no other runtime of this machine shares; the caller removes it
+    /// before [`Native::destroy_all`].
+    #[must_use]
+    pub fn pods_cgroup(&self) -> String {
+        format!("{CGROUPS}/pods-{}", identity(&self.inner.dir))
+    }
+
+    /// The cgroups that this runtime and its caller use.
+    #[must_use]
+    pub fn cgroups(&self) -> [String; 2] {
+        [own_cgroup(&self.inner.dir), self.pods_cgroup()]
+    }
+
     fn sandbox(&self, id: &str) -> Result<SandboxRecord> {
         let found = self.inner.sandboxes.lock().get(id).cloned();
         found.ok_or_else(|| Error::NotFound {
@@ -188,8 +201,13 @@ fn lowest_oom_score() -> Option<i32> {
 
 /// The cgroup of what serves the containers of a directory: another runtime on this machine has another.
 fn own_cgroup(dir: &Path) -> String {
+    format!("{CGROUPS}/runtime-{}", identity(dir))
+}
+
+/// Tells the runtimes of one machine apart.
+fn identity(dir: &Path) -> String {
     let digest = crate::image::store::digest(dir.as_os_str().as_encoded_bytes());
-    format!("{CGROUPS}/runtime-{}", &digest["sha256:".len()..][..8])
+    digest["sha256:".len()..][..8].to_owned()
 }
 
 /// 64 random hexadecimal digits.

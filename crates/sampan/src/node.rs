@@ -95,7 +95,7 @@ pub(crate) async fn start(
         });
     }
     let kubelet = Kubelet::start(
-        kubelet_config(server),
+        kubelet_config(server, &native),
         &caches,
         Arc::new(native),
         Arc::new(bridge),
@@ -153,12 +153,13 @@ async fn start_runtime(server: &Server) -> anyhow::Result<Native> {
     Ok(native)
 }
 
-fn kubelet_config(server: &Server) -> kubelet::Config {
+fn kubelet_config(server: &Server, native: &Native) -> kubelet::Config {
     let options = &server.options;
     let address = options.node_ip.unwrap_or(server.address);
     let mut config = kubelet::Config::new(&server.node_name, vec![address], server.paths.kubelet());
     config.control_plane = true;
     config.log_dir = server.paths.logs();
+    config.cgroup_root = native.pods_cgroup();
     config.cluster_dns = kubelet::container::dns::ClusterDns {
         servers: vec![cluster_dns::address(options).to_string()],
         domain: options.cluster_domain.clone(),

@@ -12,8 +12,6 @@ use std::{path::Path, time::Duration};
 
 /// How long the server gets to stop before it is killed.
 const STOP_LIMIT: Duration = Duration::from_secs(30);
-/// Cgroups of pods.
-const POD_CGROUP: &str = "/kubepods";
 
 pub(crate) async fn run(options: UninstallOptions) -> anyhow::Result<()> {
     let paths = Paths::new(&options.data.data_dir);
@@ -27,8 +25,9 @@ pub(crate) async fn run(options: UninstallOptions) -> anyhow::Result<()> {
     stop_server(&paths).await?;
     println!("Stopping containers and removing images …");
     let native = Native::open(Options::new(paths.runtime())).await?;
+    let cgroups = native.cgroups();
+    native.remove_cgroup(&native.pods_cgroup()).await?;
     native.destroy_all().await?;
-    native.remove_cgroup(POD_CGROUP).await?;
     println!("Taking back links, rules and settings …");
     let journal = paths.journal();
     let undone = tokio::task::spawn_blocking(move || network::undo_all(&journal)).await?;
@@ -44,7 +43,7 @@ pub(crate) async fn run(options: UninstallOptions) -> anyhow::Result<()> {
     std::fs::remove_dir_all(&paths.root)
         .with_context(|| format!("cannot remove {}", paths.root.display()))?;
     remove_kubeconfig(&options.write_kubeconfig)?;
-    prove(&paths.root)?;
+    prove(&paths.root, &cgroups)?;
     println!("Nothing of Sampan is left on this machine.");
     Ok(())
 }
@@ -100,7 +99,7 @@ fn remove_kubeconfig(path: &Path) -> anyhow::Result<()> {
 }
 
 /// Looks for what should be gone.
-fn prove(root: &Path) -> anyhow::Result<()> {
+fn prove(root: &Path, cgroups: &[String]) -> anyhow::Result<()> {
     let mut left: Vec<String> = mounts_below(root)?
         .into_iter()
         .map(|point| format!("mount {point}"))
@@ -120,8 +119,8 @@ fn prove(root: &Path) -> anyhow::Result<()> {
         .flatten()
         .flatten()
     {
-        for name in ["kubepods", "sampan"] {
-            let cgroup = controller.path().join(name);
+        for name in cgroups {
+            let cgroup = controller.path().join(name.trim_start_matches('/'));
             if cgroup.is_dir() {
                 left.push(format!("cgroup {}", cgroup.display()));
             }

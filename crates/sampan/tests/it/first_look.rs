@@ -93,7 +93,11 @@ fn deploy(cluster: &Cluster) -> String {
 
 fn look_inside(cluster: &Cluster, pod: &str) {
     let path = format!("/api/v1/namespaces/default/pods/{pod}:80/proxy/");
-    cluster.wait_for("the page through the API", &["get", "--raw", &path], |page| page.contains("Welcome to nginx!"));
+    cluster.wait_for(
+        "the page through the API",
+        &["get", "--raw", &path],
+        |page| page.contains("Welcome to nginx!"),
+    );
     let through_proxy = through_proxy(cluster, &path);
     assert!(
         through_proxy.contains("Welcome to nginx!"),
@@ -136,13 +140,11 @@ fn look_inside(cluster: &Cluster, pod: &str) {
     );
     let failed = cluster.kubectl_output(&["exec", pod, "--", "sh", "-c", "exit 7"]);
     assert_eq!(failed.status.code(), Some(7));
-    let copied = cluster.folder().join("copied");
     cluster.kubectl(&["exec", pod, "--", "sh", "-c", "echo here > /tmp/file"]);
     assert_eq!(
         cluster.kubectl(&["exec", pod, "--", "cat", "/tmp/file"]),
         "here\n"
     );
-    drop(copied);
     forwarded(cluster, pod);
 }
 
@@ -153,10 +155,10 @@ fn forwarded(cluster: &Cluster, pod: &str) {
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
+    // Kept open: a kubectl that cannot print ends.
+    let mut output = BufReader::new(child.stdout.take().unwrap());
     let mut line = String::new();
-    BufReader::new(child.stdout.take().unwrap())
-        .read_line(&mut line)
-        .unwrap();
+    output.read_line(&mut line).unwrap();
     let port = line
         .split("127.0.0.1:")
         .nth(1)
@@ -178,10 +180,10 @@ fn through_proxy(cluster: &Cluster, path: &str) -> String {
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
+    // Kept open: a kubectl that cannot print ends.
+    let mut output = BufReader::new(child.stdout.take().unwrap());
     let mut line = String::new();
-    BufReader::new(child.stdout.take().unwrap())
-        .read_line(&mut line)
-        .unwrap();
+    output.read_line(&mut line).unwrap();
     let address = line
         .trim()
         .rsplit(' ')

@@ -98,7 +98,7 @@ fn cgroups() -> String {
     let output = Command::new("sh")
         .args([
             "-c",
-            "find /sys/fs/cgroup -type d \\( -name 'kubepods*' -o -name 'sampan*' \\) | sort",
+            "find /sys/fs/cgroup -mindepth 2 -maxdepth 3 -type d -path '*/sampan*' | sort",
         ])
         .output()
         .unwrap();
