@@ -182,11 +182,11 @@ fn prune(facts: &Facts<'_>, node: &str, here: &[&Arc<Pod>], surges: bool, plan: 
     plan.delete.extend(excess.map(Arc::clone));
 }
 
+/// A new and an old pod.
+type Pair<'a> = (Option<&'a Arc<Pod>>, Option<&'a Arc<Pod>>);
+
 /// The living new and old pod of a node; nothing when there are several of one sort.
-fn pair<'a>(
-    facts: &Facts<'_>,
-    here: &[&'a Arc<Pod>],
-) -> Option<(Option<&'a Arc<Pod>>, Option<&'a Arc<Pod>>)> {
+fn pair<'a>(facts: &Facts<'_>, here: &[&'a Arc<Pod>]) -> Option<Pair<'a>> {
     let (mut new, mut old) = (None, None);
     for pod in here.iter().filter(|pod| !pods::is_terminating(pod)) {
         let slot = if facts.is_new(pod) {
