@@ -108,7 +108,7 @@ fn objects(door: &Door) -> Vec<(&'static str, Value)> {
         let labels = json!({ "component": "apiserver", "provider": "kubernetes" });
         // Applied: a second create would be refused for its address, which the first one holds.
         all.push(("/api/v1/namespaces/default/services/kubernetes?fieldManager=apiserver&force=true", json!({
-            "apiVersion": "v1", "kind": "Service", "metadata": { "name": "kubernetes", "labels": labels },
+            "apiVersion": "v1", "kind": door.resources.find_any("", "services").map(|it| it.kind()), "metadata": { "name": "kubernetes", "labels": labels },
             "spec": { "clusterIP": address, "clusterIPs": [address], "type": "ClusterIP", "sessionAffinity": "None",
                 "ports": [{ "name": "https", "protocol": "TCP", "port": 443, "targetPort": network.port }] },
         })));

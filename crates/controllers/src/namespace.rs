@@ -75,10 +75,11 @@ impl Namespaces {
             ..Remaining::default()
         };
         for resource in &served.resources {
-            if resource.namespaced && resource.supports(&["list", "deletecollection"]) {
-                if let Err(error) = self.empty_of(resource, name, writes, &mut remaining).await {
-                    remaining.content_failures.push(error.to_string());
-                }
+            let emptied = resource.namespaced && resource.supports(&["list", "deletecollection"]);
+            if emptied
+                && let Err(error) = self.empty_of(resource, name, writes, &mut remaining).await
+            {
+                remaining.content_failures.push(error.to_string());
             }
         }
         Ok(remaining)

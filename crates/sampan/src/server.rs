@@ -23,6 +23,9 @@ use tokio::{
 /// How long an orderly stop may take before the process ends anyway.
 const STOP_LIMIT: Duration = Duration::from_secs(10);
 
+/// Where the ledger keeps the leases that nodes renew every few seconds: they never reach the disk.
+const NODE_LEASES: &str = "/registry/coordination.k8s.io/leases/kube-node-lease/";
+
 /// What one server is made of.
 pub(crate) struct Server {
     pub(crate) options: ServerOptions,
@@ -106,7 +109,13 @@ impl Server {
     }
 
     async fn start(&self) -> anyhow::Result<(Arc<Door>, Serving)> {
-        let store = store::Embedded::open(&self.paths.store())?;
+        let store = store::Embedded::open_with(
+            &self.paths.store(),
+            store::Options {
+                volatile: vec![NODE_LEASES.to_owned()],
+                ..store::Options::default()
+            },
+        )?;
         let certificates = Arc::new(Certificates::load(
             &self.options,
             &self.paths,

@@ -30,7 +30,7 @@ pub(super) fn status(facts: &Facts<'_>, newest: Option<&ReplicaSet>) -> Deployme
                 .unwrap_or(0)
         })),
         available_replicas: nonzero(available),
-        unavailable_replicas: nonzero((sum(|set| replicas(set)) - available).max(0)),
+        unavailable_replicas: nonzero((sum(replicas) - available).max(0)),
         terminating_replicas: Some(sum(|set| {
             set.status
                 .as_ref()

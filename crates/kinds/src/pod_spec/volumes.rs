@@ -80,6 +80,13 @@ fn source(e: &mut ErrorList, path: &Path, volume: &Volume) {
             "may not specify more than 1 volume type",
         ));
     }
+    machine_source(e, path, volume);
+    object_source(e, path, volume);
+    claim_source(e, path, volume);
+}
+
+/// Sources on the node itself.
+fn machine_source(e: &mut ErrorList, path: &Path, volume: &Volume) {
     if let Some(it) = &volume.host_path {
         let path = path.child("hostPath");
         if check::required(e, &path.child("path"), Some(&it.path))
@@ -103,6 +110,10 @@ fn source(e: &mut ErrorList, path: &Path, volume: &Volume) {
             ));
         }
     }
+}
+
+/// Sources made from objects of the API.
+fn object_source(e: &mut ErrorList, path: &Path, volume: &Volume) {
     if let Some(it) = &volume.config_map {
         let path = path.child("configMap");
         check::required(e, &path.child("name"), Some(&it.name));
@@ -127,6 +138,10 @@ fn source(e: &mut ErrorList, path: &Path, volume: &Volume) {
             projection(e, &path.child("sources").index(index), source);
         }
     }
+}
+
+/// Sources that storage elsewhere provides.
+fn claim_source(e: &mut ErrorList, path: &Path, volume: &Volume) {
     if let Some(it) = &volume.persistent_volume_claim {
         check::required(
             e,
