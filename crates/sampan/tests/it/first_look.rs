@@ -346,7 +346,15 @@ fn update_and_undo(cluster: &Cluster) {
         |text| text.contains("ImagePullBackOff") || text.contains("ErrImagePull"),
     );
     cluster.kubectl_refused(&["rollout", "status", "deployments/web", "--timeout=1s"]);
-    let described = cluster.kubectl(&["describe", "pods", "-l", "app=web"]);
+    // The newest kubectl shows events only when it describes a single object.
+    let pending = [
+        "get",
+        "pods",
+        "--field-selector=status.phase=Pending",
+        "-o",
+        "jsonpath={.items[0].metadata.name}",
+    ];
+    let described = cluster.kubectl(&["describe", "pod", &cluster.kubectl(&pending)]);
     assert!(
         described.contains("Failed to pull image \"nginx:missing\""),
         "{described}"
