@@ -137,8 +137,10 @@ impl Pending {
         };
         services
             .into_iter()
-            .map(|key| (slices(&key).unwrap_or_default(), key))
-            .map(|(s, k)| (k, s))
+            .map(|key| {
+                let slices = slices(&key).unwrap_or_default();
+                (key, slices)
+            })
             .collect()
     }
 }
