@@ -19,15 +19,19 @@ use http::{Request, Response};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use runtime::session::TerminalSize;
-use std::io;
+use std::{io, time::Duration};
 use tokio::sync::mpsc;
 
-pub(crate) use process::connect;
+pub(crate) use process::{connect, without_exit_code};
 
 /// Chunks of input that wait for a process that does not read.
 const INPUT_QUEUE: usize = 32;
 /// Sizes that wait to be applied.
 const RESIZE_QUEUE: usize = 8;
+
+/// How long a command that gets a terminal waits to know its size: a program that asks once, at its start, must not
+/// be told a terminal of no size.
+const FIRST_SIZE: Duration = Duration::from_millis(100);
 
 /// The streams a client asks for, from the query of its request.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -77,6 +81,16 @@ pub(crate) struct Remote {
     pub(crate) output: Box<dyn Output>,
     /// Whether the end is told as a Status object; the oldest protocols have plain text.
     pub(crate) status_objects: bool,
+}
+
+impl Remote {
+    /// The size that clients with a terminal send first; nothing if it does not come at once.
+    pub(crate) async fn first_size(&mut self) -> Option<TerminalSize> {
+        tokio::time::timeout(FIRST_SIZE, self.resize.recv())
+            .await
+            .ok()
+            .flatten()
+    }
 }
 
 /// Takes output to the client.

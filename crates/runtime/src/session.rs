@@ -31,6 +31,8 @@ pub struct ExecRequest {
     pub streams: Streams,
     /// Give it a terminal.
     pub tty: bool,
+    /// The terminal's size from the start, if it is known.
+    pub size: Option<TerminalSize>,
 }
 
 /// Which streams to connect.
@@ -51,6 +53,17 @@ pub struct TerminalSize {
     pub width: u16,
     /// Rows.
     pub height: u16,
+}
+
+impl From<TerminalSize> for rustix::termios::Winsize {
+    fn from(size: TerminalSize) -> Self {
+        Self {
+            ws_col: size.width,
+            ws_row: size.height,
+            ws_xpixel: 0,
+            ws_ypixel: 0,
+        }
+    }
 }
 
 /// A connected process. Dropping `stdin` closes its standard input;

@@ -252,13 +252,17 @@ async fn exec(
     }
     let id = running(kubelet, namespace, name, container).await?.id;
     let runtime = Arc::clone(&kubelet.shared.runtime);
-    let asked = ExecRequest {
+    let mut asked = ExecRequest {
         command,
         streams: streams(wanted),
         tty: wanted.tty,
+        size: None,
     };
-    let serve: streaming::Serve = Box::new(move |remote| {
+    let serve: streaming::Serve = Box::new(move |mut remote| {
         Box::pin(async move {
+            if asked.tty {
+                asked.size = remote.first_size().await;
+            }
             streaming::connect(remote, async { runtime.exec(&id, asked).await }).await
         })
     });
@@ -281,7 +285,8 @@ async fn attach(
     let serve: streaming::Serve = Box::new(move |remote| {
         Box::pin(async move {
             streaming::connect(remote, async {
-                runtime.attach(&it.id, streams(wanted)).await
+                let session = runtime.attach(&it.id, streams(wanted)).await?;
+                Ok(streaming::without_exit_code(session))
             })
             .await
         })

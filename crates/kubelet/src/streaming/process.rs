@@ -63,6 +63,22 @@ pub(crate) async fn connect(
     sizing.abort();
 }
 
+/// A session whose end is no failure, however its process ended: attached clients take the exit code from the pod.
+pub(crate) fn without_exit_code(mut session: Session) -> Session {
+    let (mut tell, exit) = tokio::sync::oneshot::channel();
+    let ended = std::mem::replace(&mut session.exit, exit);
+    tokio::spawn(async move {
+        tokio::select! {
+            result = ended => if let Ok(result) = result {
+                // A client that is gone needs no end.
+                let _ = tell.send(result.map(|_| 0));
+            },
+            () = tell.closed() => {}
+        }
+    });
+    session
+}
+
 async fn feed(
     mut from: tokio::sync::mpsc::Receiver<Bytes>,
     to: Option<Box<dyn AsyncWrite + Send + Sync + Unpin>>,

@@ -83,6 +83,7 @@ impl Native {
             command: command.to_vec(),
             streams,
             tty: false,
+            size: None,
         };
         let all = async {
             let session = self.open_exec(id, request).await?;
@@ -123,6 +124,7 @@ impl Native {
             pid_start_time: running.process.start_time,
             command: request.command,
             tty: request.tty,
+            size: request.size,
         });
         let beside: Vec<_> = theirs.iter().map(AsFd::as_fd).collect();
         let mut connection = self

@@ -29,13 +29,7 @@ impl Terminal {
     }
 
     pub(super) fn resize(&self, size: TerminalSize) {
-        let size = rustix::termios::Winsize {
-            ws_col: size.width,
-            ws_row: size.height,
-            ws_xpixel: 0,
-            ws_ypixel: 0,
-        };
-        let _ = rustix::termios::tcsetwinsize(self.descriptor.get_ref(), size);
+        let _ = rustix::termios::tcsetwinsize(self.descriptor.get_ref(), size.into());
     }
 }
 

@@ -20,6 +20,7 @@ use super::identity::Identity;
 use super::wire::{ExecRequest, Process, Reply, send};
 use super::{process, refuse, start, workload};
 use crate::cgroup::Cgroups;
+use crate::session::TerminalSize;
 
 /// Everything the new process needs, opened while the machine's files can still be reached.
 struct Plan {
@@ -29,6 +30,7 @@ struct Plan {
     cgroups: Vec<File>,
     command: Vec<String>,
     tty: bool,
+    size: Option<TerminalSize>,
 }
 
 pub(super) fn serve(
@@ -118,6 +120,7 @@ fn prepare(request: &ExecRequest) -> Result<Plan, String> {
         cgroups,
         command: request.command.clone(),
         tty: request.tty,
+        size: request.size,
     })
 }
 
@@ -153,7 +156,7 @@ fn try_become(
         | CloneFlags::CLONE_NEWNS;
     nix::sched::setns(&plan.container, namespaces).map_err(|e| format!("enter namespaces: {e}"))?;
     if plan.tty {
-        open_terminal(terminal).map_err(|e| format!("open terminal: {e}"))?;
+        open_terminal(terminal, plan.size).map_err(|e| format!("open terminal: {e}"))?;
     } else if let [stdin, stdout, stderr] = streams {
         process::set_standard_streams([stdin, stdout, stderr])
             .map_err(|e| format!("set streams: {e}"))?;
@@ -167,12 +170,20 @@ fn try_become(
         .ok_or("config.json has no process")?;
     close_others_on_exec()?;
     let env = environment(spec, plan.tty);
+    // While the filter still permits it.
+    process::reset_signals();
     take_identity(spec, &plan.identity)?;
     Ok(env)
 }
 
-fn open_terminal(to: std::os::fd::BorrowedFd<'_>) -> std::io::Result<()> {
+fn open_terminal(
+    to: std::os::fd::BorrowedFd<'_>,
+    size: Option<TerminalSize>,
+) -> std::io::Result<()> {
     let pty = nix::pty::openpty(None, None)?;
+    if let Some(size) = size {
+        rustix::termios::tcsetwinsize(&pty.master, size.into())?;
+    }
     rustix::process::ioctl_tiocsctty(&pty.slave)?;
     process::set_standard_streams([&pty.slave, &pty.slave, &pty.slave])?;
     super::wire::send_with(to, &[0], &[pty.master.as_fd()])?;

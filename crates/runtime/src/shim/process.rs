@@ -5,10 +5,14 @@ use std::fs;
 use std::io;
 use std::process::ExitCode;
 
+use nix::sys::signal::SigSet;
 use nix::unistd::ForkResult;
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
 use super::wire::Process;
+
+/// The highest signal of Linux.
+const LAST_SIGNAL: i32 = 64;
 
 /// Forks; the child runs `body` and exits with what it returns, never returning here.
 #[allow(unsafe_code)]
@@ -31,6 +35,29 @@ pub(super) fn fork(body: impl FnOnce() -> ExitCode) -> io::Result<Pid> {
 pub(super) fn exit(code: i32) -> ! {
     // SAFETY: `_exit` takes any number and touches no memory.
     unsafe { nix::libc::_exit(code) }
+}
+
+/// Gives every signal its default effect back and blocks none. The server's own choices (a broken pipe is ignored,
+/// and whatever the shell that started it ignored) must not reach a container: no `Ctrl-C` could end its commands.
+#[allow(unsafe_code)]
+pub(super) fn reset_signals() {
+    // The kernel's form of "default, no flags, empty mask"; the C library refuses the signals it keeps for itself.
+    let default = [0_u64; 4];
+    for signal in 1..=LAST_SIGNAL {
+        // SAFETY: reads `default`, which is as large as the kernel's struct, and sets no handler.
+        // Two signals refuse, and are at their default anyway.
+        unsafe {
+            let previous = std::ptr::null_mut::<u64>();
+            nix::libc::syscall(
+                nix::libc::SYS_rt_sigaction,
+                signal,
+                default.as_ptr(),
+                previous,
+                8,
+            )
+        };
+    }
+    let _ = SigSet::empty().thread_set_mask();
 }
 
 /// Sets the name that `ps` shows.

@@ -204,13 +204,7 @@ impl Relay {
             }
             Command::Resize(size) => {
                 if let (true, Some(terminal)) = (self.streams.terminal, &self.streams.stdout) {
-                    let size = rustix::termios::Winsize {
-                        ws_col: size.width,
-                        ws_row: size.height,
-                        ws_xpixel: 0,
-                        ws_ypixel: 0,
-                    };
-                    let _ = rustix::termios::tcsetwinsize(terminal, size);
+                    let _ = rustix::termios::tcsetwinsize(terminal, size.into());
                 }
             }
             Command::ReopenLog => {

@@ -15,6 +15,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::container::LogLimits;
+use crate::session::TerminalSize;
 
 /// Longest message: the arguments of a command are the largest part.
 const MESSAGE_LIMIT: usize = 4 << 20;
@@ -67,6 +68,7 @@ pub(crate) struct ExecRequest {
     pub(crate) pid_start_time: u64,
     pub(crate) command: Vec<String>,
     pub(crate) tty: bool,
+    pub(crate) size: Option<TerminalSize>,
 }
 
 /// Connects to a loopback port.

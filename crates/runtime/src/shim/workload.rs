@@ -30,6 +30,7 @@ impl Executor for Workload {
             .and_then(|p| p.args().clone())
             .unwrap_or_default();
         let env: Vec<String> = std::env::vars().map(|(k, v)| format!("{k}={v}")).collect();
+        super::process::reset_signals();
         let reason = match self.identity.assume() {
             Ok(()) => execute(&args, &env),
             Err(reason) => reason,

@@ -106,6 +106,7 @@ fn executes_with_streams() {
             command: words("cat"),
             streams: ALL,
             tty: false,
+            size: None,
         };
         let mut session = m.native.exec(&c.id, request).await.unwrap();
         let big = vec![b'x'; 300_000];
@@ -125,6 +126,7 @@ fn executes_with_streams() {
             command: script("tty; read x; stty size; echo got $x; exit 4"),
             streams: ALL,
             tty: true,
+            size: None,
         };
         let mut session = m.native.exec(&c.id, request).await.unwrap();
         session
