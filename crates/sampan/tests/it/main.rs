@@ -5,4 +5,6 @@
 mod cluster;
 mod first_look;
 mod kill;
+mod node_features;
+mod streams;
 mod uninstall;
