@@ -9,8 +9,9 @@ use crate::{
     verbs::{Call, change::Current},
 };
 use async_trait::async_trait;
-use http::{HeaderValue, Request, Uri, header};
-use http_body_util::BodyExt;
+use futures::{FutureExt as _, future::BoxFuture};
+use http::{HeaderValue, Request, Response, Uri, header};
+use http_body_util::{BodyExt, Limited};
 use hyper_util::rt::TokioIo;
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use kinds::{ProxyName, Route, Subresource};
@@ -20,6 +21,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 /// How long a connection to a node may take.
 const DIAL: Duration = Duration::from_secs(10);
+/// The longest complaint taken from a kubelet.
+const COMPLAINT_BYTES: usize = 2 << 10;
 
 /// A connection, whatever it runs over.
 pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -96,7 +99,29 @@ pub(crate) async fn run(
     let stream = dialled.map_err(|_| {
         Status::failure(504, "Timeout", "Timeout: the node did not answer in time")
     })??;
-    forward(door, stream, &destination.path_and_query, request).await
+    let answer = forward(door, stream, &destination.path_and_query, request).await?;
+    if sub.name == "log" && answer.status().as_u16() >= 400 {
+        return Err(complaint(answer).await);
+    }
+    Ok(answer)
+}
+
+/// What a kubelet says in plain text when it has no log to give, as clients expect it.
+async fn complaint(answer: Response<Body>) -> Status {
+    let code = answer.status().as_u16();
+    // Boxed: the compiler cannot prove this body's future `Send` within the request's.
+    let reading: BoxFuture<'static, _> = Limited::new(answer.into_body(), COMPLAINT_BYTES)
+        .collect()
+        .boxed();
+    let text = match reading.await {
+        Ok(body) => String::from_utf8_lossy(&body.to_bytes()).trim().to_owned(),
+        Err(error) => format!("the node's answer could not be read: {error}"),
+    };
+    match code {
+        400 => Status::bad_request(text),
+        404 => Status::failure(404, "NotFound", text),
+        _ => Status::internal(&text),
+    }
 }
 
 fn unreachable(error: DialError) -> Status {
