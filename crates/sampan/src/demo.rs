@@ -16,7 +16,7 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
-use tokio::net::TcpStream;
+use tokio::{net::TcpStream, sync::Notify};
 
 const NAMESPACE: &str = "default";
 const NAME: &str = "hello";
@@ -33,6 +33,7 @@ pub(crate) async fn up(options: UpOptions) -> anyhow::Result<()> {
         let demo = Demo {
             client: admin(door),
             kubeconfig: server.options.write_kubeconfig.display().to_string(),
+            image: Arc::clone(&server.demo_image),
             replicas,
             begun,
         };
@@ -62,6 +63,7 @@ fn since(begun: Instant) -> String {
 
 struct Demo {
     client: Client,
+    image: Arc<Notify>,
     kubeconfig: String,
     replicas: i32,
     begun: Instant,
@@ -80,6 +82,8 @@ impl Demo {
         })
         .await?;
         println!("  node ready               {}", since(self.begun));
+        self.image.notified().await;
+        println!("  demo image ready         {}", since(self.begun));
         self.apply("apps", "deployments", deployment(self.replicas))
             .await?;
         self.apply("", "services", service()).await?;

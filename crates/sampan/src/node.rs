@@ -144,12 +144,14 @@ async fn start_runtime(server: &Server) -> anyhow::Result<Native> {
     )?;
     let images: Arc<dyn runtime::Images> = Arc::new(native.clone());
     crate::server::serve_admin(server, Arc::clone(&images))?;
-    if !server.is_disabled("demo-image") {
-        let folder = server.paths.root.clone();
-        server.tasks.spawn("demo image", async move {
-            hello_image::ensure(&*images, &folder).await
-        });
-    }
+    let (folder, told) = (server.paths.root.clone(), Arc::clone(&server.demo_image));
+    let wanted = !server.is_disabled("demo-image");
+    server.tasks.spawn("demo image", async move {
+        if wanted {
+            hello_image::ensure(&*images, &folder).await;
+        }
+        told.notify_one();
+    });
     Ok(native)
 }
 

@@ -18,6 +18,7 @@ use stdx::{certificates::Pair, clock::Clock, random::Random, tasks::Tasks};
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
+    sync::Notify,
 };
 
 /// How long an orderly stop may take before the process ends anyway.
@@ -35,6 +36,8 @@ pub(crate) struct Server {
     pub(crate) clock: Clock,
     pub(crate) random: Random,
     pub(crate) tasks: Tasks,
+    /// Told once, when the demo image is here or cannot be made.
+    pub(crate) demo_image: Arc<Notify>,
 }
 
 /// Runs until SIGTERM or SIGINT. `ready` is called once everything has started.
@@ -104,6 +107,7 @@ impl Server {
             clock: Clock::system(),
             random: Random::from_kernel().context("cannot read randomness from the kernel")?,
             tasks,
+            demo_image: Arc::default(),
             options,
         })
     }
