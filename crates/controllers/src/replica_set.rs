@@ -4,23 +4,16 @@
 mod plan;
 mod status;
 
-use crate::Context;
+use crate::{Context, owned_pods};
 use async_trait::async_trait;
-use client::{DeleteOptions, Patch};
-use futures::{StreamExt, stream};
+use client::Patch;
 use k8s_openapi::api::{apps::v1::ReplicaSet, core::v1::Pod};
 use machinery::{owners, pods};
-use reconcile::{
-    Cache, Change, Error, Key, Outcome, Reconcile, Recorder, Wiring, Writes, reference,
-};
+use reconcile::{Cache, Error, Key, Outcome, Reconcile, Recorder, Wiring, Writes, reference};
 use std::{sync::Arc, time::Duration};
 use stdx::clock::Clock;
 
 pub(crate) const NAME: &str = "replicaset-controller";
-/// Pods created or deleted in one round at most, as upstream.
-const BURST: usize = 500;
-/// Requests of one reconcile under way at once.
-const PARALLEL: usize = 16;
 
 pub(crate) struct ReplicaSets {
     sets: Arc<Cache<ReplicaSet>>,
@@ -64,79 +57,9 @@ impl ReplicaSets {
     }
 
     async fn create(&self, set: &ReplicaSet, count: usize, writes: &Writes) -> Result<(), Error> {
-        let pod = plan::new_pod(set);
-        // Slow start, so that a template that cannot be created fails once and not a thousand times.
-        let (mut left, mut batch) = (count.min(BURST), 1);
-        while left > 0 {
-            let results: Vec<_> = stream::iter(0..batch.min(left))
-                .map(|_| writes.create(&pod))
-                .buffer_unordered(PARALLEL)
-                .collect()
-                .await;
-            for result in results {
-                match result {
-                    Ok(created) => {
-                        let name = created.metadata.name.unwrap_or_default();
-                        self.recorder.normal(
-                            &reference(set),
-                            "SuccessfulCreate",
-                            &format!("Created pod: {name}"),
-                        );
-                    }
-                    // A namespace that ends refuses new pods: nothing to tell anybody.
-                    Err(error) if error.to_string().contains("because it is being terminated") => {
-                        return Ok(());
-                    }
-                    Err(error) => {
-                        self.recorder.warning(
-                            &reference(set),
-                            "FailedCreate",
-                            &format!("Error creating: {error}"),
-                        );
-                        return Err(error.into());
-                    }
-                }
-            }
-            left -= batch.min(left);
-            batch *= 2;
-        }
-        Ok(())
-    }
-
-    async fn delete(
-        &self,
-        set: &ReplicaSet,
-        doomed: Vec<Arc<Pod>>,
-        writes: &Writes,
-    ) -> Result<(), Error> {
-        let deletions = doomed.into_iter().take(BURST).map(|pod| async move {
-            let name = pod.metadata.name.clone().unwrap_or_default();
-            let options = DeleteOptions {
-                uid: pod.metadata.uid.clone(),
-                ..DeleteOptions::default()
-            };
-            (
-                writes.delete::<Pod>(namespace(set), &name, &options).await,
-                name,
-            )
-        });
-        let mut deletions = stream::iter(deletions).buffer_unordered(PARALLEL);
-        while let Some((result, name)) = deletions.next().await {
-            if let Err(error) = result {
-                self.recorder.warning(
-                    &reference(set),
-                    "FailedDelete",
-                    &format!("Error deleting: {error}"),
-                );
-                return Err(error.into());
-            }
-            self.recorder.normal(
-                &reference(set),
-                "SuccessfulDelete",
-                &format!("Deleted pod: {name}"),
-            );
-        }
-        Ok(())
+        let pods = vec![plan::new_pod(set); count.min(owned_pods::BURST)];
+        let (_, failure) = owned_pods::create(&reference(set), &pods, &self.recorder, writes).await;
+        failure.map_or(Ok(()), Err)
     }
 }
 
@@ -157,26 +80,13 @@ fn namespace(set: &ReplicaSet) -> &str {
     set.metadata.namespace.as_deref().unwrap_or_default()
 }
 
-/// The sets that a pod's change matters to: its controller's, or those that might adopt it.
-fn sets_of(sets: &Cache<ReplicaSet>, change: &Change<Pod>) -> Vec<Key> {
-    let mut keys = Vec::new();
-    for pod in [&change.old, &change.new].into_iter().flatten() {
-        let namespace = pod.metadata.namespace.as_deref().unwrap_or_default();
-        match owners::controller_of(&pod.metadata) {
-            Some(owner) if owner.kind == "ReplicaSet" => {
-                keys.push(Key::new(namespace, &owner.name))
-            }
-            Some(_) => {}
-            None => keys.extend(
-                sets.list_in(namespace)
-                    .iter()
-                    .filter(|set| plan::selects(set, pod))
-                    .map(|set| Key::of(&set.metadata)),
-            ),
-        }
-    }
-    keys.dedup();
-    keys
+/// The sets that might adopt a pod.
+fn candidates(sets: &Cache<ReplicaSet>, pod: &Pod) -> Vec<Key> {
+    sets.list_in(pod.metadata.namespace.as_deref().unwrap_or_default())
+        .iter()
+        .filter(|set| plan::selects(set, pod))
+        .map(|set| Key::of(&set.metadata))
+        .collect()
 }
 
 #[async_trait]
@@ -188,7 +98,9 @@ impl Reconcile for ReplicaSets {
     fn watch(&self, wiring: &Wiring) {
         wiring.on_own::<ReplicaSet>();
         let sets = Arc::clone(&self.sets);
-        wiring.on::<Pod>(move |change| sets_of(&sets, change));
+        wiring.on::<Pod>(move |change| {
+            owned_pods::keys(change, "ReplicaSet", |pod| candidates(&sets, pod))
+        });
     }
 
     async fn reconcile(&self, key: &Key, writes: &Writes) -> Result<Outcome, Error> {
@@ -201,7 +113,9 @@ impl Reconcile for ReplicaSets {
             let done = match plan::scale(&set, &owned) {
                 plan::Scale::Keep => Ok(()),
                 plan::Scale::Create(count) => self.create(&set, count, writes).await,
-                plan::Scale::Delete(doomed) => self.delete(&set, doomed, writes).await,
+                plan::Scale::Delete(doomed) => {
+                    owned_pods::delete(&reference(&*set), &doomed, &self.recorder, writes).await
+                }
             };
             failure = done.err();
             owned

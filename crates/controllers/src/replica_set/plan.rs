@@ -1,6 +1,7 @@
 //! Which pods belong to a ReplicaSet, and how many to create or which to delete. Pure.
 
 use super::is_active;
+use crate::owned_pods;
 use k8s_openapi::api::{apps::v1::ReplicaSet, core::v1::Pod};
 use machinery::{labels::Selector, owners, pods};
 use std::{cmp::Reverse, collections::HashMap, sync::Arc};
@@ -133,20 +134,8 @@ fn restarts(pod: &Pod) -> i32 {
 
 /// A pod of the set's template.
 pub(super) fn new_pod(set: &ReplicaSet) -> Pod {
-    let mut pod = Pod::default();
-    if let Some(template) = set.spec.as_ref().and_then(|spec| spec.template.as_ref()) {
-        if let Some(metadata) = &template.metadata {
-            pod.metadata.labels.clone_from(&metadata.labels);
-            pod.metadata.annotations.clone_from(&metadata.annotations);
-            pod.metadata.finalizers.clone_from(&metadata.finalizers);
-        }
-        pod.spec.clone_from(&template.spec);
-    }
-    let name = set.metadata.name.as_deref().unwrap_or_default();
-    pod.metadata.generate_name = Some(format!("{name}-"));
-    pod.metadata.namespace.clone_from(&set.metadata.namespace);
-    pod.metadata.owner_references = Some(vec![owners::controller_reference(set)]);
-    pod
+    let template = set.spec.as_ref().and_then(|spec| spec.template.clone());
+    owned_pods::from_template(set, &template.unwrap_or_default())
 }
 
 #[cfg(test)]
