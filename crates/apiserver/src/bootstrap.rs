@@ -3,6 +3,7 @@
 use crate::{Door, User, answer};
 use http::{Method, Request, header};
 use http_body_util::BodyExt;
+use machinery::endpoint_slices;
 use machinery::status::Status;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -113,6 +114,7 @@ fn objects(door: &Door) -> Vec<(&'static str, Value)> {
                 "ports": [{ "name": "https", "protocol": "TCP", "port": 443, "targetPort": network.port }] },
         })));
         all.push(own_endpoint(door));
+        all.push(own_endpoints(door));
     }
     all
 }
@@ -127,17 +129,35 @@ fn own_endpoint(door: &Door) -> (&'static str, Value) {
     };
     let slices = door
         .resources
-        .find_any("discovery.k8s.io", "endpointslices");
-    let slices = slices.map(|it| it.kind());
+        .find_any("discovery.k8s.io", "endpointslices")
+        .map(|it| it.kind());
     (
         "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices/kubernetes?fieldManager=apiserver&force=true",
         json!({
             "apiVersion": "discovery.k8s.io/v1",
             "kind": slices,
-            "metadata": { "name": "kubernetes", "labels": { "kubernetes.io/service-name": "kubernetes" } },
+            "metadata": { "name": "kubernetes", "labels": { endpoint_slices::SERVICE_NAME: "kubernetes" } },
             "addressType": family,
             "endpoints": [{ "addresses": [network.advertise_address.to_string()], "conditions": { "ready": true } }],
             "ports": [{ "name": "https", "protocol": "TCP", "port": network.port }],
+        }),
+    )
+}
+
+/// The same for those who read Endpoints; its slice is made above, not mirrored from it.
+fn own_endpoints(door: &Door) -> (&'static str, Value) {
+    let network = &door.config.network;
+    let labels = json!({ "endpointslice.kubernetes.io/skip-mirror": "true" });
+    (
+        "/api/v1/namespaces/default/endpoints/kubernetes?fieldManager=apiserver&force=true",
+        json!({
+            "apiVersion": "v1",
+            "kind": door.resources.find_any("", "endpoints").map(|it| it.kind()),
+            "metadata": { "name": "kubernetes", "labels": labels },
+            "subsets": [{
+                "addresses": [{ "ip": network.advertise_address.to_string() }],
+                "ports": [{ "name": "https", "protocol": "TCP", "port": network.port }],
+            }],
         }),
     )
 }

@@ -143,7 +143,7 @@ fn endpoint(door: &Door, namespace: &str, name: &str, port: &str) -> Result<(Str
     for item in door.cache.list(resource.slot, &selection, 0).items {
         if item
             .labels
-            .get("kubernetes.io/service-name")
+            .get(machinery::endpoint_slices::SERVICE_NAME)
             .map(String::as_str)
             != Some(name)
         {

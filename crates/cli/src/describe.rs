@@ -40,7 +40,7 @@ pub(crate) async fn describe(session: &Session, item: &Item, show_events: bool) 
                 item,
                 "endpointslices.discovery.k8s.io",
                 "labelSelector",
-                &format!("kubernetes.io/service-name={}", item.name),
+                &format!("{}={}", machinery::endpoint_slices::SERVICE_NAME, item.name),
             )
             .await?;
             service::describe(&mut text, &item.object, &slices);

@@ -17,8 +17,6 @@ use reconcile::{Cache, Error, Key, Outcome, Reconcile, Wiring, Writes};
 use std::sync::Arc;
 
 pub(crate) const NAME: &str = "endpointslice-controller";
-/// The label that ties a slice to its service.
-pub(crate) const SERVICE_LABEL: &str = "kubernetes.io/service-name";
 
 pub(crate) struct EndpointSlices {
     services: Arc<Cache<Service>>,

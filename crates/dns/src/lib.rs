@@ -8,20 +8,17 @@ mod index;
 mod server;
 mod wire;
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::Service;
 use k8s_openapi::api::discovery::v1::EndpointSlice;
-use parking_lot::{Mutex, RwLock};
-use reconcile::{Caches, Key};
-use tokio::sync::Notify;
+use machinery::endpoint_slices;
+use parking_lot::RwLock;
+use reconcile::{Caches, Groups, Key};
 
 pub use forward::Upstream;
 pub use index::Index;
 pub use server::{Server, Sources};
-
-const SERVICE_NAME_LABEL: &str = "kubernetes.io/service-name";
 
 /// Why names cannot be served.
 #[derive(Debug, thiserror::Error)]
@@ -45,28 +42,9 @@ pub async fn run(
         index: Arc::new(RwLock::new(index)),
         upstream: Arc::new(upstream),
     };
-    let pending = Arc::new(Pending::default());
     let (services, slices) = (caches.of::<Service>(), caches.of::<EndpointSlice>());
-    let noted = Arc::clone(&pending);
-    services.on_change(move |change| {
-        if let Some(service) = change.latest() {
-            noted.note(Key::of(&service.metadata), |_| {});
-        }
-    });
-    let noted = Arc::clone(&pending);
-    slices.on_change(move |change| {
-        for (slice, present) in [(&change.old, false), (&change.new, true)] {
-            let Some(slice) = slice else { continue };
-            let Some(service) = service_of(slice) else {
-                continue;
-            };
-            let name = slice.metadata.name.clone().unwrap_or_default();
-            noted.note(service, |slices| match present {
-                true => drop(slices.insert(name, Arc::clone(slice))),
-                false => drop(slices.remove(&name)),
-            });
-        }
-    });
+    let pending = Groups::of(&slices, service_of);
+    pending.follow(&services);
     services.synced().await;
     slices.synced().await;
     let update = || {
@@ -80,7 +58,7 @@ pub async fn run(
     update();
     let follow = async {
         loop {
-            pending.changed.notified().await;
+            pending.changed().await;
             update();
         }
     };
@@ -92,50 +70,5 @@ pub async fn run(
 }
 
 fn service_of(slice: &EndpointSlice) -> Option<Key> {
-    let name = slice.metadata.labels.as_ref()?.get(SERVICE_NAME_LABEL)?;
-    Some(Key::new(
-        slice.metadata.namespace.as_deref().unwrap_or_default(),
-        name,
-    ))
-}
-
-/// The slices by service, and the services whose names may have changed.
-#[derive(Default)]
-struct Pending {
-    state: Mutex<(BTreeSet<Key>, BTreeMap<Key, Slices>)>,
-    changed: Notify,
-}
-
-type Slices = BTreeMap<String, Arc<EndpointSlice>>;
-
-impl Pending {
-    fn note(&self, service: Key, change: impl FnOnce(&mut Slices)) {
-        let mut state = self.state.lock();
-        let slices = state.1.entry(service.clone()).or_default();
-        change(slices);
-        if slices.is_empty() {
-            state.1.remove(&service);
-        }
-        state.0.insert(service);
-        drop(state);
-        self.changed.notify_one();
-    }
-
-    fn take(&self) -> Vec<(Key, Vec<Arc<EndpointSlice>>)> {
-        let mut state = self.state.lock();
-        let keys = std::mem::take(&mut state.0);
-        let slices = |key: &Key| {
-            state
-                .1
-                .get(key)
-                .map(|slices| slices.values().cloned().collect())
-                .unwrap_or_default()
-        };
-        keys.into_iter()
-            .map(|key| {
-                let found = slices(&key);
-                (key, found)
-            })
-            .collect()
-    }
+    endpoint_slices::service_of(slice).map(|(namespace, name)| Key::new(namespace, name))
 }

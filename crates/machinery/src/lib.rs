@@ -7,6 +7,7 @@
 pub mod apply;
 pub mod conditions;
 pub mod durations;
+pub mod endpoint_slices;
 pub mod field;
 pub mod fields;
 pub mod int_or_string;

@@ -5,10 +5,11 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use async_trait::async_trait;
 use parking_lot::Mutex;
+use tokio::sync::watch;
 
 use crate::{
     AttachedPod, Firewall, FirewallError, HostPort, NetworkError, PodAddresses, PodAttachment,
-    PodNetwork, PoolError, Ruleset, ServicePorts,
+    PodNetwork, PoolError, Ruleset, ServiceChanges,
 };
 
 /// Remembers attachments and hands out addresses of a /16 in turn; touches nothing.
@@ -96,30 +97,35 @@ impl PodNetwork for FakePodNetwork {
     }
 }
 
-/// Remembers the last rules and how often they were set.
+/// Remembers the last rules.
 #[derive(Debug, Default)]
 pub struct FakeFirewall {
-    state: Mutex<(Ruleset, u64)>,
+    rules: watch::Sender<Ruleset>,
 }
 
 impl FakeFirewall {
-    /// The rules in force.
-    pub fn ruleset(&self) -> Ruleset {
-        self.state.lock().0.clone()
-    }
-
-    /// How many times services were set.
-    pub fn generation(&self) -> u64 {
-        self.state.lock().1
+    /// The rules as soon as they satisfy `holds`.
+    pub async fn wait(&self, holds: impl Fn(&Ruleset) -> bool) -> Ruleset {
+        let mut receiver = self.rules.subscribe();
+        // The sender lives in self, so waiting cannot fail.
+        match receiver.wait_for(holds).await {
+            Ok(rules) => rules.clone(),
+            Err(_) => Ruleset::default(),
+        }
     }
 }
 
 #[async_trait]
 impl Firewall for FakeFirewall {
-    async fn set_services(&self, services: ServicePorts) -> Result<(), FirewallError> {
-        let mut state = self.state.lock();
-        state.0.services = services;
-        state.1 += 1;
+    async fn change_services(&self, changes: ServiceChanges) -> Result<(), FirewallError> {
+        self.rules.send_modify(|rules| {
+            for (name, port) in changes {
+                match port {
+                    Some(port) => rules.services.insert(name, port),
+                    None => rules.services.remove(&name),
+                };
+            }
+        });
         Ok(())
     }
 
@@ -129,20 +135,18 @@ impl Firewall for FakeFirewall {
         pod: IpAddr,
         ports: Vec<HostPort>,
     ) -> Result<(), FirewallError> {
-        let mut state = self.state.lock();
-        if ports.is_empty() {
-            state.0.host_ports.remove(sandbox_id);
-        } else {
-            state
-                .0
-                .host_ports
-                .insert(sandbox_id.to_owned(), (pod, ports));
-        }
+        self.rules.send_modify(|rules| {
+            if ports.is_empty() {
+                rules.host_ports.remove(sandbox_id);
+            } else {
+                rules.host_ports.insert(sandbox_id.to_owned(), (pod, ports));
+            }
+        });
         Ok(())
     }
 
     async fn flush(&self) -> Result<(), FirewallError> {
-        self.state.lock().0 = Ruleset::default();
+        self.rules.send_replace(Ruleset::default());
         Ok(())
     }
 }

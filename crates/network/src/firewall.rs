@@ -5,15 +5,16 @@ use std::net::IpAddr;
 
 use async_trait::async_trait;
 
-use crate::{HostPort, ServicePorts};
+use crate::{HostPort, ServiceChanges};
 
 /// Packet rules as a whole. Object-safe, with a real implementation ([`crate::Nftables`]) and a remembering one
 /// ([`crate::FakeFirewall`]).
 #[async_trait]
 pub trait Firewall: Send + Sync {
-    /// Replaces all services. Until this is called for the first time nothing is written, so rules of a former run
-    /// stay in force during a restart.
-    async fn set_services(&self, services: ServicePorts) -> Result<(), FirewallError>;
+    /// Makes these changes to the services; what is not named stays. Until this is called for the first time nothing
+    /// is written, so rules of a former run stay in force during a restart; the first call replaces all of them. After
+    /// a failure the changes are kept, and the next call, even an empty one, sets everything anew.
+    async fn change_services(&self, changes: ServiceChanges) -> Result<(), FirewallError>;
     /// Replaces the host ports of one sandbox; an empty list takes them away.
     async fn set_host_ports(
         &self,

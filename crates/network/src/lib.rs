@@ -26,5 +26,6 @@ pub use nft::Nftables;
 pub use pod_network::{AttachedPod, NetworkError, PodAddresses, PodAttachment, PodNetwork};
 pub use pool::{AddressPool, PoolError};
 pub use ruleset::{
-    Affinity, ClusterRanges, External, HostPort, Protocol, Ruleset, ServicePort, ServicePorts,
+    Affinity, ClusterRanges, External, HostPort, Protocol, Ruleset, ServiceChanges, ServicePort,
+    ServicePorts,
 };

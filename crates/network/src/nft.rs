@@ -24,7 +24,7 @@ use self::rule::Family;
 use crate::conntrack;
 use crate::netlink::Socket;
 use crate::{
-    Change, ClusterRanges, Firewall, FirewallError, HostPort, Journal, Ruleset, ServicePorts,
+    Change, ClusterRanges, Firewall, FirewallError, HostPort, Journal, Ruleset, ServiceChanges,
 };
 
 const TABLE: &str = "sampan";
@@ -38,8 +38,10 @@ struct State {
     journal: Arc<Journal>,
     wanted: Ruleset,
     claims: Claims,
-    /// What is known to be in the kernel; nothing before the first change and after one that failed.
-    in_force: Option<Ruleset>,
+    /// Whether the kernel has what is wanted; not so before the first change and after one that failed.
+    in_force: bool,
+    /// Open between changes that succeed: closing it waits until every processor has seen the change.
+    socket: Option<Socket>,
     services_known: bool,
 }
 
@@ -56,7 +58,8 @@ impl Nftables {
                 journal,
                 wanted,
                 claims,
-                in_force: None,
+                in_force: false,
+                socket: None,
                 services_known: false,
             })),
         }
@@ -76,11 +79,21 @@ impl Nftables {
 
 #[async_trait]
 impl Firewall for Nftables {
-    async fn set_services(&self, services: ServicePorts) -> Result<(), FirewallError> {
+    async fn change_services(&self, changes: ServiceChanges) -> Result<(), FirewallError> {
         self.change(move |state| {
-            state.wanted.services = services;
+            let (mut old, mut new) = state.nothing();
+            for (name, port) in changes {
+                let former = match &port {
+                    Some(port) => state.wanted.services.insert(name.clone(), Arc::clone(port)),
+                    None => state.wanted.services.remove(&name),
+                };
+                if former != port {
+                    old.services.extend(former.map(|port| (name.clone(), port)));
+                    new.services.extend(port.map(|port| (name, port)));
+                }
+            }
             state.services_known = true;
-            state.enforce()
+            state.enforce(&old, &new)
         })
         .await
     }
@@ -91,22 +104,21 @@ impl Firewall for Nftables {
         pod: IpAddr,
         ports: Vec<HostPort>,
     ) -> Result<(), FirewallError> {
-        let sandbox_id = sandbox_id.to_owned();
+        let id = sandbox_id.to_owned();
         self.change(move |state| {
-            let unchanged = match state.wanted.host_ports.get(&sandbox_id) {
-                Some((known_pod, known)) => *known_pod == pod && *known == ports,
-                None => ports.is_empty(),
+            let (mut old, mut new) = state.nothing();
+            let ports = (!ports.is_empty()).then_some((pod, ports));
+            let former = match ports.clone() {
+                Some(ports) => state.wanted.host_ports.insert(id.clone(), ports),
+                None => state.wanted.host_ports.remove(&id),
             };
-            if unchanged && state.in_force.is_some() {
-                return Ok(());
-            }
-            if ports.is_empty() {
-                state.wanted.host_ports.remove(&sandbox_id);
-            } else {
-                state.wanted.host_ports.insert(sandbox_id, (pod, ports));
+            if former != ports {
+                old.host_ports
+                    .extend(former.map(|ports| (id.clone(), ports)));
+                new.host_ports.extend(ports.map(|ports| (id, ports)));
             }
             if state.services_known {
-                state.enforce()
+                state.enforce(&old, &new)
             } else {
                 Ok(())
             }
@@ -116,7 +128,7 @@ impl Firewall for Nftables {
 
     async fn flush(&self) -> Result<(), FirewallError> {
         self.change(|state| {
-            state.in_force = None;
+            state.in_force = false;
             state.services_known = false;
             delete_table(TABLE)
         })
@@ -125,12 +137,22 @@ impl Firewall for Nftables {
 }
 
 impl State {
-    fn enforce(&mut self) -> Result<(), FirewallError> {
-        if let Some(old) = self.in_force.take() {
-            let ops = diff::update(&mut self.claims, &old, &self.wanted);
-            if transact(&ops).is_ok() {
-                self.in_force = Some(self.wanted.clone());
-                forget_flows(&old, &self.wanted);
+    /// Two rulesets to be filled with what differs, before and after.
+    fn nothing(&self) -> (Ruleset, Ruleset) {
+        let nothing = Ruleset {
+            ranges: self.wanted.ranges.clone(),
+            ..Ruleset::default()
+        };
+        (nothing.clone(), nothing)
+    }
+
+    /// Makes the kernel's rules what is wanted: by the difference from `old` to `new` where they are known, else whole.
+    fn enforce(&mut self, old: &Ruleset, new: &Ruleset) -> Result<(), FirewallError> {
+        if std::mem::take(&mut self.in_force) {
+            let ops = diff::update(&mut self.claims, old, new);
+            if self.transact(&ops).is_ok() {
+                self.in_force = true;
+                forget_flows(old, new);
                 return Ok(());
             }
             // Somebody changed our table. Set it anew; if that fails too, the reason is worth telling.
@@ -145,9 +167,24 @@ impl State {
             operation: "noting the table",
             source: io::Error::other(error),
         })?;
-        transact(&diff::replace(&mut self.claims, &self.wanted))?;
-        self.in_force = Some(self.wanted.clone());
+        let ops = diff::replace(&mut self.claims, &self.wanted);
+        self.transact(&ops)?;
+        self.in_force = true;
         forget_flows(&Ruleset::default(), &self.wanted);
+        Ok(())
+    }
+
+    fn transact(&mut self, ops: &[(Family, Op)]) -> Result<(), FirewallError> {
+        if ops.is_empty() {
+            return Ok(());
+        }
+        let socket = match self.socket.take() {
+            Some(socket) => socket,
+            None => open()?,
+        };
+        transact(&socket, TABLE, ops)?;
+        // After a refusal more answers may wait in it, so only a socket that heard nothing but consent is kept.
+        self.socket = Some(socket);
         Ok(())
     }
 }
@@ -163,7 +200,7 @@ fn forget_flows(old: &Ruleset, new: &Ruleset) {
 pub(crate) fn delete_table(name: &str) -> Result<(), FirewallError> {
     for family in Family::ALL {
         let ops = [(family, Op::AddTable), (family, Op::DeleteTable)];
-        match transact_on(name, &ops) {
+        match transact(&open()?, name, &ops) {
             // A kernel without nftables, or without it for this family, has no table either.
             Err(FirewallError::Refused { source, .. }) if is_unsupported(&source) => {}
             result => result?,
@@ -183,17 +220,14 @@ fn is_unsupported(error: &io::Error) -> bool {
         .any(|code| error.raw_os_error() == Some(code.raw_os_error()))
 }
 
-fn transact(ops: &[(Family, Op)]) -> Result<(), FirewallError> {
-    transact_on(TABLE, ops)
+fn open() -> Result<Socket, FirewallError> {
+    Socket::open(Some(rustix::net::netlink::NETFILTER)).map_err(|source| FirewallError::Socket {
+        operation: "opening netlink",
+        source,
+    })
 }
 
-fn transact_on(table: &str, ops: &[(Family, Op)]) -> Result<(), FirewallError> {
-    if ops.is_empty() {
-        return Ok(());
-    }
-    let failed = |operation| move |source| FirewallError::Socket { operation, source };
-    let socket =
-        Socket::open(Some(rustix::net::netlink::NETFILTER)).map_err(failed("opening netlink"))?;
+fn transact(socket: &Socket, table: &str, ops: &[(Family, Op)]) -> Result<(), FirewallError> {
     let mut encoded = encode::encode(table, ops);
     let last = encoded.last;
     let result = socket.transact(&mut encoded.batch, last);

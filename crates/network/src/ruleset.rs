@@ -109,6 +109,9 @@ pub struct ServicePort {
 /// All service ports by a stable readable name (`namespace/service/tcp/port-name`, with `/v6` for the second family).
 pub type ServicePorts = BTreeMap<String, Arc<ServicePort>>;
 
+/// What service ports become, by name; nothing takes one away.
+pub type ServiceChanges = BTreeMap<String, Option<Arc<ServicePort>>>;
+
 /// Everything the firewall should do.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Ruleset {

@@ -5,57 +5,54 @@
 
 mod plan;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Service;
 use k8s_openapi::api::discovery::v1::EndpointSlice;
-use network::{Firewall, ServicePorts};
-use parking_lot::Mutex;
-use reconcile::{Caches, Key};
+use network::{Firewall, ServiceChanges};
+use reconcile::{Caches, Groups, Key};
 use stdx::backoff::Backoff;
-use tokio::sync::Notify;
 
-pub use plan::{SERVICE_NAME_LABEL, service_ports};
+pub use plan::service_ports;
 
-/// Changes that come within this time become one transaction.
-const SETTLE: Duration = Duration::from_millis(10);
 /// Waits between attempts when the kernel refuses the rules.
 const RETRY: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(30));
 
 /// Keeps the node's rules for services equal to the API's objects. Never returns; drop the future to end it. Rules
 /// stay in force when it ends.
 pub async fn run(caches: &Caches, firewall: Arc<dyn Firewall>, node: &str) {
-    let pending = Arc::new(Pending::default());
     let (services, slices) = (caches.of::<Service>(), caches.of::<EndpointSlice>());
-    let noted = Arc::clone(&pending);
-    services.on_change(move |change| {
-        if let Some(service) = change.latest() {
-            noted.wake(Key::of(&service.metadata));
-        }
-    });
-    let noted = Arc::clone(&pending);
-    slices.on_change(move |change| noted.slice(change.old.as_deref(), change.new.as_ref()));
+    let pending = Groups::of(&slices, plan::service_of);
+    pending.follow(&services);
     services.synced().await;
     slices.synced().await;
 
-    let mut rules = ServicePorts::new();
+    let mut names: BTreeMap<Key, Vec<String>> = BTreeMap::new();
     let mut failures = 0;
     loop {
-        tokio::time::sleep(SETTLE).await;
+        // What changes while the kernel is at work becomes one transaction, so a storm needs no settling time.
+        let mut changes = ServiceChanges::new();
         for (key, slices) in pending.take() {
-            let prefix = format!("{}/{}/", key.namespace, key.name);
-            remove_prefix(&mut rules, &prefix);
-            if let Some(service) = services.get_key(&key) {
-                let ports = service_ports(&service, &slices, node);
-                rules.extend(ports.into_iter().map(|(name, port)| (name, Arc::new(port))));
+            let service = services.get_key(&key);
+            let ports = service.map(|service| service_ports(&service, &slices, node));
+            let ports = ports.unwrap_or_default();
+            let former = names.remove(&key).unwrap_or_default();
+            changes.extend(former.into_iter().map(|name| (name, None)));
+            if !ports.is_empty() {
+                names.insert(key, ports.iter().map(|(name, _)| name.clone()).collect());
             }
+            changes.extend(
+                ports
+                    .into_iter()
+                    .map(|(name, port)| (name, Some(Arc::new(port)))),
+            );
         }
-        match firewall.set_services(rules.clone()).await {
+        match firewall.change_services(changes).await {
             Ok(()) => {
                 failures = 0;
-                pending.changed.notified().await;
+                pending.changed().await;
             }
             Err(error) => {
                 let wait = RETRY.delay(failures);
@@ -64,83 +61,5 @@ pub async fn run(caches: &Caches, firewall: Arc<dyn Firewall>, node: &str) {
                 tokio::time::sleep(wait).await;
             }
         }
-    }
-}
-
-fn remove_prefix(rules: &mut ServicePorts, prefix: &str) {
-    let names: Vec<String> = rules
-        .range(prefix.to_owned()..)
-        .take_while(|(name, _)| name.starts_with(prefix))
-        .map(|(name, _)| name.clone())
-        .collect();
-    for name in names {
-        rules.remove(&name);
-    }
-}
-
-/// What changed since the rules were last made: at most one entry for each service there is.
-#[derive(Default)]
-struct Pending {
-    state: Mutex<State>,
-    changed: Notify,
-}
-
-#[derive(Default)]
-struct State {
-    services: BTreeSet<Key>,
-    /// The slices of each service by slice name.
-    slices: BTreeMap<Key, BTreeMap<String, Arc<EndpointSlice>>>,
-}
-
-impl Pending {
-    fn wake(&self, service: Key) {
-        self.state.lock().services.insert(service);
-        self.changed.notify_one();
-    }
-
-    fn slice(&self, old: Option<&EndpointSlice>, new: Option<&Arc<EndpointSlice>>) {
-        let mut state = self.state.lock();
-        if let Some((slice, service)) =
-            old.and_then(|slice| Some((slice, plan::service_of(slice)?)))
-        {
-            if let Some(slices) = state.slices.get_mut(&service) {
-                slices.remove(slice.metadata.name.as_deref().unwrap_or_default());
-                if slices.is_empty() {
-                    state.slices.remove(&service);
-                }
-            }
-            state.services.insert(service);
-        }
-        if let Some((slice, service)) =
-            new.and_then(|slice| Some((slice, plan::service_of(slice)?)))
-        {
-            let name = slice.metadata.name.clone().unwrap_or_default();
-            state
-                .slices
-                .entry(service.clone())
-                .or_default()
-                .insert(name, Arc::clone(slice));
-            state.services.insert(service);
-        }
-        drop(state);
-        self.changed.notify_one();
-    }
-
-    fn take(&self) -> Vec<(Key, Vec<Arc<EndpointSlice>>)> {
-        let mut state = self.state.lock();
-        let services = std::mem::take(&mut state.services);
-        let slices = |key: &Key| {
-            state
-                .slices
-                .get(key)
-                .map(|slices| slices.values().cloned().collect())
-        };
-        services
-            .into_iter()
-            .map(|key| {
-                let slices = slices(&key).unwrap_or_default();
-                (key, slices)
-            })
-            .collect()
     }
 }

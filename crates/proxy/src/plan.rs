@@ -10,11 +10,10 @@ use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::{Service, ServicePort as Port, ServiceSpec};
 use k8s_openapi::api::discovery::v1::{Endpoint, EndpointSlice};
+use machinery::endpoint_slices;
 use network::{Affinity, External, Protocol, ServicePort};
 use reconcile::Key;
 
-/// Names the service a slice belongs to.
-pub const SERVICE_NAME_LABEL: &str = "kubernetes.io/service-name";
 /// Lets another proxy take a service over.
 const PROXY_NAME_LABEL: &str = "service.kubernetes.io/service-proxy-name";
 /// `sessionAffinityConfig.clientIP.timeoutSeconds` when it is not given.
@@ -22,11 +21,7 @@ const AFFINITY_SECONDS: i32 = 10_800;
 
 /// The service a slice belongs to.
 pub(crate) fn service_of(slice: &EndpointSlice) -> Option<Key> {
-    let name = slice.metadata.labels.as_ref()?.get(SERVICE_NAME_LABEL)?;
-    Some(Key::new(
-        slice.metadata.namespace.as_deref().unwrap_or_default(),
-        name,
-    ))
+    endpoint_slices::service_of(slice).map(|(namespace, name)| Key::new(namespace, name))
 }
 
 /// Every port of the service in each of its address families, named `namespace/name/protocol/port-name`. Headless

@@ -8,6 +8,7 @@
 mod cache;
 mod caches;
 mod controller;
+mod groups;
 mod key;
 mod queue;
 mod recorder;
@@ -16,6 +17,7 @@ mod writes;
 pub use cache::{Cache, Change};
 pub use caches::Caches;
 pub use controller::{Error, Outcome, Reconcile, Wiring, run};
+pub use groups::Groups;
 pub use key::Key;
 pub use queue::Queue;
 pub use recorder::{Recorder, Reference, reference};

@@ -86,7 +86,7 @@ pub(crate) async fn start(
     if server.is_disabled("proxy") {
         // Without a proxy the rules for pods are still needed: masquerade and host ports.
         firewall
-            .set_services(network::ServicePorts::default())
+            .change_services(network::ServiceChanges::new())
             .await?;
     } else {
         let (caches, node) = (caches.clone(), server.node_name.clone());

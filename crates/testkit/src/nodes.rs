@@ -1,4 +1,4 @@
-//! Nodes: the real kubelet on a runtime and a network that only remember; and what must hold of all
+//! Nodes: the real kubelet and service proxy on a runtime and a network that only remember; and what must hold of all
 //! their containers together.
 
 use crate::{Cluster, cluster::connect};
@@ -7,7 +7,7 @@ use apiserver::User;
 use client::{Client, ListOptions};
 use k8s_openapi::api::core::v1::Pod;
 use kubelet::Kubelet;
-use network::FakePodNetwork;
+use network::{FakeFirewall, FakePodNetwork};
 use parking_lot::Mutex;
 use runtime::{Fake, Pods as _, container::Change};
 use std::{
@@ -27,7 +27,8 @@ struct Node {
     number: u8,
     runtime: Fake,
     network: Arc<FakePodNetwork>,
-    /// The kubelet's.
+    firewall: Arc<FakeFirewall>,
+    /// The kubelet's and the proxy's.
     tasks: Tasks,
 }
 
@@ -155,6 +156,7 @@ impl Cluster {
             number,
             runtime,
             network: Arc::new(FakePodNetwork::new(number)),
+            firewall: Arc::default(),
             tasks: self.tasks.child(),
         };
         self.start_kubelet(name, &node).await?;
@@ -170,7 +172,15 @@ impl Cluster {
         Ok(self.nodes.find(node)?.runtime)
     }
 
-    /// Ends a node's kubelet; its containers go on. To the cluster that is a lost machine.
+    /// The packet rules of a node.
+    ///
+    /// # Errors
+    /// When there is no such node.
+    pub fn firewall(&self, node: &str) -> anyhow::Result<Arc<FakeFirewall>> {
+        Ok(self.nodes.find(node)?.firewall)
+    }
+
+    /// Ends a node's kubelet and proxy; its containers go on. To the cluster that is a lost machine.
     ///
     /// # Errors
     /// When there is no such node.
@@ -207,6 +217,11 @@ impl Cluster {
         config.log_dir = root.join("log");
         config.resolv_conf = root.join("resolv.conf");
         config.may_mount = false;
+        let (caches, firewall) = (self.caches.clone(), Arc::clone(&node.firewall));
+        let own = name.to_owned();
+        node.tasks.spawn("proxy", async move {
+            proxy::run(&caches, firewall, &own).await;
+        });
         let user = User::new(&format!("system:node:{name}"), &["system:nodes"]);
         let client = connect(&self.door, &user, "kubelet");
         Kubelet::start(

@@ -1,7 +1,6 @@
 //! From a service and its pods to slices. Pure. Slices that are right stay; an endpoint stays in the slice it
 //! is in, so that a change touches as few slices as it can.
 
-use super::SERVICE_LABEL;
 use crate::service_endpoints::{Backend, Port, addresses, is_headless, ports};
 use k8s_openapi::{
     api::{
@@ -10,6 +9,7 @@ use k8s_openapi::{
     },
     apimachinery::pkg::apis::meta::v1::ObjectMeta,
 };
+use machinery::endpoint_slices::{self, MANAGED_BY, SERVICE_NAME};
 use machinery::owners;
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -18,7 +18,6 @@ use std::{
 
 /// Endpoints in one slice, upstream's default.
 const PER_SLICE: usize = 100;
-const MANAGED_BY_LABEL: &str = "endpointslice.kubernetes.io/managed-by";
 const MANAGER: &str = "endpointslice-controller.k8s.io";
 const HEADLESS_LABEL: &str = "service.kubernetes.io/headless";
 
@@ -32,8 +31,9 @@ pub(super) enum Step {
 /// The service a slice belongs to, if this controller manages it.
 pub(super) fn service_of(slice: &EndpointSlice) -> Option<&str> {
     let labels = slice.metadata.labels.as_ref()?;
-    (labels.get(MANAGED_BY_LABEL).map(String::as_str) == Some(MANAGER))
-        .then(|| labels.get(SERVICE_LABEL).map(String::as_str))?
+    (labels.get(MANAGED_BY).map(String::as_str) == Some(MANAGER))
+        .then(|| endpoint_slices::service_of(slice))?
+        .map(|(_, name)| name)
 }
 
 /// Whether this controller manages the slice for `service`.
@@ -206,8 +206,8 @@ fn new_slice(
 ) -> EndpointSlice {
     let name = service.metadata.name.as_deref().unwrap_or_default();
     let mut labels = service.metadata.labels.clone().unwrap_or_default();
-    labels.insert(SERVICE_LABEL.to_owned(), name.to_owned());
-    labels.insert(MANAGED_BY_LABEL.to_owned(), MANAGER.to_owned());
+    labels.insert(SERVICE_NAME.to_owned(), name.to_owned());
+    labels.insert(MANAGED_BY.to_owned(), MANAGER.to_owned());
     labels.remove(HEADLESS_LABEL);
     if is_headless(service) {
         labels.insert(HEADLESS_LABEL.to_owned(), String::new());

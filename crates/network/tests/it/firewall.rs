@@ -16,8 +16,8 @@ fn a_cluster_ip_reaches_every_backend_from_node_and_pods_and_itself() {
     on_machine(|machine| async move {
         let (a, b) = (machine.pod("a").await, machine.pod("b").await);
         machine
-            .firewall
-            .set_services(services([service("10.43.0.9", &[&a, &b])]))
+            .services
+            .set(services([service("10.43.0.9", &[&a, &b])]))
             .await
             .unwrap();
         // Whether or not the kernel shows bridged packets to the packet filter.
@@ -51,11 +51,7 @@ fn each_of_many_backends_is_met() {
                 .run(move || crate::machine::serve(address, format!("a{number:02}")));
             port.backends.push(address);
         }
-        machine
-            .firewall
-            .set_services(services([port]))
-            .await
-            .unwrap();
+        machine.services.set(services([port])).await.unwrap();
         let met: BTreeSet<String> = (0..6).flat_map(|_| names("10.43.0.9:80")).collect();
         assert_eq!(met.len(), 12);
     });
@@ -65,7 +61,7 @@ fn each_of_many_backends_is_met() {
 fn changing_services_changes_only_them() {
     on_machine(|machine| async move {
         let (a, b) = (machine.pod("a").await, machine.pod("b").await);
-        let set = |ports| machine.firewall.set_services(ports);
+        let set = |ports| machine.services.set(ports);
         set(services([service("10.43.0.9", &[&a])])).await.unwrap();
         set(services([
             service("10.43.0.9", &[&b]),
@@ -116,8 +112,8 @@ fn a_node_port_answers_on_every_address_of_the_node() {
     on_machine(|machine| async move {
         let (a, b) = (machine.pod("a").await, machine.pod("b").await);
         machine
-            .firewall
-            .set_services(services([exposed(service("10.43.0.9", &[&a, &b]))]))
+            .services
+            .set(services([exposed(service("10.43.0.9", &[&a, &b]))]))
             .await
             .unwrap();
         assert_eq!(names("10.42.0.1:30080"), ["a", "b"]);
@@ -142,11 +138,7 @@ fn local_policy_keeps_the_clients_address_and_never_leaves_the_node() {
         let mut port = exposed(service("10.43.0.9", &[&a, &b]));
         port.external.local_only = true;
         port.local_backends.pop();
-        machine
-            .firewall
-            .set_services(services([port]))
-            .await
-            .unwrap();
+        machine.services.set(services([port])).await.unwrap();
         let elsewhere = neighbour();
         assert_eq!(elsewhere.run(|| names("192.0.2.1:30080")), ["a"]);
         assert_eq!(
@@ -167,17 +159,13 @@ fn load_balancer_addresses_admit_their_source_ranges() {
         port.external.source_ranges = vec!["192.0.2.0/30".parse().unwrap()];
         let elsewhere = neighbour();
         machine
-            .firewall
-            .set_services(services([port.clone()]))
+            .services
+            .set(services([port.clone()]))
             .await
             .unwrap();
         assert_eq!(elsewhere.run(|| names("192.0.2.1:80")), ["a"]);
         port.external.source_ranges = vec!["198.51.100.0/24".parse().unwrap()];
-        machine
-            .firewall
-            .set_services(services([port]))
-            .await
-            .unwrap();
+        machine.services.set(services([port])).await.unwrap();
         assert!(elsewhere.run(|| ask("192.0.2.1:80")).is_err());
     });
 }
@@ -197,8 +185,8 @@ fn affinity_keeps_a_client_with_its_backend_while_it_lasts() {
             }])
         };
         machine
-            .firewall
-            .set_services(with(&[&pods[0], &pods[1], &pods[2]]))
+            .services
+            .set(with(&[&pods[0], &pods[1], &pods[2]]))
             .await
             .unwrap();
         let first = names("10.43.0.9:80");
@@ -213,15 +201,15 @@ fn affinity_keeps_a_client_with_its_backend_while_it_lasts() {
         let mine = keep(&first[0]);
         let (other, third) = ((mine + 1) % 3, (mine + 2) % 3);
         machine
-            .firewall
-            .set_services(with(&[&pods[mine], &pods[other]]))
+            .services
+            .set(with(&[&pods[mine], &pods[other]]))
             .await
             .unwrap();
         assert_eq!(names("10.43.0.9:80"), first);
         // Its own leaves: it gets another one and stays there.
         machine
-            .firewall
-            .set_services(with(&[&pods[other], &pods[third]]))
+            .services
+            .set(with(&[&pods[other], &pods[third]]))
             .await
             .unwrap();
         let second = names("10.43.0.9:80");
@@ -235,8 +223,8 @@ fn nobody_there_is_refused_at_once() {
     on_machine(|machine| async move {
         let a = machine.pod("a").await;
         machine
-            .firewall
-            .set_services(services([exposed(service("10.43.0.9", &[]))]))
+            .services
+            .set(services([exposed(service("10.43.0.9", &[]))]))
             .await
             .unwrap();
         for address in [
@@ -265,7 +253,7 @@ fn nobody_there_is_refused_at_once() {
 #[test]
 fn host_ports_lead_to_their_pod_until_it_is_removed() {
     on_machine(|machine| async move {
-        machine.firewall.set_services(services([])).await.unwrap();
+        machine.services.set(services([])).await.unwrap();
         let a = machine.pod("a").await;
         let port = |host_ip: Option<&str>, host_port| HostPort {
             host_ip: host_ip.map(|address| address.parse().unwrap()),
@@ -297,15 +285,15 @@ fn udp_clients_follow_when_their_backend_leaves() {
             }])
         };
         machine
-            .firewall
-            .set_services(by_udp(service("10.43.0.9", &[&a])))
+            .services
+            .set(by_udp(service("10.43.0.9", &[&a])))
             .await
             .unwrap();
         let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
         assert_eq!(ask_by_udp(&socket, "10.43.0.9:80").unwrap(), "a 10.42.0.1");
         machine
-            .firewall
-            .set_services(by_udp(service("10.43.0.9", &[&b])))
+            .services
+            .set(by_udp(service("10.43.0.9", &[&b])))
             .await
             .unwrap();
         assert_eq!(ask_by_udp(&socket, "10.43.0.9:80").unwrap(), "b 10.42.0.1");
@@ -315,7 +303,7 @@ fn udp_clients_follow_when_their_backend_leaves() {
 #[test]
 fn pods_cannot_reach_the_nodes_loopback() {
     on_machine(|machine| async move {
-        machine.firewall.set_services(services([])).await.unwrap();
+        machine.services.set(services([])).await.unwrap();
         crate::machine::serve("127.0.0.2:7000".parse().unwrap(), "secret".to_owned());
         let a = machine.pod("a").await;
         let reached = a.namespace.run(|| {

@@ -1,17 +1,19 @@
 //! A machine of its own for every test: a network namespace with the bridge, the firewall and pods that answer.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::os::fd::AsRawFd;
 use std::path::PathBuf;
 use std::process::Command;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use network::{
-    Affinity, Bridge, BridgeConfig, ClusterRanges, External, Journal, Nftables, PodAddresses,
-    PodAttachment, PodNetwork, Protocol, ServicePort, ServicePorts,
+    Affinity, Bridge, BridgeConfig, ClusterRanges, External, Firewall, FirewallError, Journal,
+    Nftables, PodAddresses, PodAttachment, PodNetwork, Protocol, ServiceChanges, ServicePort,
+    ServicePorts,
 };
 use nix::sched::{CloneFlags, setns, unshare};
 
@@ -48,6 +50,7 @@ pub(crate) struct Machine {
     pub(crate) state: Arc<tempfile::TempDir>,
     pub(crate) bridge: Bridge,
     pub(crate) firewall: Arc<Nftables>,
+    pub(crate) services: Services,
 }
 
 /// Runs the test on a fresh machine, or tells why not.
@@ -68,6 +71,7 @@ pub(crate) fn on_machine<F: Future<Output = ()>>(test: impl FnOnce(Machine) -> F
             test(Machine {
                 state: Arc::clone(&state),
                 bridge,
+                services: Services::of(&firewall),
                 firewall,
             })
             .await;
@@ -98,6 +102,29 @@ pub(crate) async fn start(state: &tempfile::TempDir) -> (Bridge, Arc<Nftables>) 
     .await
     .unwrap();
     (bridge, firewall)
+}
+
+/// Services as a whole: those set here before and no longer named go.
+pub(crate) struct Services {
+    firewall: Arc<Nftables>,
+    names: Mutex<BTreeSet<String>>,
+}
+
+impl Services {
+    pub(crate) fn of(firewall: &Arc<Nftables>) -> Self {
+        Self {
+            firewall: Arc::clone(firewall),
+            names: Mutex::default(),
+        }
+    }
+
+    pub(crate) async fn set(&self, services: ServicePorts) -> Result<(), FirewallError> {
+        let names = services.keys().cloned().collect();
+        let former = std::mem::replace(&mut *self.names.lock().unwrap(), names);
+        let mut changes: ServiceChanges = former.into_iter().map(|name| (name, None)).collect();
+        changes.extend(services.into_iter().map(|(name, port)| (name, Some(port))));
+        self.firewall.change_services(changes).await
+    }
 }
 
 /// A pod that answers every connection to 8080 with its name and who asks.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use network::{Firewall, NetworkError, PodNetwork, ServicePorts, undo_all};
+use network::{Firewall, NetworkError, PodNetwork, ServiceChanges, undo_all};
 
 use crate::machine::{Namespace, ask, attachment, ip, on_machine, serve, service, services, start};
 
@@ -87,14 +87,15 @@ fn uninstalling_leaves_the_machine_as_it_was() {
         assert!(before["links"].contains("lo") && !before["links"].contains("sampan0"));
         let (bridge, firewall) = start(&machine.state).await;
         let machine = crate::machine::Machine {
+            services: crate::machine::Services::of(&firewall),
             bridge,
             firewall,
             ..machine
         };
         let pod = machine.pod("a").await;
         machine
-            .firewall
-            .set_services(services([service("10.43.0.9", &[&pod])]))
+            .services
+            .set(services([service("10.43.0.9", &[&pod])]))
             .await
             .unwrap();
         assert_eq!(ask("10.43.0.9:80").unwrap(), "a 10.42.0.1");
@@ -115,7 +116,10 @@ fn forwarding_settings_come_back_one_by_one() {
         std::fs::write("/proc/sys/net/ipv4/conf/all/accept_redirects", "0").unwrap();
         let before = look();
         let (_, firewall) = start(&machine.state).await;
-        firewall.set_services(ServicePorts::new()).await.unwrap();
+        firewall
+            .change_services(ServiceChanges::new())
+            .await
+            .unwrap();
         undo_all(&journal).unwrap();
         assert_eq!(look(), before);
     });

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use network::{External, Firewall, Protocol, ServicePort, ServicePorts};
+use network::{External, Firewall, Protocol, ServiceChanges, ServicePort, ServicePorts};
 
 use crate::machine::{names, on_machine, service};
 
@@ -14,31 +14,26 @@ const SERVICES: u32 = 10_000;
 fn ten_thousand_services() {
     on_machine(|machine| async move {
         let pod = machine.pod("a").await;
-        let mut ports: ServicePorts = (0..SERVICES)
+        let ports: ServicePorts = (0..SERVICES)
             .map(|n| (format!("default/s{n}/tcp/http"), Arc::new(port(n))))
             .collect();
         let start = Instant::now();
-        machine.firewall.set_services(ports.clone()).await.unwrap();
+        machine.services.set(ports.clone()).await.unwrap();
         println!("{SERVICES} services at once: {:?}", start.elapsed());
         for round in 0..5 {
-            ports.insert(
-                "default/s7/tcp/http".to_owned(),
-                Arc::new(ServicePort {
-                    port: 80 + round,
-                    ..service("10.43.0.9", &[&pod])
-                }),
-            );
+            let changed = ServicePort {
+                port: 80 + round,
+                ..service("10.43.0.9", &[&pod])
+            };
+            let name = "default/s7/tcp/http".to_owned();
+            let changes = ServiceChanges::from([(name, Some(Arc::new(changed)))]);
             let start = Instant::now();
-            machine.firewall.set_services(ports.clone()).await.unwrap();
+            machine.firewall.change_services(changes).await.unwrap();
             println!("one changed: {:?}", start.elapsed());
         }
         assert_eq!(names("10.43.0.9:84"), ["a"]);
         let start = Instant::now();
-        machine
-            .firewall
-            .set_services(ServicePorts::new())
-            .await
-            .unwrap();
+        machine.services.set(ServicePorts::new()).await.unwrap();
         println!("all gone: {:?}", start.elapsed());
     });
 }

@@ -6,6 +6,7 @@ use k8s_openapi::api::{
     core::v1::{Endpoints, Pod, Service},
     discovery::v1::EndpointSlice,
 };
+use network::Ruleset;
 use serde_json::json;
 use std::collections::BTreeSet;
 use testkit::Cluster;
@@ -34,8 +35,21 @@ async fn addresses_of_pods(cluster: &Cluster, count: usize) -> BTreeSet<String> 
         .collect()
 }
 
+/// The backends in the packet rules of a node.
+fn backends(rules: &Ruleset, service: &str) -> BTreeSet<String> {
+    let ports = rules.services.iter();
+    let ports = ports.filter(|(name, _)| name.starts_with(service));
+    ports
+        .flat_map(|(_, port)| port.backends.iter().map(|it| it.ip().to_string()))
+        .collect()
+}
+
 async fn follows(cluster: &Cluster, count: usize) {
     let wanted = addresses_of_pods(cluster, count).await;
+    let firewall = cluster.firewall("one").unwrap();
+    firewall
+        .wait(|rules| backends(rules, "default/web/") == wanted)
+        .await;
     let equal = |all: &[EndpointSlice]| ready_addresses(all) == wanted;
     let slices = cluster
         .wait_all("default", "kubernetes.io/service-name=web", equal)
@@ -93,6 +107,14 @@ async fn endpoints_follow_pods() {
         .wait_gone::<Endpoints>("default", "web")
         .await
         .unwrap();
+    let firewall = cluster.firewall("one").unwrap();
+    let gone = |rules: &Ruleset| {
+        !rules
+            .services
+            .keys()
+            .any(|it| it.starts_with("default/web/"))
+    };
+    firewall.wait(gone).await;
     cluster.stop().await.unwrap();
 }
 
@@ -114,5 +136,32 @@ async fn addresses_are_not_given_twice() {
         assert!(seen.insert(spec.cluster_ip.unwrap()));
         assert!(seen.insert(spec.ports.unwrap()[0].node_port.unwrap().to_string()));
     }
+    cluster.stop().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_api_is_a_service_that_leads_to_the_server() {
+    let cluster = Cluster::start().await.unwrap();
+    cluster.add_node("one").await.unwrap();
+    let client = cluster.client();
+    let slice = client
+        .get::<EndpointSlice>("default", "kubernetes")
+        .await
+        .unwrap();
+    let endpoints = client
+        .get::<Endpoints>("default", "kubernetes")
+        .await
+        .unwrap();
+    let address = slice.endpoints.unwrap()[0].addresses[0].clone();
+    let subset = &endpoints.subsets.unwrap()[0];
+    assert_eq!(subset.addresses.as_ref().unwrap()[0].ip, address);
+    assert_eq!(
+        subset.ports.as_ref().unwrap()[0].port,
+        slice.ports.unwrap()[0].port.unwrap()
+    );
+    let firewall = cluster.firewall("one").unwrap();
+    let leads =
+        |rules: &Ruleset| backends(rules, "default/kubernetes/") == [address.clone()].into();
+    firewall.wait(leads).await;
     cluster.stop().await.unwrap();
 }
