@@ -4,9 +4,11 @@
 mod certificates;
 mod impersonation;
 mod service_accounts;
+mod token_file;
 
 pub use certificates::ClientCertificates;
 pub use service_accounts::ServiceAccounts;
+pub use token_file::{TokenFile, TokenFileError};
 
 pub(crate) use impersonation::impersonated;
 

@@ -1,8 +1,10 @@
 //! Who may do what. The door asks one authorizer; `Standing` knows those who may do everything and
 //! what everybody may ask about themselves.
 
+mod always;
 mod standing;
 
+pub use always::{AlwaysAllow, AlwaysDeny};
 pub use standing::Standing;
 
 use crate::{Door, User, route::Route};

@@ -1,39 +1,31 @@
 //! Service-account tokens: signing them (TokenRequest), checking them, and publishing the key
 //! (JWKS and OpenID discovery) so that others can check them.
 
+mod keys;
 mod request;
 
+pub use keys::KeyError;
 pub(crate) use request::run;
 
 use crate::{
     Door, User,
     answer::{self, Answer},
 };
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, jwk::Jwk};
+use jsonwebtoken::{Header, Validation};
 use k8s_openapi::api::core::v1::ServiceAccount;
+use keys::{Checking, Signing};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
-
-/// A key cannot be used.
-#[derive(Debug, thiserror::Error)]
-#[error("cannot use the service-account key: {source}")]
-pub struct KeyError {
-    #[from]
-    source: jsonwebtoken::errors::Error,
-}
 
 /// Signs and checks.
 pub struct Tokens {
-    /// `iss` of every token.
-    issuer: String,
+    /// `iss` of tokens; the first is that of new ones.
+    issuers: Vec<String>,
     /// Audiences of a token that asks for none, and those the door itself accepts.
     audiences: Vec<String>,
-    signing: EncodingKey,
-    checking: DecodingKey,
-    key_id: String,
-    jwks: Value,
+    signing: Signing,
+    /// Further keys whose tokens are accepted.
+    others: Vec<Checking>,
 }
 
 /// The body of a token.
@@ -73,32 +65,82 @@ pub(crate) struct Reference {
 }
 
 impl Tokens {
-    /// From an RSA key in PEM.
+    /// From an RSA or elliptic-curve key in PEM.
     ///
     /// # Errors
-    /// When the key is no RSA key in PEM.
+    /// When it is no such key.
     pub fn new(key_pem: &str, issuer: &str, audiences: Vec<String>) -> Result<Self, KeyError> {
-        let signing = EncodingKey::from_rsa_pem(key_pem.as_bytes())?;
-        let mut jwk = Jwk::from_encoding_key(&signing, Algorithm::RS256)?;
-        let public = serde_json::to_vec(&jwk.algorithm).unwrap_or_default();
-        let key_id = URL_SAFE_NO_PAD.encode(Sha256::digest(&public));
-        jwk.common.key_id = Some(key_id.clone());
-        jwk.common.public_key_use = Some(jsonwebtoken::jwk::PublicKeyUse::Signature);
         Ok(Self {
-            issuer: issuer.to_owned(),
+            issuers: vec![issuer.to_owned()],
             audiences,
-            checking: DecodingKey::from_jwk(&jwk)?,
-            jwks: json!({ "keys": [jwk] }),
-            signing,
-            key_id,
+            signing: Signing::read(key_pem)?,
+            others: Vec::new(),
         })
     }
 
+    /// Accepts tokens of the keys in this PEM file too: public, private, or certificates.
+    ///
+    /// # Errors
+    /// When one of them is no key.
+    pub fn accept_keys(&mut self, pem: &str) -> Result<(), KeyError> {
+        self.others.extend(Checking::read_all(pem)?);
+        Ok(())
+    }
+
+    /// Accepts tokens that name this issuer too.
+    pub fn accept_issuer(&mut self, issuer: &str) {
+        self.issuers.push(issuer.to_owned());
+    }
+
     pub(crate) fn sign(&self, claims: &Claims) -> Result<String, KeyError> {
-        let mut header = Header::new(Algorithm::RS256);
+        let own = &self.signing.checking;
+        let mut header = Header::new(own.algorithm);
         header.typ = None;
-        header.kid = Some(self.key_id.clone());
-        Ok(jsonwebtoken::encode(&header, claims, &self.signing)?)
+        header.kid = Some(own.id.clone());
+        Ok(jsonwebtoken::encode(&header, claims, &self.signing.key)?)
+    }
+
+    fn keys(&self) -> impl Iterator<Item = &Checking> {
+        std::iter::once(&self.signing.checking).chain(&self.others)
+    }
+
+    /// What a token says, if one of the keys signed it for one of these audiences.
+    fn claims(&self, token: &str, audiences: &[String]) -> Option<Claims> {
+        self.keys().find_map(|checking| {
+            let mut validation = Validation::new(checking.algorithm);
+            validation.set_issuer(&self.issuers);
+            validation.set_audience(audiences);
+            // The door's clock decides, not the library's.
+            validation.validate_exp = false;
+            validation.validate_nbf = false;
+            let decoded = jsonwebtoken::decode::<Claims>(token, &checking.key, &validation);
+            decoded.ok().map(|it| it.claims)
+        })
+    }
+
+    /// `iss` of new tokens.
+    pub(crate) fn issuer(&self) -> &str {
+        self.issuers.first().map_or("", String::as_str)
+    }
+
+    fn algorithms(&self) -> Vec<String> {
+        let mut names: Vec<String> = self
+            .keys()
+            .map(|key| format!("{:?}", key.algorithm))
+            .collect();
+        names.sort();
+        names.dedup();
+        names
+    }
+
+    fn published(&self) -> Value {
+        let mut keys: Vec<&Checking> = Vec::new();
+        for key in self.keys() {
+            if !keys.iter().any(|other| other.id == key.id) {
+                keys.push(key);
+            }
+        }
+        json!({ "keys": keys.iter().map(|it| &it.jwk).collect::<Vec<_>>() })
     }
 
     /// The user of a valid token and the audiences it is accepted for. `audiences` empty: the door's.
@@ -113,15 +155,7 @@ impl Tokens {
         } else {
             audiences
         };
-        let mut validation = Validation::new(Algorithm::RS256);
-        validation.set_issuer(&[&self.issuer]);
-        validation.set_audience(wanted);
-        // The door's clock decides, not the library's.
-        validation.validate_exp = false;
-        validation.validate_nbf = false;
-        let claims = jsonwebtoken::decode::<Claims>(token, &self.checking, &validation)
-            .ok()?
-            .claims;
+        let claims = self.claims(token, wanted)?;
         let now = door.config.clock.now().as_second();
         if claims.exp <= now || claims.nbf > now + 10 {
             return None;
@@ -207,18 +241,18 @@ pub(crate) fn well_known(door: &Door, path: &str) -> Option<Answer> {
     match path {
         "/.well-known/openid-configuration" => {
             let document = json!({
-                "issuer": tokens.issuer,
-                "jwks_uri": format!("{}/openid/v1/jwks", tokens.issuer.trim_end_matches('/')),
+                "issuer": tokens.issuer(),
+                "jwks_uri": format!("{}/openid/v1/jwks", tokens.issuer().trim_end_matches('/')),
                 "response_types_supported": ["id_token"],
                 "subject_types_supported": ["public"],
-                "id_token_signing_alg_values_supported": ["RS256"],
+                "id_token_signing_alg_values_supported": tokens.algorithms(),
             });
             Some(Ok(answer::json(200, document.to_string())))
         }
         "/openid/v1/jwks" => Some(Ok(answer::whole(
             200,
             "application/jwk-set+json",
-            tokens.jwks.to_string(),
+            tokens.published().to_string(),
         ))),
         _ => None,
     }

@@ -1,5 +1,9 @@
 //! The command line. Flags are named as k3s names them where it has them.
 
+mod api_server;
+
+pub(crate) use api_server::{ApiServerOptions, AuthorizationMode};
+
 use clap::{Args, Parser, Subcommand};
 use ipnet::Ipv4Net;
 use std::{
@@ -51,7 +55,7 @@ pub(crate) struct ServerOptions {
     #[arg(long, default_value_t = IpAddr::V4(Ipv4Addr::UNSPECIFIED))]
     pub(crate) bind_address: IpAddr,
     /// Port the API listens on
-    #[arg(long, default_value_t = 6443)]
+    #[arg(long, visible_alias = "secure-port", default_value_t = 6443)]
     pub(crate) https_listen_port: u16,
     /// Address by which clients reach the API; the first address of this machine unless given
     #[arg(long)]
@@ -63,7 +67,11 @@ pub(crate) struct ServerOptions {
     #[arg(long, default_value = "10.42.0.0/16")]
     pub(crate) cluster_cidr: Ipv4Net,
     /// Range of service addresses
-    #[arg(long, default_value = "10.43.0.0/16")]
+    #[arg(
+        long,
+        visible_alias = "service-cluster-ip-range",
+        default_value = "10.43.0.0/16"
+    )]
     pub(crate) service_cidr: Ipv4Net,
     /// Service address of the cluster's DNS; the tenth of the service range unless given
     #[arg(long)]
@@ -71,9 +79,10 @@ pub(crate) struct ServerOptions {
     /// Domain of the cluster's names
     #[arg(long, default_value = "cluster.local")]
     pub(crate) cluster_domain: String,
-    /// Where to write the administrator's kubeconfig (mode 0600)
-    #[arg(short = 'o', long, default_value = crate::paths::KUBECONFIG)]
-    pub(crate) write_kubeconfig: PathBuf,
+    /// Where to write the administrator's kubeconfig (mode 0600); /etc/sampan/kubeconfig.yaml for root,
+    /// kubeconfig.yaml in the data folder for others, unless given
+    #[arg(short = 'o', long)]
+    pub(crate) write_kubeconfig: Option<PathBuf>,
     /// Name of this node; the host's name unless given
     #[arg(long)]
     pub(crate) node_name: Option<String>,
@@ -92,6 +101,19 @@ pub(crate) struct ServerOptions {
     /// What to log: error, warn, info, debug, or a tracing filter
     #[arg(long, default_value = "warn")]
     pub(crate) log_level: String,
+    #[command(flatten)]
+    pub(crate) api: ApiServerOptions,
+}
+
+impl ServerOptions {
+    /// Where the administrator's kubeconfig goes.
+    pub(crate) fn kubeconfig(&self) -> PathBuf {
+        match &self.write_kubeconfig {
+            Some(path) => path.clone(),
+            None if nix::unistd::geteuid().is_root() => crate::paths::KUBECONFIG.into(),
+            None => self.data_dir.join("kubeconfig.yaml"),
+        }
+    }
 }
 
 #[derive(Clone, Debug, Args)]

@@ -1,11 +1,12 @@
 //! The cluster's certificates: made at the first start, renewed in place long before they expire.
 
 use crate::{arguments::ServerOptions, paths::Paths};
+use anyhow::Context as _;
 use jiff::Timestamp;
 use rustls::ServerConfig;
 use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::Arc,
 };
 use stdx::{
@@ -20,11 +21,17 @@ use stdx::{
 /// Everything that proves who is who.
 pub(crate) struct Certificates {
     folder: PathBuf,
+    /// Where the API's own certificate lies: the folder, or `--cert-dir`.
+    server_folder: PathBuf,
     server_ca: Authority,
     client_ca: Authority,
     server: Leaf,
+    /// Certificate and key from outside to serve with, instead of our own.
+    served: Option<(PathBuf, PathBuf)>,
+    /// Further authorities of client certificates, in PEM.
+    client_authorities_pem: String,
     admin: Leaf,
-    /// RSA key that signs service-account tokens, in PEM.
+    /// Key that signs service-account tokens, in PEM.
     pub(crate) signing_key_pem: String,
 }
 
@@ -39,8 +46,18 @@ impl Certificates {
         let folder = paths.tls();
         let server_ca = load_or_create_authority(&folder, "server-ca", now)?;
         let client_ca = load_or_create_authority(&folder, "client-ca", now)?;
-        let signing_key_pem = load_or_create_signing_key(&folder, "service-account")?;
+        let api = &options.api;
+        let signing_key_pem = match &api.service_account_signing_key_file {
+            Some(file) => read(file)?,
+            None => load_or_create_signing_key(&folder, "service-account")?,
+        };
         Ok(Self {
+            server_folder: api.cert_dir.clone().unwrap_or_else(|| folder.clone()),
+            served: api.serving_files(),
+            client_authorities_pem: api
+                .client_ca_file
+                .as_deref()
+                .map_or(Ok(String::new()), read)?,
             server: server_leaf(options, node, address),
             admin: Leaf {
                 common_name: "system:admin".to_owned(),
@@ -55,9 +72,13 @@ impl Certificates {
         })
     }
 
-    /// The authority that clients trust.
-    pub(crate) fn ca_pem(&self) -> &str {
-        self.server_ca.certificate_pem()
+    /// What clients trust: our authority, and the certificate from outside if that is what is served.
+    pub(crate) fn ca_pem(&self) -> anyhow::Result<String> {
+        let own = self.server_ca.certificate_pem();
+        match &self.served {
+            Some((certificate, _)) => Ok(format!("{own}{}", read(certificate)?)),
+            None => Ok(own.to_owned()),
+        }
     }
 
     /// The administrator's certificate.
@@ -72,9 +93,19 @@ impl Certificates {
     }
 
     fn server(&self, now: Timestamp) -> anyhow::Result<Pair> {
+        if let Some((certificate, key)) = &self.served {
+            return Ok(Pair {
+                certificate_pem: read(certificate)?,
+                key_pem: read(key)?,
+            });
+        }
         Ok(load_or_issue(
-            &self.folder,
-            "server",
+            &self.server_folder,
+            if self.server_folder == self.folder {
+                "server"
+            } else {
+                "apiserver"
+            },
             &self.server_ca,
             &self.server,
             now,
@@ -87,8 +118,9 @@ impl Certificates {
         now: Timestamp,
     ) -> anyhow::Result<(Arc<ServerConfig>, Arc<ServedCertificate>)> {
         let served = ServedCertificate::new(&self.server(now)?)?;
-        let config =
-            certificates::server_config(Arc::clone(&served), self.client_ca.certificate_pem())?;
+        let own = self.client_ca.certificate_pem();
+        let authorities = format!("{own}{}", self.client_authorities_pem);
+        let config = certificates::server_config(Arc::clone(&served), &authorities)?;
         Ok((config, served))
     }
 
@@ -115,6 +147,10 @@ impl Certificates {
         };
         keep_renewed(tasks, Arc::new(renew));
     }
+}
+
+fn read(path: &Path) -> anyhow::Result<String> {
+    std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
 }
 
 fn server_leaf(options: &ServerOptions, node: &str, address: IpAddr) -> Leaf {

@@ -32,7 +32,7 @@ pub(crate) async fn up(options: UpOptions) -> anyhow::Result<()> {
         println!("  API ready                {}", since(begun));
         let demo = Demo {
             client: admin(door),
-            kubeconfig: server.options.write_kubeconfig.display().to_string(),
+            kubeconfig: server.options.kubeconfig().display().to_string(),
             image: Arc::clone(&server.demo_image),
             replicas,
             begun,

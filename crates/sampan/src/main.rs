@@ -1,6 +1,7 @@
 //! The binary: configuration, first certificates, wiring and supervision. No logic lives here that a test of
 //! a crate could not reach.
 
+mod access;
 mod admin;
 mod arguments;
 mod certificates;
@@ -16,6 +17,7 @@ mod paths;
 mod requirements;
 mod server;
 mod uninstall;
+mod upstream_flags;
 mod wiring;
 
 use anyhow::Context as _;
@@ -32,7 +34,7 @@ fn main() -> ExitCode {
     match arguments.get(1).and_then(|first| first.to_str()) {
         Some("shim") => return runtime::shim::main(&text(&arguments[2..])),
         Some("kubectl") => return cli::main(&text(&arguments[1..])),
-        _ if is_kubectl(&arguments) => return cli::main(&text(&arguments)),
+        _ if is_called(&arguments, "kubectl") => return cli::main(&text(&arguments)),
         _ => {}
     }
     match start(arguments) {
@@ -44,13 +46,36 @@ fn main() -> ExitCode {
     }
 }
 
-/// Whether the binary was called through a link named `kubectl`.
-fn is_kubectl(arguments: &[OsString]) -> bool {
+/// Whether the binary was called through a link of this name.
+fn is_called(arguments: &[OsString], by: &str) -> bool {
     arguments
         .first()
         .map(std::path::Path::new)
         .and_then(|path| path.file_name())
-        .is_some_and(|name| name == "kubectl")
+        .is_some_and(|name| name == by)
+}
+
+/// The command line of a kube-apiserver, as the server's: no node, no controllers, no file but those in the
+/// folder of certificates, which a rig makes and removes.
+fn as_kube_apiserver(mut arguments: Vec<OsString>) -> Vec<OsString> {
+    let folder = arguments.iter().enumerate().find_map(|(index, argument)| {
+        match argument.to_str()?.strip_prefix("--cert-dir")? {
+            "" => arguments.get(index + 1).cloned(),
+            value => value.strip_prefix('=').map(OsString::from),
+        }
+    });
+    let mut data = OsString::from("--data-dir=");
+    data.push(folder.unwrap_or_else(|| "/var/run/kubernetes".into()));
+    data.push("/sampan");
+    let own = [
+        "server",
+        "--config=/dev/null",
+        "--disable-agent",
+        "--disable=controllers,scheduler",
+    ];
+    let own = own.into_iter().map(OsString::from).chain([data]);
+    arguments.splice(1..1, own);
+    arguments
 }
 
 fn text(arguments: &[OsString]) -> Vec<String> {
@@ -61,7 +86,12 @@ fn text(arguments: &[OsString]) -> Vec<String> {
 }
 
 fn start(arguments: Vec<OsString>) -> anyhow::Result<()> {
-    let arguments = config_file::extend(arguments)?;
+    let arguments = if is_called(&arguments, "kube-apiserver") {
+        as_kube_apiserver(arguments)
+    } else {
+        arguments
+    };
+    let arguments = upstream_flags::sift(config_file::extend(arguments)?)?;
     let arguments = Arguments::parse_from(arguments);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()

@@ -1,7 +1,7 @@
 //! `sampan server`: the order of a start, top to bottom.
 
 use crate::{
-    admin,
+    access, admin,
     arguments::ServerOptions,
     certificates::Certificates,
     kubeconfig::{self, Access},
@@ -10,7 +10,7 @@ use crate::{
     requirements, wiring,
 };
 use anyhow::{Context as _, bail};
-use apiserver::{Door, Listening, ServiceNetwork, Serving, Tokens, User, admission, authn, authz};
+use apiserver::{Door, Listening, ServiceNetwork, Serving, User, admission};
 use ipnet::IpNet;
 use reconcile::{Caches, Recorder};
 use std::{net::IpAddr, sync::Arc, time::Duration};
@@ -131,7 +131,7 @@ impl Server {
         let door = self.door(Arc::new(store), &certificates, &nodes).await?;
         door.bootstrap().await?;
         let serving = self.listen(&door, &certificates).await?;
-        let caches = self.brains(&door, &certificates);
+        let caches = self.brains(&door, &certificates.ca_pem()?);
         if !self.options.disable_agent {
             node::start(self, &door, &caches, &nodes).await?;
         }
@@ -144,15 +144,9 @@ impl Server {
         certificates: &Certificates,
         nodes: &Arc<node::Nodes>,
     ) -> anyhow::Result<Arc<Door>> {
-        let issuer = format!(
-            "https://kubernetes.default.svc.{}",
-            self.options.cluster_domain
-        );
-        let audiences = vec![issuer.clone(), "k3s".to_owned()];
-        let tokens = Arc::new(Tokens::new(
+        let tokens = Arc::new(access::tokens(
+            &self.options,
             &certificates.signing_key_pem,
-            &issuer,
-            audiences,
         )?);
         let node = format!("system:node:{}", self.node_name);
         let components = wiring::COMPONENTS
@@ -164,20 +158,14 @@ impl Server {
             store,
             clock: self.clock.clone(),
             random: self.random.clone(),
-            authenticators: vec![
-                Arc::new(authn::ClientCertificates),
-                Arc::new(authn::ServiceAccounts(Arc::clone(&tokens))),
-            ],
-            authorizer: Arc::new(authz::Standing {
-                components,
-                next: None,
-            }),
+            authenticators: access::authenticators(&self.options, &tokens)?,
+            authorizer: access::authorizer(&self.options, components),
             admission: admission::standard(),
             tokens: Some(tokens),
             dialer: Some(Arc::clone(nodes) as Arc<dyn apiserver::NodeDialer>),
             network: ServiceNetwork {
                 service_cidrs: vec![IpNet::V4(self.options.service_cidr)],
-                node_ports: (30000, 32767),
+                node_ports: self.options.api.service_node_port_range,
                 advertise_address: self.address,
                 port: self.options.https_listen_port,
             },
@@ -197,8 +185,8 @@ impl Server {
         let now = self.clock.now();
         let (tls, live) = certificates.tls(now)?;
         let serving = door.serve(listener, Listening { tls: Some(tls) }, &self.tasks);
-        let path = self.options.write_kubeconfig.clone();
-        let ca_pem = certificates.ca_pem().to_owned();
+        let path = self.options.kubeconfig();
+        let ca_pem = certificates.ca_pem()?;
         let host = if bind.is_unspecified() {
             "127.0.0.1".to_owned()
         } else {
@@ -228,7 +216,7 @@ impl Server {
         wiring::client(door, &User::new(user, &[User::AUTHENTICATED]), manager)
     }
 
-    fn brains(&self, door: &Arc<Door>, certificates: &Certificates) -> Caches {
+    fn brains(&self, door: &Arc<Door>, root_ca_pem: &str) -> Caches {
         let manager = self.client(
             door,
             "system:kube-controller-manager",
@@ -242,7 +230,7 @@ impl Server {
                 recorder: recorder.clone(),
                 clock: self.clock.clone(),
                 random: self.random.clone(),
-                root_ca_pem: certificates.ca_pem().into(),
+                root_ca_pem: root_ca_pem.into(),
             };
             controllers::run(&context, &self.options.disable, &self.tasks);
         }

@@ -194,7 +194,7 @@ fn signed(
         exp: expires.as_second(),
         iat: now.as_second(),
         nbf: now.as_second(),
-        iss: tokens.issuer.clone(),
+        iss: tokens.issuer().to_owned(),
         sub: format!(
             "system:serviceaccount:{}:{}",
             call.target.namespace, call.target.name

@@ -1,10 +1,10 @@
 //! A cluster of one node in a network namespace of its own, so that no packet for a pod or a service leaves the
 //! machine. Everything is removed when the test ends, however it ends.
 
+use crate::namespace::{Namespace, run};
 use std::{
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
-    sync::atomic::{AtomicU32, Ordering},
     time::{Duration, Instant},
 };
 
@@ -13,7 +13,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 
 pub(crate) struct Cluster {
     folder: tempfile::TempDir,
-    namespace: String,
+    namespace: Namespace,
     server: Option<Child>,
     kubectl: PathBuf,
     uninstalled: bool,
@@ -66,25 +66,16 @@ pub(crate) fn image(name: &str) -> Option<PathBuf> {
 impl Cluster {
     /// A namespace and a folder, no server yet.
     pub(crate) fn new(kubectl: &Path) -> Self {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let namespace = format!(
-            "sampan-{}-{}",
-            std::process::id(),
-            COUNT.fetch_add(1, Ordering::Relaxed)
-        );
-        run(Command::new("ip").args(["netns", "add", &namespace]));
-        let cluster = Self {
+        Self {
+            namespace: Namespace::new(),
             folder: tempfile::Builder::new()
                 .prefix("sampan-e2e")
                 .tempdir()
                 .unwrap(),
-            namespace,
             server: None,
             kubectl: kubectl.to_owned(),
             uninstalled: false,
-        };
-        run(cluster.inside("ip").args(["link", "set", "lo", "up"]));
-        cluster
+        }
     }
 
     /// A running cluster with a ready node.
@@ -173,12 +164,7 @@ impl Cluster {
 
     /// A command inside the cluster's network.
     pub(crate) fn inside(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
-        let mut command = Command::new("nsenter");
-        command
-            .arg(format!("--net=/run/netns/{}", self.namespace))
-            .arg("--")
-            .arg(program);
-        command
+        self.namespace.inside(program)
     }
 
     pub(crate) fn kubectl_command(&self, arguments: &[&str]) -> Command {
@@ -316,18 +302,5 @@ impl Drop for Cluster {
             let _ = child.kill();
             let _ = child.wait();
         }
-        let _ = Command::new("ip")
-            .args(["netns", "del", &self.namespace])
-            .output();
     }
-}
-
-fn run(command: &mut Command) {
-    let output = command.output().unwrap();
-    assert!(
-        output.status.success(),
-        "{command:?}: {}{}",
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    );
 }

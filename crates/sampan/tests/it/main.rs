@@ -3,8 +3,11 @@
 
 #![allow(clippy::unwrap_used)] // tests
 mod cluster;
+mod control_plane;
 mod first_look;
 mod kill;
+mod namespace;
 mod node_features;
+mod profile;
 mod streams;
 mod uninstall;

@@ -1,0 +1,254 @@
+//! Flags of kube-apiserver that have no counterpart here. Those that only tune upstream's own machinery are
+//! dropped, so that a rig's command line works as it stands; those that would change what the server does are
+//! refused with the reason.
+
+use anyhow::bail;
+use std::ffi::OsString;
+
+/// Tuning of machinery that Sampan does not have, and the defaults that it always has.
+const WITHOUT_MEANING: &[&str] = &[
+    "alsologtostderr",
+    "apiserver-count",
+    "contention-profiling",
+    "default-watch-cache-size",
+    "delete-collection-workers",
+    "enable-aggregator-routing",
+    "enable-garbage-collector",
+    "enable-logs-handler",
+    "enable-priority-and-fairness",
+    "endpoint-reconciler-type",
+    "event-ttl",
+    "external-hostname",
+    "feature-gates",
+    "goaway-chance",
+    "http2-max-streams-per-connection",
+    "kubelet-preferred-address-types",
+    "kubelet-timeout",
+    "lease-reuse-duration-seconds",
+    "livez-grace-period",
+    "log-flush-frequency",
+    "logging-format",
+    "logtostderr",
+    "max-mutating-requests-inflight",
+    "max-requests-inflight",
+    "min-request-timeout",
+    "permit-address-sharing",
+    "permit-port-sharing",
+    "profiling",
+    "runtime-config",
+    "service-account-extend-token-expiration",
+    "service-account-lookup",
+    "service-account-max-token-expiration",
+    "show-hidden-metrics-for-version",
+    "shutdown-delay-duration",
+    "stderrthreshold",
+    "storage-media-type",
+    "target-ram-mb",
+    "v",
+    "vmodule",
+    "watch-cache",
+    "watch-cache-sizes",
+];
+
+/// What would change the server's answers, and why it is refused.
+const REFUSED: &[(&str, &str)] = &[
+    (
+        "admission-control",
+        "it was removed upstream; use --enable-admission-plugins and --disable-admission-plugins",
+    ),
+    (
+        "admission-control-config-file",
+        "configuration of admission plugins is not supported yet",
+    ),
+    (
+        "anonymous-auth",
+        "requests without credentials are answered on /healthz, /livez, /readyz and /version only, and this cannot be changed yet",
+    ),
+    ("audit-policy-file", "audit is not supported yet"),
+    ("audit-log-path", "audit is not supported yet"),
+    ("audit-webhook-config-file", "audit is not supported yet"),
+    (
+        "authentication-config",
+        "authentication from a file is not supported yet; use --client-ca-file or --token-auth-file",
+    ),
+    (
+        "authentication-token-webhook-config-file",
+        "authentication webhooks are not supported yet",
+    ),
+    (
+        "authorization-config",
+        "authorization from a file is not supported yet; use --authorization-mode",
+    ),
+    (
+        "authorization-policy-file",
+        "ABAC is not supported; use --authorization-mode=RBAC",
+    ),
+    (
+        "authorization-webhook-config-file",
+        "authorization webhooks are not supported yet",
+    ),
+    ("cloud-provider", "cloud providers run outside the server"),
+    (
+        "egress-selector-config-file",
+        "egress selection is not supported",
+    ),
+    (
+        "encryption-provider-config",
+        "encryption at rest is not supported yet",
+    ),
+    (
+        "etcd-servers",
+        "etcd is not supported yet: leave it out, the server brings its own store (--data-dir)",
+    ),
+    (
+        "etcd-cafile",
+        "etcd is not supported yet: leave it out, the server brings its own store (--data-dir)",
+    ),
+    (
+        "etcd-certfile",
+        "etcd is not supported yet: leave it out, the server brings its own store (--data-dir)",
+    ),
+    (
+        "etcd-keyfile",
+        "etcd is not supported yet: leave it out, the server brings its own store (--data-dir)",
+    ),
+    (
+        "etcd-prefix",
+        "etcd is not supported yet: leave it out, the server brings its own store (--data-dir)",
+    ),
+    (
+        "insecure-bind-address",
+        "it was removed upstream: the API is served with TLS only",
+    ),
+    (
+        "insecure-port",
+        "it was removed upstream: the API is served with TLS only",
+    ),
+    (
+        "kubelet-certificate-authority",
+        "kubelets on other machines are not supported yet",
+    ),
+    (
+        "kubelet-client-certificate",
+        "kubelets on other machines are not supported yet",
+    ),
+    (
+        "kubelet-client-key",
+        "kubelets on other machines are not supported yet",
+    ),
+    (
+        "oidc-issuer-url",
+        "OpenID Connect is not supported yet; use --client-ca-file or --token-auth-file",
+    ),
+    (
+        "proxy-client-cert-file",
+        "API aggregation is not supported yet",
+    ),
+    (
+        "proxy-client-key-file",
+        "API aggregation is not supported yet",
+    ),
+    (
+        "requestheader-client-ca-file",
+        "authenticating proxies are not supported yet",
+    ),
+    (
+        "storage-backend",
+        "the server brings its own store (--data-dir)",
+    ),
+    (
+        "tls-sni-cert-key",
+        "one certificate is served to all; use --tls-cert-file",
+    ),
+];
+
+/// The arguments without those that mean nothing here.
+///
+/// # Errors
+/// When one is refused.
+pub(crate) fn sift(arguments: Vec<OsString>) -> anyhow::Result<Vec<OsString>> {
+    if arguments
+        .get(1)
+        .is_none_or(|command| command != "server" && command != "up")
+    {
+        return Ok(arguments);
+    }
+    let mut kept = Vec::new();
+    let mut all = arguments.into_iter().peekable();
+    while let Some(argument) = all.next() {
+        let text = argument.to_str().unwrap_or_default();
+        let Some((name, has_value)) = flag(text) else {
+            kept.push(argument);
+            continue;
+        };
+        if let Some((name, reason)) = REFUSED.iter().find(|(refused, _)| *refused == name) {
+            bail!("--{name}: {reason}");
+        }
+        if !WITHOUT_MEANING.contains(&name) {
+            kept.push(argument);
+            continue;
+        }
+        // `--name value`; what begins with a dash is the next flag.
+        let value = |next: &OsString| next.to_str().is_some_and(|text| !text.starts_with('-'));
+        if !has_value {
+            all.next_if(value);
+        }
+    }
+    Ok(kept)
+}
+
+/// The name of a long flag, or of `-v`, and whether its value stands in the same argument.
+fn flag(text: &str) -> Option<(&str, bool)> {
+    let name = text
+        .strip_prefix("--")
+        .or_else(|| text.strip_prefix('-').filter(|it| it.starts_with("v=")))?;
+    Some(match name.split_once('=') {
+        Some((name, _)) => (name, true),
+        None => (name, false),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sifted(line: &str) -> anyhow::Result<String> {
+        let kept = sift(line.split(' ').map(OsString::from).collect())?;
+        Ok(kept.join(&OsString::from(" ")).into_string().unwrap())
+    }
+
+    #[test]
+    fn what_tunes_nothing_here_is_dropped() {
+        for (line, left) in [
+            (
+                "sampan server --profiling=false --secure-port=1",
+                "sampan server --secure-port=1",
+            ),
+            (
+                "sampan server --event-ttl 1h --profiling --bind-address ::1",
+                "sampan server --bind-address ::1",
+            ),
+            (
+                "sampan server -v=4 --v 5 --feature-gates=A=true,B=false",
+                "sampan server",
+            ),
+            ("sampan image ls --profiling", "sampan image ls --profiling"),
+        ] {
+            assert_eq!(sifted(line).unwrap(), left);
+        }
+    }
+
+    #[test]
+    fn what_would_change_answers_is_refused() {
+        let error = sifted("sampan server --etcd-servers=http://127.0.0.1:2379").unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .starts_with("--etcd-servers: etcd is not supported yet"),
+            "{error}"
+        );
+        for (name, _) in REFUSED {
+            assert!(!WITHOUT_MEANING.contains(name), "{name}");
+        }
+    }
+}
