@@ -2,21 +2,28 @@
 //! prepares, judges after it validated, and may add claims: keys that are written, or must hold, in
 //! the object's own transaction. One file for each step; the only place that knows single kinds.
 
+mod default_ingress_class;
 mod default_storage_class;
 mod default_toleration_seconds;
 pub(crate) mod disruption_budget;
+mod limit_ranger;
 mod namespace_lifecycle;
+mod persistent_volume_claim_resize;
+mod plugins;
 mod priority;
+mod runtime_class;
 mod service_account;
 mod service_address;
 mod storage_object_in_use;
+mod taint_nodes_by_condition;
+
+pub use plugins::{SwitchError, standard, switched};
 
 use crate::{Door, User};
 use api::AnyObject;
 use bytes::Bytes;
 use jiff::Timestamp;
 use machinery::status::Status;
-use std::sync::Arc;
 use store::{Condition, Transaction};
 
 /// What is being done.
@@ -65,6 +72,24 @@ impl Review<'_> {
     /// The wished object as its own type.
     pub fn wished<T: api::Object>(&mut self) -> Option<&mut T> {
         self.object.as_deref_mut().and_then(|it| it.downcast_mut())
+    }
+
+    /// The object as it will be, when it is of this type.
+    #[must_use]
+    pub fn after<T: api::Object>(&self) -> Option<&T> {
+        self.object.as_deref().and_then(|it| it.downcast_ref())
+    }
+
+    /// The object as it is, when it is of this type.
+    #[must_use]
+    pub fn before<T: api::Object>(&self) -> Option<&T> {
+        self.old.and_then(|it| it.downcast_ref())
+    }
+
+    /// Whether an object of this resource is being made or changed.
+    #[must_use]
+    pub fn writes(&self, group: &str, plural: &str) -> bool {
+        self.operation != Operation::Delete && self.subresource.is_empty() && self.is(group, plural)
     }
 
     /// Whether a new object of this resource is being made.
@@ -205,18 +230,4 @@ pub trait Admit: Send + Sync {
         let _ = (review, claims);
         Ok(())
     }
-}
-
-/// The steps of a usual cluster, in order.
-#[must_use]
-pub fn standard() -> Vec<Arc<dyn Admit>> {
-    vec![
-        Arc::new(namespace_lifecycle::NamespaceLifecycle),
-        Arc::new(service_account::ServiceAccountAdmission),
-        Arc::new(priority::Priority),
-        Arc::new(default_toleration_seconds::DefaultTolerationSeconds),
-        Arc::new(default_storage_class::DefaultStorageClass),
-        Arc::new(storage_object_in_use::StorageObjectInUseProtection),
-        Arc::new(service_address::ServiceAddress),
-    ]
 }

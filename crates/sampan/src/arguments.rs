@@ -95,6 +95,12 @@ pub(crate) struct ServerOptions {
     /// Run no node: API, store, scheduler and controllers only
     #[arg(long)]
     pub(crate) disable_agent: bool,
+    /// Admission plugins to run besides those that run by default, by upstream's names
+    #[arg(long, value_delimiter = ',')]
+    pub(crate) enable_admission_plugins: Vec<String>,
+    /// Admission plugins not to run although they run by default, by upstream's names
+    #[arg(long, value_delimiter = ',')]
+    pub(crate) disable_admission_plugins: Vec<String>,
     /// Registries (host:port) to speak to without TLS
     #[arg(long, value_delimiter = ',')]
     pub(crate) insecure_registry: Vec<String>,

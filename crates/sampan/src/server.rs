@@ -160,7 +160,10 @@ impl Server {
             random: self.random.clone(),
             authenticators: access::authenticators(&self.options, &tokens)?,
             authorizer: access::authorizer(&self.options, components),
-            admission: admission::standard(),
+            admission: admission::switched(
+                &self.options.enable_admission_plugins,
+                &self.options.disable_admission_plugins,
+            )?,
             tokens: Some(tokens),
             dialer: Some(Arc::clone(nodes) as Arc<dyn apiserver::NodeDialer>),
             network: ServiceNetwork {

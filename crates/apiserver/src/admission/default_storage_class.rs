@@ -5,7 +5,12 @@ use super::{Admit, Review};
 use k8s_openapi::api::{core::v1::PersistentVolumeClaim, storage::v1::StorageClass};
 use machinery::status::Status;
 
-const DEFAULT: &str = "storageclass.kubernetes.io/is-default-class";
+/// Its second name is from before the class was stable.
+const DEFAULT: [&str; 2] = [
+    "storageclass.kubernetes.io/is-default-class",
+    "storageclass.beta.kubernetes.io/is-default-class",
+];
+const CLASS: &str = "volume.beta.kubernetes.io/storage-class";
 
 pub(super) struct DefaultStorageClass;
 
@@ -21,9 +26,11 @@ impl Admit for DefaultStorageClass {
             .filter_map(|it| it.downcast_ref::<StorageClass>())
             .filter(|class| {
                 let annotations = class.metadata.annotations.as_ref();
-                annotations
-                    .and_then(|it| it.get(DEFAULT))
-                    .is_some_and(|value| value == "true")
+                DEFAULT.iter().any(|key| {
+                    annotations
+                        .and_then(|it| it.get(*key))
+                        .is_some_and(|value| value == "true")
+                })
             })
             .max_by_key(|class| {
                 (
@@ -32,13 +39,14 @@ impl Admit for DefaultStorageClass {
                 )
             })
             .and_then(|class| class.metadata.name.clone());
-        let spec = review
-            .wished::<PersistentVolumeClaim>()
-            .and_then(|claim| claim.spec.as_mut());
-        if let (Some(name), Some(spec)) = (default, spec)
-            && spec.storage_class_name.is_none()
-        {
-            spec.storage_class_name = Some(name);
+        let Some(claim) = review.wished::<PersistentVolumeClaim>() else {
+            return Ok(());
+        };
+        let annotations = claim.metadata.annotations.as_ref();
+        let annotated = annotations.is_some_and(|it| it.contains_key(CLASS));
+        let spec = claim.spec.get_or_insert_default();
+        if spec.storage_class_name.is_none() && !annotated {
+            spec.storage_class_name = default;
         }
         Ok(())
     }

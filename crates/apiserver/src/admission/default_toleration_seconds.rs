@@ -15,7 +15,7 @@ pub(super) struct DefaultTolerationSeconds;
 
 impl Admit for DefaultTolerationSeconds {
     fn handles(&self, review: &Review<'_>) -> bool {
-        review.creates("", "pods")
+        review.writes("", "pods")
     }
 
     fn mutate(&self, review: &mut Review<'_>) -> Result<(), Status> {

@@ -12,12 +12,15 @@ pub(super) struct Priority;
 
 impl Admit for Priority {
     fn handles(&self, review: &Review<'_>) -> bool {
-        review.creates("", "pods")
-            || (review.is(GROUP, PLURAL) && review.operation != Operation::Delete)
+        review.writes("", "pods") || review.writes(GROUP, PLURAL)
     }
 
     fn mutate(&self, review: &mut Review<'_>) -> Result<(), Status> {
         if !review.is("", "pods") {
+            return Ok(());
+        }
+        if review.operation == Operation::Update {
+            keep(review);
             return Ok(());
         }
         let wished = review.wished::<Pod>().and_then(|pod| pod.spec.clone());
@@ -80,6 +83,18 @@ impl Admit for Priority {
                 )))
             }
             _ => Ok(()),
+        }
+    }
+}
+
+/// A client that leaves out what this step once set does not mean to change it.
+fn keep(review: &mut Review<'_>) {
+    let old = review.before::<Pod>().and_then(|pod| pod.spec.clone());
+    let new = review.wished::<Pod>().and_then(|pod| pod.spec.as_mut());
+    if let (Some(old), Some(new)) = (old, new) {
+        new.priority = new.priority.or(old.priority);
+        if new.preemption_policy.is_none() {
+            new.preemption_policy = old.preemption_policy;
         }
     }
 }

@@ -1,7 +1,9 @@
 //! `ServiceAccount`: every pod runs as an account that exists, and finds its token, the cluster's
 //! authority and its namespace where clients look for them.
 
-use super::{Admit, Review};
+mod references;
+
+use super::{Admit, Claims, Operation, Review};
 use k8s_openapi::api::core::v1::{
     ConfigMapProjection, Container, DownwardAPIProjection, DownwardAPIVolumeFile, KeyToPath,
     ObjectFieldSelector, Pod, PodSpec, ProjectedVolumeSource, ServiceAccount,
@@ -19,37 +21,25 @@ pub(super) struct ServiceAccountAdmission;
 impl Admit for ServiceAccountAdmission {
     fn handles(&self, review: &Review<'_>) -> bool {
         review.creates("", "pods")
+            || review.is("", "pods")
+                && review.operation == Operation::Update
+                && review.subresource == "ephemeralcontainers"
     }
 
     fn mutate(&self, review: &mut Review<'_>) -> Result<(), Status> {
+        if review.operation != Operation::Create || review.after::<Pod>().is_some_and(mirrors) {
+            return Ok(());
+        }
         let Some(pod) = review.wished::<Pod>() else {
             return Ok(());
         };
-        let mirrors = pod
-            .metadata
-            .annotations
-            .as_ref()
-            .is_some_and(|it| it.contains_key(MIRROR));
-        let spec = pod.spec.get_or_insert_default();
-        if mirrors {
-            return Ok(());
-        }
-        let name = spec
+        let named = pod.spec.get_or_insert_default();
+        let name = named
             .service_account_name
             .clone()
-            .filter(|it| !it.is_empty());
-        let name = name.unwrap_or_else(|| "default".to_owned());
-        let account = review.get("", "serviceaccounts", review.namespace, &name);
-        let account = account
-            .as_deref()
-            .and_then(|it| it.downcast_ref::<ServiceAccount>())
-            .cloned();
-        let Some(account) = account else {
-            return Err(review.forbidden(&format!(
-                "error looking up service account {}/{name}: serviceaccount {name:?} not found",
-                review.namespace
-            )));
-        };
+            .filter(|it| !it.is_empty())
+            .unwrap_or_else(|| "default".to_owned());
+        let account = account(review, &name)?;
         let suffix = review.random().suffix(5);
         let Some(spec) = review.wished::<Pod>().and_then(|pod| pod.spec.as_mut()) else {
             return Ok(());
@@ -68,6 +58,49 @@ impl Admit for ServiceAccountAdmission {
         }
         Ok(())
     }
+
+    fn judge(&self, review: &Review<'_>, _: &mut Claims) -> Result<(), Status> {
+        let Some(pod) = review.after::<Pod>() else {
+            return Ok(());
+        };
+        let spec = pod.spec.clone().unwrap_or_default();
+        let name = spec.service_account_name.as_deref().unwrap_or_default();
+        let refused = |because: String| review.forbidden(&because);
+        if review.operation == Operation::Update {
+            let Ok(account) = account(review, name) else {
+                // The account is gone; what it allowed is not known any more.
+                return Ok(());
+            };
+            return references::of_ephemeral(&account, &spec).map_err(refused);
+        }
+        if mirrors(pod) {
+            return references::of_mirror(&spec).map_err(refused);
+        }
+        if name.is_empty() {
+            return Err(refused(format!(
+                "no service account specified for pod {}/{}",
+                review.namespace,
+                pod.metadata.name.as_deref().unwrap_or_default()
+            )));
+        }
+        references::allowed(&account(review, name)?, &spec).map_err(refused)
+    }
+}
+
+fn mirrors(pod: &Pod) -> bool {
+    let annotations = pod.metadata.annotations.as_ref();
+    annotations.is_some_and(|it| it.contains_key(MIRROR))
+}
+
+fn account(review: &Review<'_>, name: &str) -> Result<ServiceAccount, Status> {
+    let found = review.get("", "serviceaccounts", review.namespace, name);
+    let account = found.as_deref().and_then(|it| it.downcast_ref()).cloned();
+    account.ok_or_else(|| {
+        review.forbidden(&format!(
+            "error looking up service account {}/{name}: serviceaccount {name:?} not found",
+            review.namespace
+        ))
+    })
 }
 
 fn mount_token(spec: &mut PodSpec, suffix: &str) {
