@@ -8,6 +8,8 @@ mod layer;
 pub mod name;
 pub(crate) mod store;
 
+pub use fetch::Registries;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 

@@ -13,6 +13,7 @@ use tokio::sync::{broadcast, watch};
 use crate::cgroup::Cgroups;
 use crate::container::{Change, Container, Event, State};
 use crate::error::{Error, Result};
+use crate::image::Registries;
 use crate::image::store::Store;
 use crate::spec::filter::Filters;
 
@@ -43,8 +44,8 @@ pub struct Options {
     pub dir: PathBuf,
     /// The binary whose `shim` subcommand calls [`crate::shim::main`]; this one unless told.
     pub shim: PathBuf,
-    /// Registries (`host:port`) to talk to without TLS. Loopback needs no mention.
-    pub plain_http_registries: Vec<String>,
+    /// How to talk to registries.
+    pub registries: Registries,
 }
 
 impl Options {
@@ -53,7 +54,7 @@ impl Options {
         Options {
             dir: dir.into(),
             shim: PathBuf::from("/proc/self/exe"),
-            plain_http_registries: Vec::new(),
+            registries: Registries::default(),
         }
     }
 }
@@ -69,7 +70,7 @@ struct Inner {
     cgroups: Cgroups,
     images: Store,
     launcher: Launcher,
-    plain_http: Vec<String>,
+    registries: Registries,
     lowest_oom_score: Option<i32>,
     filters: Filters,
     sandboxes: Mutex<BTreeMap<String, SandboxRecord>>,
@@ -119,7 +120,7 @@ impl Native {
                 cgroups: Cgroups::detect()?,
                 images: Store::open(&options.dir.join("images"))?,
                 launcher: Launcher::new(options.shim, own_cgroup(&options.dir)),
-                plain_http: options.plain_http_registries,
+                registries: options.registries,
                 lowest_oom_score: lowest_oom_score(),
                 filters: Filters::default(),
                 sandboxes: Mutex::default(),

@@ -104,6 +104,9 @@ pub(crate) struct ServerOptions {
     /// Registries (host:port) to speak to without TLS
     #[arg(long, value_delimiter = ',')]
     pub(crate) insecure_registry: Vec<String>,
+    /// Certificates of registries, as HOST:PORT/*.crt
+    #[arg(long, default_value = "/etc/containerd/certs.d")]
+    pub(crate) registry_certs_dir: PathBuf,
     /// What to log: error, warn, info, debug, or a tracing filter
     #[arg(long, default_value = "warn")]
     pub(crate) log_level: String,

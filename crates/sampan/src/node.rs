@@ -8,7 +8,7 @@ use ipnet::IpNet;
 use kubelet::Kubelet;
 use network::{Bridge, BridgeConfig, ClusterRanges, Firewall, Journal, Nftables, PodNetwork as _};
 use reconcile::Caches;
-use runtime::{Native, Options};
+use runtime::{Native, Options, image::Registries};
 use std::{
     path::Path,
     sync::{Arc, OnceLock},
@@ -133,9 +133,10 @@ async fn start_network(server: &Server) -> anyhow::Result<(Arc<dyn Firewall>, Br
 
 async fn start_runtime(server: &Server) -> anyhow::Result<Native> {
     let mut options = Options::new(server.paths.runtime());
-    options
-        .plain_http_registries
-        .clone_from(&server.options.insecure_registry);
+    options.registries = Registries {
+        plain_http: server.options.insecure_registry.clone(),
+        certificates: server.options.registry_certs_dir.clone(),
+    };
     let native = Native::open(options)
         .await
         .context("the container runtime cannot start")?;

@@ -1,9 +1,10 @@
 //! Fetches an image from its registry.
 
-use std::path::Path;
+use std::io::Read;
+use std::path::{Path, PathBuf};
 
 use futures::TryStreamExt;
-use oci_client::client::{ClientConfig, ClientProtocol};
+use oci_client::client::{Certificate, CertificateEncoding, ClientConfig, ClientProtocol};
 use oci_client::manifest::OciDescriptor;
 use oci_client::secrets::RegistryAuth;
 use oci_client::{Client, Reference};
@@ -15,12 +16,35 @@ use super::store::{JSON_LIMIT, LAYER_LIMIT, Layer, Store, digest};
 use super::{Auth, Image};
 use crate::error::{Error, Result};
 
-/// Fetches `reference`. `plain_http` names registries (`host:port`) without TLS; loopback needs no mention.
+/// Certificate files of one registry that are read at most, and the size of each in bytes.
+const CERTIFICATES: usize = 16;
+const CERTIFICATE_BYTES: u64 = 1 << 20;
+
+/// How to talk to registries.
+#[derive(Debug, Clone)]
+pub struct Registries {
+    /// Those (`host:port`) to talk to without TLS. Loopback needs no mention, unless it has certificates.
+    pub plain_http: Vec<String>,
+    /// A folder with, for each registry whose certificate the machine does not trust by itself, a folder named
+    /// `host:port` of `*.crt` files in PEM, as containerd and Docker keep them.
+    pub certificates: PathBuf,
+}
+
+impl Default for Registries {
+    fn default() -> Self {
+        Self {
+            plain_http: Vec::new(),
+            certificates: PathBuf::from("/etc/containerd/certs.d"),
+        }
+    }
+}
+
+/// Fetches `reference`.
 pub(crate) async fn pull(
     store: &Store,
     reference: &str,
     auth: Option<&Auth>,
-    plain_http: &[String],
+    registries: &Registries,
 ) -> Result<Image> {
     let failed = |reason: String| Error::Image {
         reference: reference.to_owned(),
@@ -31,7 +55,7 @@ pub(crate) async fn pull(
         .to_string()
         .parse()
         .map_err(|e| failed(format!("{e}")))?;
-    let client = client(&name, plain_http);
+    let client = client(&name, registries).map_err(failed)?;
     let auth = match auth {
         None => RegistryAuth::Anonymous,
         Some(Auth::Basic { username, password }) => {
@@ -42,7 +66,7 @@ pub(crate) async fn pull(
     let (manifest, manifest_digest) = client
         .pull_image_manifest(&remote, &auth)
         .await
-        .map_err(|e| failed(format!("failed to pull and unpack image: {e}")))?;
+        .map_err(|e| failed(format!("failed to pull and unpack image: {}", whole(&e))))?;
     if manifest.layers.len() > LAYER_LIMIT {
         return Err(failed(format!("more than {LAYER_LIMIT} layers")));
     }
@@ -78,7 +102,7 @@ pub(crate) async fn pull(
     .await
 }
 
-fn client(name: &Name, plain_http: &[String]) -> Client {
+fn client(name: &Name, registries: &Registries) -> std::result::Result<Client, String> {
     let host = name
         .registry
         .rsplit_once(':')
@@ -88,14 +112,17 @@ fn client(name: &Name, plain_http: &[String]) -> Client {
             .trim_matches(['[', ']'])
             .parse::<std::net::IpAddr>()
             .is_ok_and(|ip| ip.is_loopback());
-    let plain = loopback || plain_http.contains(&name.registry);
+    let certificates = certificates(&registries.certificates.join(&name.registry))?;
+    let plain =
+        registries.plain_http.contains(&name.registry) || (loopback && certificates.is_empty());
     let protocol = if plain {
         ClientProtocol::Http
     } else {
         ClientProtocol::Https
     };
-    Client::new(ClientConfig {
+    Ok(Client::new(ClientConfig {
         protocol,
+        extra_root_certificates: certificates,
         platform_resolver: Some(Box::new(|manifests| {
             let ours = manifests.iter().find(|entry| {
                 entry.platform.as_ref().is_some_and(|p| {
@@ -105,7 +132,51 @@ fn client(name: &Name, plain_http: &[String]) -> Client {
             ours.map(|entry| entry.digest.clone())
         })),
         ..ClientConfig::default()
-    })
+    }))
+}
+
+/// The error with all its causes: the outermost tells only that a request failed.
+fn whole(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let more = error.to_string();
+        if !text.contains(&more) {
+            text = format!("{text}: {more}");
+        }
+        cause = error.source();
+    }
+    text
+}
+
+/// The certificates to trust beside the machine's; none when there is no such folder.
+fn certificates(folder: &Path) -> std::result::Result<Vec<Certificate>, String> {
+    let failed = |path: &Path, error: &dyn std::fmt::Display| {
+        format!(
+            "cannot read the registry's certificates in {}: {error}",
+            path.display()
+        )
+    };
+    let files = match std::fs::read_dir(folder) {
+        Ok(files) => files,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(failed(folder, &error)),
+    };
+    let mut found = Vec::new();
+    for file in files.take(CERTIFICATES) {
+        let path = file.map_err(|error| failed(folder, &error))?.path();
+        if path.extension().is_none_or(|it| it != "crt") {
+            continue;
+        }
+        let file = std::fs::File::open(&path).map_err(|error| failed(&path, &error))?;
+        let mut data = Vec::new();
+        file.take(CERTIFICATE_BYTES)
+            .read_to_end(&mut data)
+            .map_err(|error| failed(&path, &error))?;
+        let encoding = CertificateEncoding::Pem;
+        found.push(Certificate { encoding, data });
+    }
+    Ok(found)
 }
 
 async fn fetch_config(
@@ -119,7 +190,7 @@ async fn fetch_config(
     let stream = client
         .pull_blob_stream(remote, descriptor)
         .await
-        .map_err(|e| e.to_string())?;
+        .map_err(|e| whole(&e))?;
     let mut bytes = Vec::new();
     let mut stream = stream.stream;
     while let Some(chunk) = stream.try_next().await.map_err(|e| e.to_string())? {
@@ -152,7 +223,7 @@ async fn fetch_layer(
     let blob = client
         .pull_blob_stream(remote, &descriptor)
         .await
-        .map_err(|e| failed(e.to_string()))?;
+        .map_err(|e| failed(whole(&e)))?;
     let reader = StreamReader::new(blob.stream.map_err(std::io::Error::other));
     // Built here: it remembers the reactor that its reads need.
     let bridge = SyncIoBridge::new(Box::pin(reader));

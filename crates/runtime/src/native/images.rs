@@ -22,7 +22,7 @@ impl Images for Native {
     }
 
     async fn pull_image(&self, reference: &str, auth: Option<&Auth>) -> Result<Image> {
-        fetch::pull(&self.inner.images, reference, auth, &self.inner.plain_http).await
+        fetch::pull(&self.inner.images, reference, auth, &self.inner.registries).await
     }
 
     async fn remove_image(&self, reference: &str) -> Result<()> {

@@ -9,7 +9,7 @@ use runtime::image::archive::{Content, Entry, Layer, build};
 use runtime::image::{Auth, ImageConfig};
 use runtime::{Images, Native};
 use sha2::{Digest, Sha256};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpListener;
 
 use crate::machine::{missing, options};
@@ -29,7 +29,9 @@ fn with_native<F: Future<Output = ()>>(
         .unwrap();
     runtime.block_on(async {
         let dir = tempfile::tempdir().unwrap();
-        let native = Native::open(options(dir.path())).await.unwrap();
+        let mut options = options(dir.path());
+        options.registries.certificates = dir.path().join("certs.d");
+        let native = Native::open(options).await.unwrap();
         test(native, dir).await;
     });
 }
@@ -175,59 +177,86 @@ fn the_same_content_makes_the_same_archive() {
     assert!(build(&paths[0], "Bad Name", &config, &[]).is_err());
 }
 
+type Pages = BTreeMap<String, (String, Vec<u8>)>;
+
 /// Serves blobs and manifests by path; wants `auth` if given.
-async fn registry(pages: BTreeMap<String, (String, Vec<u8>)>, auth: Option<&'static str>) -> u16 {
+async fn registry(pages: Pages, auth: Option<&'static str>) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     let pages = Arc::new(pages);
     tokio::spawn(async move {
-        while let Ok((mut socket, _)) = listener.accept().await {
-            let pages = pages.clone();
-            tokio::spawn(async move {
-                let mut request = Vec::new();
-                let mut chunk = [0; 4096];
-                while !request.windows(4).any(|w| w == b"\r\n\r\n") {
-                    match socket.read(&mut chunk).await {
-                        Ok(0) | Err(_) => return,
-                        Ok(count) => request.extend(&chunk[..count]),
-                    }
-                }
-                let text = String::from_utf8_lossy(&request).into_owned();
-                let path = text.split(' ').nth(1).unwrap_or_default().to_owned();
-                let allowed = auth.is_none_or(|a| {
-                    text.to_lowercase()
-                        .contains(&format!("authorization: basic {}", a.to_lowercase()))
-                });
-                let (status, kind, body) = match pages.get(&path) {
-                    _ if !allowed => ("401 Unauthorized", "text/plain".to_owned(), Vec::new()),
-                    Some((kind, body)) => ("200 OK", kind.clone(), body.clone()),
-                    None if path == "/v2/" => {
-                        ("200 OK", "application/json".to_owned(), b"{}".to_vec())
-                    }
-                    None => (
-                        "404 Not Found",
-                        "application/json".to_owned(),
-                        br#"{"errors":[{"code":"MANIFEST_UNKNOWN","message":"manifest unknown"}]}"#
-                            .to_vec(),
-                    ),
-                };
-                let head = format!(
-                    "HTTP/1.1 {status}\r\nWWW-Authenticate: Basic realm=\"test\"\r\nContent-Type: {kind}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
-                    body.len()
-                );
-                let _ = socket.write_all(head.as_bytes()).await;
-                let _ = socket.write_all(&body).await;
-            });
+        while let Ok((socket, _)) = listener.accept().await {
+            tokio::spawn(answer(socket, Arc::clone(&pages), auth));
         }
     });
     port
 }
 
-fn pages(
-    layer_bytes: &[u8],
-    served: &[u8],
-    config: &[u8],
-) -> (BTreeMap<String, (String, Vec<u8>)>, String) {
+/// The same over TLS, with a certificate that nobody has reason to trust; returns it in PEM.
+async fn secure_registry(pages: Pages) -> (u16, String) {
+    let own = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let key = rustls::pki_types::PrivatePkcs8KeyDer::from(own.signing_key.serialize_der());
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![own.cert.der().clone()], key.into())
+        .unwrap();
+    let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let pages = Arc::new(pages);
+    tokio::spawn(async move {
+        while let Ok((socket, _)) = listener.accept().await {
+            if let Ok(socket) = acceptor.accept(socket).await {
+                tokio::spawn(answer(socket, Arc::clone(&pages), None));
+            }
+        }
+    });
+    (port, own.cert.pem())
+}
+
+/// One request, one answer.
+async fn answer(
+    mut socket: impl AsyncRead + AsyncWrite + Unpin,
+    pages: Arc<Pages>,
+    auth: Option<&'static str>,
+) {
+    let mut request = Vec::new();
+    let mut chunk = [0; 4096];
+    while !request.windows(4).any(|w| w == b"\r\n\r\n") {
+        match socket.read(&mut chunk).await {
+            Ok(0) | Err(_) => return,
+            Ok(count) => request.extend(&chunk[..count]),
+        }
+    }
+    let text = String::from_utf8_lossy(&request).into_owned();
+    let path = text.split(' ').nth(1).unwrap_or_default().to_owned();
+    let allowed = auth.is_none_or(|a| {
+        text.to_lowercase()
+            .contains(&format!("authorization: basic {}", a.to_lowercase()))
+    });
+    let (status, kind, body) = match pages.get(&path) {
+        _ if !allowed => ("401 Unauthorized", "text/plain".to_owned(), Vec::new()),
+        Some((kind, body)) => ("200 OK", kind.clone(), body.clone()),
+        None if path == "/v2/" => ("200 OK", "application/json".to_owned(), b"{}".to_vec()),
+        None => (
+            "404 Not Found",
+            "application/json".to_owned(),
+            br#"{"errors":[{"code":"MANIFEST_UNKNOWN","message":"manifest unknown"}]}"#.to_vec(),
+        ),
+    };
+    let head = format!(
+        "HTTP/1.1 {status}\r\nWWW-Authenticate: Basic realm=\"test\"\r\nContent-Type: {kind}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+        body.len()
+    );
+    let _ = socket.write_all(head.as_bytes()).await;
+    let _ = socket.write_all(&body).await;
+    let _ = socket.shutdown().await;
+}
+
+fn pages(layer_bytes: &[u8], served: &[u8], config: &[u8]) -> (Pages, String) {
     let manifest = serde_json::to_vec(&serde_json::json!({
         "schemaVersion": 2,
         "mediaType": "application/vnd.oci.image.manifest.v1+json",
@@ -287,6 +316,29 @@ fn pulls_from_a_registry() {
         assert!(error.contains("manifest unknown"), "{error}");
         native.remove_image(&format!("{name}:v1")).await.unwrap();
         assert_eq!(left(dir.path()), 0);
+    });
+}
+
+#[test]
+fn a_registry_with_tls_needs_a_certificate_that_is_trusted() {
+    with_native("tls", |native, dir| async move {
+        let plain = layer("file", "content");
+        let packed = gzip(&plain);
+        let config = config_for(&[&plain]);
+        let (pages, _) = pages(&packed, &packed, &config);
+        let (port, certificate) = secure_registry(pages.clone()).await;
+        let (_, stranger) = secure_registry(pages).await;
+        let name = format!("localhost:{port}/team/app:v1");
+        let folder = dir.path().join(format!("certs.d/localhost:{port}"));
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join("ca.crt"), stranger).unwrap();
+        let error = native.pull_image(&name, None).await.unwrap_err();
+        assert!(error.to_string().contains("certificate"), "{error}");
+        std::fs::write(folder.join("ca.crt"), certificate).unwrap();
+        let image = native.pull_image(&name, None).await.unwrap();
+        assert_eq!(image.id, sha(&config));
+        std::fs::write(folder.join("ca.crt"), "not a certificate").unwrap();
+        assert!(native.pull_image(&name, None).await.is_err());
     });
 }
 
