@@ -5,7 +5,7 @@ export CARGO_TARGET_DIR ?= $(CACHE)/target
 TARGET := $(shell rustc -vV | sed -n 's/^host: //p')
 RELEASE := $(CARGO_TARGET_DIR)/$(TARGET)/release/sampan
 
-.PHONY: help up test setup test-setup build images bench fmt clean-cache
+.PHONY: help up test setup test-setup build images bench build-figures fmt clean-cache
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -31,6 +31,9 @@ images: ## Build the test images from Debian packages
 
 bench: setup test-setup build ## Print the figures of this machine, one JSON line each
 	cargo run --quiet --release --package bench -- all --sampan $(RELEASE)
+
+build-figures: setup ## Print what building costs: each crate in a debug build, a change in a leaf (release: RELEASE=1)
+	@tools/build-figures $(if $(RELEASE),release,debug)
 
 fmt: ## Format the code
 	cargo fmt --all

@@ -106,6 +106,7 @@ impl Kubelet {
 
     async fn run(self: Arc<Self>, caches: &Caches) {
         let mut events = self.shared.runtime.events();
+        let mut arrivals = self.shared.runtime.arrivals();
         let config = &self.shared.config;
         let pods = if config.control_plane {
             caches.of::<Pod>()
@@ -123,10 +124,17 @@ impl Kubelet {
             tracing::error!(%error, "pods that the API does not know could not be looked for");
         }
         loop {
-            match events.recv().await {
-                Ok(event) => self.workers.wake(&event.pod_uid),
-                Err(RecvError::Lagged(_)) => self.workers.wake_all(),
-                Err(RecvError::Closed) => return,
+            tokio::select! {
+                event = events.recv() => match event {
+                    Ok(event) => self.workers.wake(&event.pod_uid),
+                    Err(RecvError::Lagged(_)) => self.workers.wake_all(),
+                    Err(RecvError::Closed) => return,
+                },
+                image = arrivals.recv() => match image {
+                    Ok(image) => self.workers.image_arrived(Some(&image)),
+                    Err(RecvError::Lagged(_)) => self.workers.image_arrived(None),
+                    Err(RecvError::Closed) => return,
+                },
             }
         }
     }

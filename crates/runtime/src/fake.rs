@@ -36,6 +36,7 @@ struct Inner {
     clock: Clock,
     state: Mutex<Remembered>,
     events: broadcast::Sender<Event>,
+    arrivals: broadcast::Sender<Image>,
 }
 
 #[derive(Default)]
@@ -84,11 +85,13 @@ impl Fake {
     /// An empty one that reads this clock.
     pub fn new(clock: Clock) -> Self {
         let (events, _) = broadcast::channel(EVENTS);
+        let (arrivals, _) = broadcast::channel(EVENTS);
         Fake {
             inner: Arc::new(Inner {
                 clock,
                 state: Mutex::default(),
                 events,
+                arrivals,
             }),
         }
     }
@@ -106,11 +109,10 @@ impl Fake {
     /// Adds an image, as if imported.
     pub fn add_image(&self, name: &str, config: ImageConfig) {
         let image = images::make(name, config);
-        self.inner
-            .state
-            .lock()
-            .images
-            .insert(images::full(name), image);
+        let mut state = self.inner.state.lock();
+        state.images.insert(images::full(name), image.clone());
+        // Nobody listening is fine.
+        let _ = self.inner.arrivals.send(image);
     }
 
     /// Makes pulls of an image fail with this reason; `None` lets them succeed again.

@@ -1,7 +1,9 @@
 //! An image: its names, size and configuration (upstream: `Image`, `ImageStatus`).
 
 pub mod archive;
+pub(crate) mod build;
 pub(crate) mod fetch;
+mod files;
 mod import;
 mod index;
 mod layer;

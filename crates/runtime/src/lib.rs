@@ -128,6 +128,15 @@ pub trait Images: Send + Sync {
     async fn remove_image(&self, reference: &str) -> Result<()>;
     /// Adds the images of an OCI layout or docker-save archive, optionally compressed.
     async fn import_image(&self, archive: &Path) -> Result<Vec<Image>>;
+    /// Makes an image from files of this machine.
+    async fn build_image(
+        &self,
+        reference: &str,
+        config: image::ImageConfig,
+        layers: Vec<image::archive::Layer>,
+    ) -> Result<Image>;
+    /// Images that are imported or built from now on: somebody may wait for one. A receiver that lags must look again.
+    fn arrivals(&self) -> broadcast::Receiver<Image>;
     /// The filesystem that holds images and writable layers.
     async fn image_fs_info(&self) -> Result<image::FsInfo>;
 }

@@ -13,8 +13,7 @@ use tokio::sync::{broadcast, watch};
 use crate::cgroup::Cgroups;
 use crate::container::{Change, Container, Event, State};
 use crate::error::{Error, Result};
-use crate::image::Registries;
-use crate::image::store::Store;
+use crate::image::{Image, Registries, store::Store};
 use crate::spec::filter::Filters;
 
 mod containers;
@@ -34,6 +33,8 @@ use records::{Running, SandboxRecord};
 
 /// Events that wait for a slow receiver before it must list again.
 const EVENTS: usize = 1024;
+/// The same for images that arrive.
+const ARRIVALS: usize = 16;
 /// Holds the cgroups that are not a pod's.
 const CGROUPS: &str = "/sampan";
 
@@ -76,6 +77,7 @@ struct Inner {
     sandboxes: Mutex<BTreeMap<String, SandboxRecord>>,
     containers: Mutex<BTreeMap<String, Arc<Entry>>>,
     events: broadcast::Sender<Event>,
+    arrivals: broadcast::Sender<Image>,
 }
 
 /// A container in memory.
@@ -115,6 +117,7 @@ impl Native {
             records::make_dir(&options.dir.join(sub))?;
         }
         let (events, _) = broadcast::channel(EVENTS);
+        let (arrivals, _) = broadcast::channel(ARRIVALS);
         let native = Native {
             inner: Arc::new(Inner {
                 cgroups: Cgroups::detect()?,
@@ -126,6 +129,7 @@ impl Native {
                 sandboxes: Mutex::default(),
                 containers: Mutex::default(),
                 events,
+                arrivals,
                 dir: options.dir,
             }),
         };

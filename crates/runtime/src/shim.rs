@@ -35,6 +35,9 @@ use wire::{Reply, Request};
 /// Runs a hidden subcommand of the binary: everything after `shim` on its command line.
 /// Must be called before the process has a second thread.
 pub fn main(args: &[String]) -> ExitCode {
+    // The server does without huge pages, and children inherit that; containers decide for themselves. A kernel that
+    // has no such setting has nothing to undo.
+    let _ = rustix::thread::disable_transparent_huge_pages(false);
     match args.first().map(String::as_str) {
         Some("launcher") => launcher::run(args.get(1..).unwrap_or_default()),
         Some("probe") => process::exit(probe::run()),

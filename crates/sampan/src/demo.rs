@@ -178,7 +178,7 @@ fn deployment(replicas: i32) -> Value {
             "template": {
                 "metadata": { "labels": { "app": NAME } },
                 "spec": { "containers": [{
-                    "name": NAME, "image": hello_image::NAME, "imagePullPolicy": "Never",
+                    "name": NAME, "image": hello_image::NAME,
                     "ports": [{ "containerPort": 8080 }],
                     "env": [field("POD_NAME", "metadata.name"), field("NODE_NAME", "spec.nodeName")],
                     "readinessProbe": { "httpGet": { "path": "/healthz", "port": 8080 }, "periodSeconds": 1 },

@@ -5,20 +5,20 @@ use runtime::{
     Images,
     image::{
         ImageConfig,
-        archive::{self, Content, Entry, Layer},
+        archive::{Content, Entry, Layer},
     },
 };
 use std::{collections::BTreeMap, os::unix::fs::MetadataExt as _, path::Path};
 
-/// The image's name.
-pub(crate) const NAME: &str = "sampan/hello:latest";
+/// The image's name. It has a version, so that a pod without a pull policy takes what is here.
+pub(crate) const NAME: &str = concat!("sampan/hello:v", env!("CARGO_PKG_VERSION"));
 /// Tells which build of the binary an image holds.
 const BUILD_LABEL: &str = "sampan.build";
 
-/// Imports the image unless it is here already and holds this build. A demo that cannot be had is no reason not to
+/// Makes the image unless it is here already and holds this build. A demo that cannot be had is no reason not to
 /// serve: it is logged.
-pub(crate) async fn ensure(images: &dyn Images, folder: &Path) {
-    if let Err(error) = import(images, folder).await {
+pub(crate) async fn ensure(images: &dyn Images) {
+    if let Err(error) = make(images).await {
         tracing::warn!(
             error = format!("{error:#}"),
             "the demo image cannot be made"
@@ -26,7 +26,7 @@ pub(crate) async fn ensure(images: &dyn Images, folder: &Path) {
     }
 }
 
-async fn import(images: &dyn Images, folder: &Path) -> anyhow::Result<()> {
+async fn make(images: &dyn Images) -> anyhow::Result<()> {
     let binary = std::env::current_exe().context("cannot tell where this program lies")?;
     let build = build_of(&binary)?;
     if let Some(image) = images.image_status(NAME).await?
@@ -34,7 +34,6 @@ async fn import(images: &dyn Images, folder: &Path) -> anyhow::Result<()> {
     {
         return Ok(());
     }
-    let archive = folder.join("hello.tar");
     let config = ImageConfig {
         entrypoint: vec!["/sampan".to_owned()],
         cmd: vec!["hello".to_owned()],
@@ -47,15 +46,8 @@ async fn import(images: &dyn Images, folder: &Path) -> anyhow::Result<()> {
         mode: 0o755,
         content: Content::File(binary),
     };
-    let target = archive.clone();
-    tokio::task::spawn_blocking(move || {
-        archive::build(&target, NAME, &config, &[Layer::Entries(vec![entry])])
-    })
-    .await??;
-    let imported = images.import_image(&archive).await;
-    std::fs::remove_file(&archive)
-        .with_context(|| format!("cannot remove {}", archive.display()))?;
-    imported?;
+    let layers = vec![Layer::Entries(vec![entry])];
+    images.build_image(NAME, config, layers).await?;
     Ok(())
 }
 

@@ -145,11 +145,11 @@ async fn start_runtime(server: &Server) -> anyhow::Result<Native> {
     )?;
     let images: Arc<dyn runtime::Images> = Arc::new(native.clone());
     crate::server::serve_admin(server, Arc::clone(&images))?;
-    let (folder, told) = (server.paths.root.clone(), Arc::clone(&server.demo_image));
+    let told = Arc::clone(&server.demo_image);
     let wanted = !server.is_disabled("demo-image");
     server.tasks.spawn("demo image", async move {
         if wanted {
-            hello_image::ensure(&*images, &folder).await;
+            hello_image::ensure(&*images).await;
         }
         told.notify_one();
     });

@@ -1,6 +1,6 @@
 //! What a change must pass, in order.
 
-use crate::tidy;
+use crate::{dependencies, tidy};
 use anyhow::{Context, Result, ensure};
 use std::{path::Path, process::Command, time::Instant};
 
@@ -18,6 +18,7 @@ pub(crate) fn run(root: &Path) -> Result<()> {
     step("fmt", || cargo(root, &["fmt", "--all", "--check"]))?;
     step("clippy", || cargo(root, CLIPPY))?;
     step("tidy", || tidy::run(root))?;
+    step("dependencies", || dependencies::run(root))?;
     step("test", || cargo(root, &["nextest", "run", "--workspace"]))
 }
 

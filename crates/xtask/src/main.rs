@@ -1,6 +1,7 @@
-//! Automation of this repository: `cargo xtask tidy` and `cargo xtask ci`.
+//! Automation of this repository: `cargo xtask tidy`, `cargo xtask dependencies` and `cargo xtask ci`.
 
 mod ci;
+mod dependencies;
 mod tidy;
 
 use anyhow::{Context, Result, bail};
@@ -10,8 +11,9 @@ use std::{
 };
 
 const USAGE: &str = "usage: cargo xtask <command>
-  tidy   the rules of the house that neither rustc nor clippy knows
-  ci     formatting, clippy, tidy and tests, in this order; stops at the first that fails";
+  tidy          the rules of the house that neither rustc nor clippy knows
+  dependencies  licences, sources, bans, duplicates and known vulnerabilities of the crates that we use
+  ci            formatting, clippy, tidy, dependencies and tests, in this order; stops at the first that fails";
 
 fn main() -> ExitCode {
     match run() {
@@ -30,6 +32,7 @@ fn run() -> Result<()> {
     let root = root()?;
     match command.as_deref() {
         Some("tidy") => tidy::run(&root),
+        Some("dependencies") => dependencies::run(&root),
         Some("ci") => ci::run(&root),
         Some("help" | "--help" | "-h") => {
             println!("{USAGE}");

@@ -39,7 +39,7 @@ pub(crate) struct Arguments {
     #[arg(long, default_value_t = 6443)]
     port: u16,
     /// Image that the server has at start
-    #[arg(long, default_value = "sampan/hello:latest")]
+    #[arg(long, default_value = concat!("sampan/hello:v", env!("CARGO_PKG_VERSION")))]
     image: String,
     /// Arguments of the image's container
     #[arg(long, value_delimiter = ' ')]
@@ -269,7 +269,7 @@ async fn running(
 
 fn pod(name: &str, arguments: &Arguments) -> Bytes {
     let mut container = json!({
-        "name": "main", "image": arguments.image, "imagePullPolicy": "IfNotPresent",
+        "name": "main", "image": arguments.image,
     });
     if !arguments.command.is_empty() {
         container["args"] = json!(arguments.command);

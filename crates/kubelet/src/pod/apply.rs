@@ -197,7 +197,11 @@ impl Worker {
         let ended = self.handle.clone();
         let image = tokio::select! {
             image = containers::image(&self.shared, pod, &container, &referenced, &mut memory) => image,
-            () = told_to_end(&ended) => { self.memory.insert(name.to_owned(), memory); return Ok(false); }
+            () = told_otherwise(&ended) => {
+                memory.not_before = None;
+                self.memory.insert(name.to_owned(), memory);
+                return Ok(false);
+            }
         };
         let started = match image {
             Err(failure) => Err(failure),
@@ -231,12 +235,13 @@ impl Worker {
     }
 }
 
-/// Returns once the pod is to end: a pull is not worth waiting for then.
-async fn told_to_end(handle: &super::worker::Handle) {
+/// Returns once the pod is to end or its image came another way: a pull is not worth waiting for then.
+async fn told_otherwise(handle: &super::worker::Handle) {
     loop {
         {
             let desired = handle.desired.lock();
-            if desired.gone || desired.pod.metadata.deletion_timestamp.is_some() {
+            let ends = desired.gone || desired.pod.metadata.deletion_timestamp.is_some();
+            if ends || desired.image_arrived {
                 break;
             }
         }

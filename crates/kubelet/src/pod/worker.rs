@@ -38,6 +38,8 @@ pub struct Desired {
     pub gone: bool,
     /// Something it refers to changed.
     pub references_changed: bool,
+    /// An image that it uses was imported.
+    pub image_arrived: bool,
     /// The node refuses it: reason and message.
     pub refused: Option<(String, String)>,
 }
@@ -187,8 +189,12 @@ impl Worker {
             let mut desired = self.handle.desired.lock();
             let copy = desired.clone();
             desired.references_changed = false;
+            desired.image_arrived = false;
             copy
         };
+        if desired.image_arrived {
+            self.forget_missing_images();
+        }
         if desired.references_changed {
             self.referenced = None;
             self.volumes = None;
@@ -295,6 +301,18 @@ impl Worker {
                 && exit.message.is_empty()
             {
                 exit.message = message;
+            }
+        }
+    }
+
+    /// What waits for an image tries again at once.
+    fn forget_missing_images(&mut self) {
+        for (name, memory) in &mut self.memory {
+            let waiting = memory.waiting.as_ref();
+            if waiting.is_some_and(|(reason, _)| steps::images::is_missing(reason)) {
+                memory.not_before = None;
+                memory.pull_failures = 0;
+                self.shown_until.remove(name);
             }
         }
     }

@@ -11,7 +11,10 @@ use k8s_openapi::{
 };
 use machinery::pods;
 use parking_lot::Mutex;
-use runtime::sandbox::Sandbox;
+use runtime::{
+    image::{Image, name::Name},
+    sandbox::Sandbox,
+};
 use std::{collections::BTreeMap, sync::Arc};
 
 /// The workers. Clones are the same set.
@@ -47,6 +50,7 @@ impl Workers {
             pod: Arc::clone(pod),
             gone: false,
             references_changed: false,
+            image_arrived: false,
             refused,
         };
         self.start(shared, &mut handles, desired);
@@ -75,6 +79,7 @@ impl Workers {
             pod,
             gone: true,
             references_changed: false,
+            image_arrived: false,
             refused: None,
         };
         self.start(shared, &mut handles, desired);
@@ -110,6 +115,20 @@ impl Workers {
         }
     }
 
+    /// An image was imported: pods that wait for it look again at once. `None`: nobody knows which.
+    pub fn image_arrived(&self, image: Option<&Image>) {
+        for handle in self.handles.lock().values() {
+            let pod = handle.pod();
+            if image.is_none_or(|image| {
+                super::containers(&pod)
+                    .iter()
+                    .any(|(_, it)| names(it, image))
+            }) {
+                handle.tell(|desired| desired.image_arrived = true);
+            }
+        }
+    }
+
     /// Nobody knows what happened: everybody looks.
     pub fn wake_all(&self) {
         self.handles.lock().values().for_each(|it| it.tell(|_| {}));
@@ -127,6 +146,13 @@ impl Workers {
         let fits = |it: &Arc<Pod>| namespace(it) == wanted_namespace && super::name(it) == name;
         self.handles.lock().values().map(Handle::pod).find(fits)
     }
+}
+
+/// Whether a container asks for this image by one of its names.
+fn names(container: &Container, image: &Image) -> bool {
+    let wanted = container.image.as_deref().unwrap_or_default();
+    let full = Name::parse(wanted).map_or_else(|_| wanted.to_owned(), |name| name.to_string());
+    image.id == wanted || image.repo_tags.contains(&full) || image.repo_digests.contains(&full)
 }
 
 /// Whether what downward files show has changed.

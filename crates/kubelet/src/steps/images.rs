@@ -151,6 +151,15 @@ fn detail(error: &runtime::Error) -> String {
     }
 }
 
+/// Whether a container that waits for this reason lacks its image.
+#[must_use]
+pub fn is_missing(reason: &str) -> bool {
+    matches!(
+        reason,
+        "ErrImagePull" | "ImagePullBackOff" | "ErrImageNeverPull"
+    )
+}
+
 /// What a container waits for between two pulls.
 #[must_use]
 pub fn back_off(image: &str, error: &str) -> (String, String) {

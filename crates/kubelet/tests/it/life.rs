@@ -1,7 +1,7 @@
 //! Lives of pods.
 
 use crate::{Node, condition, waiting};
-use runtime::fake::Behaviour;
+use runtime::{fake::Behaviour, image::ImageConfig};
 use serde_json::json;
 
 fn busybox() -> serde_json::Value {
@@ -142,6 +142,29 @@ async fn an_image_that_cannot_be_pulled() {
     );
     node.delete("p", 0);
     node.api.wait_gone("pods", "p").await;
+    node.tasks.finish().await;
+}
+
+/// The back-off of a pull never ends here, so only the arrival itself can start the containers.
+#[tokio::test]
+async fn an_image_that_arrives_wakes_who_waits_for_it() {
+    let node = Node::timeless().await;
+    node.runtime.fail_pulls("nope", Some("no such host"));
+    for (name, policy, reason) in [
+        ("p", "IfNotPresent", "ErrImagePull"),
+        ("q", "Never", "ErrImageNeverPull"),
+    ] {
+        let mut container = busybox();
+        container["image"] = json!("nope");
+        container["imagePullPolicy"] = json!(policy);
+        node.run(name, json!({"containers": [container]}));
+        node.api
+            .wait("pods", name, |it| waiting(it) == reason)
+            .await;
+    }
+    node.runtime.add_image("nope", ImageConfig::default());
+    node.running("p").await;
+    node.running("q").await;
     node.tasks.finish().await;
 }
 

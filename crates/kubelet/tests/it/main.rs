@@ -47,6 +47,29 @@ impl Node {
         dir: TempDir,
         change: impl FnOnce(&mut Config),
     ) -> Self {
+        Self::at(api, runtime, network, dir, change, Clock::system()).await
+    }
+
+    /// A node for which no time passes.
+    pub async fn timeless() -> Self {
+        let runtime = Fake::default();
+        let network = Arc::new(FakePodNetwork::new(42));
+        let dir = tempfile::tempdir().unwrap();
+        let clock = Clock::fixed("2026-01-01T00:00:00Z".parse().unwrap());
+        let over = Arc::new(runtime.clone());
+        let mut node = Self::at(Api::new(), over, network, dir, |_| (), clock).await;
+        node.runtime = runtime;
+        node
+    }
+
+    async fn at(
+        api: Api,
+        runtime: Arc<dyn Runtime>,
+        network: Arc<FakePodNetwork>,
+        dir: TempDir,
+        change: impl FnOnce(&mut Config),
+        clock: Clock,
+    ) -> Self {
         let tasks = Tasks::new();
         let caches = Caches::new(api.client(), tasks.clone());
         let address = IpAddr::from([192, 0, 2, 1]);
@@ -56,8 +79,7 @@ impl Node {
         config.cluster_dns.domain = "cluster.local".to_owned();
         change(&mut config);
         let wired = network.clone();
-        let kubelet =
-            Kubelet::start(config, &caches, runtime, wired, Clock::system(), &tasks).await;
+        let kubelet = Kubelet::start(config, &caches, runtime, wired, clock, &tasks).await;
         Self {
             api,
             runtime: Fake::default(),

@@ -3,10 +3,12 @@
 use std::path::Path;
 
 use async_trait::async_trait;
+use tokio::sync::broadcast;
 
 use super::Fake;
 use crate::Images;
 use crate::error::{Error, Result};
+use crate::image::archive::Layer;
 use crate::image::name::Name;
 use crate::image::store::digest;
 use crate::image::{Auth, FsInfo, Image, ImageConfig};
@@ -91,6 +93,24 @@ impl Images for Fake {
             .unwrap_or_default();
         self.add_image(&name, ImageConfig::default());
         Ok(self.image_status(&name).await?.into_iter().collect())
+    }
+
+    async fn build_image(
+        &self,
+        reference: &str,
+        config: ImageConfig,
+        _: Vec<Layer>,
+    ) -> Result<Image> {
+        self.add_image(reference, config);
+        let built = self.image_status(reference).await?;
+        built.ok_or_else(|| Error::NotFound {
+            kind: "image",
+            id: reference.to_owned(),
+        })
+    }
+
+    fn arrivals(&self) -> broadcast::Receiver<Image> {
+        self.inner.arrivals.subscribe()
     }
 
     async fn image_fs_info(&self) -> Result<FsInfo> {

@@ -2,15 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, Read, Seek, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::ImageConfig;
 use super::import::architecture;
 use super::name::Name;
+use super::{ImageConfig, files};
 use crate::error::{Error, Result};
 
 /// One layer of a new image.
@@ -67,13 +67,12 @@ fn write(file: File, name: &str, config: &ImageConfig, layers: &[Layer]) -> io::
     let mut descriptors = Vec::new();
     let mut diff_ids = Vec::new();
     for layer in layers {
-        let mut plain = spool(layer)?;
-        let (digest, size) = measure(&mut plain)?;
+        let (digest, size) = measure(files::read(layer)?)?;
         append(
             &mut archive,
             &format!("blobs/sha256/{digest}"),
             size,
-            &mut plain,
+            files::read(layer)?,
         )?;
         descriptors.push(descriptor("layer.v1.tar", &digest, size));
         diff_ids.push(format!("sha256:{digest}"));
@@ -106,7 +105,7 @@ fn write(file: File, name: &str, config: &ImageConfig, layers: &[Layer]) -> io::
     archive.into_inner()?.sync_all()
 }
 
-fn config_file(config: &ImageConfig, diff_ids: &[String]) -> Value {
+pub(super) fn config_file(config: &ImageConfig, diff_ids: &[String]) -> Value {
     let set = |keys: &[String]| {
         keys.iter()
             .map(|k| (k.clone(), json!({})))
@@ -133,64 +132,10 @@ fn config_file(config: &ImageConfig, diff_ids: &[String]) -> Value {
     })
 }
 
-/// The layer as a file: its digest and size come before its content in the archive.
-fn spool(layer: &Layer) -> io::Result<File> {
-    let entries = match layer {
-        Layer::Tar(path) => return File::open(path),
-        Layer::Entries(entries) => entries,
-    };
-    let flags = rustix::fs::MemfdFlags::CLOEXEC;
-    let mut tar = tar::Builder::new(File::from(rustix::fs::memfd_create("layer", flags)?));
-    for entry in entries {
-        let path = entry.path.strip_prefix("/").unwrap_or(&entry.path);
-        let mut header = header(entry.mode);
-        match &entry.content {
-            Content::Directory => {
-                header.set_entry_type(tar::EntryType::Directory);
-                tar.append_data(&mut header, path, io::empty())?;
-            }
-            Content::Bytes(bytes) => {
-                header.set_size(bytes.len() as u64);
-                tar.append_data(&mut header, path, bytes.as_slice())?;
-            }
-            Content::File(from) => {
-                let file = File::open(from)?;
-                header.set_size(file.metadata()?.len());
-                tar.append_data(&mut header, path, file)?;
-            }
-            Content::Link(to) => {
-                header.set_entry_type(tar::EntryType::Symlink);
-                tar.append_link(&mut header, path, to)?;
-            }
-        }
-    }
-    tar.into_inner()
-}
-
-fn header(mode: u32) -> tar::Header {
-    let mut header = tar::Header::new_gnu();
-    header.set_mode(mode);
-    header.set_size(0);
-    header.set_uid(0);
-    header.set_gid(0);
-    header.set_mtime(0);
-    header
-}
-
-fn measure(file: &mut File) -> io::Result<(String, u64)> {
-    file.rewind()?;
+/// Digest and size come before the content in the archive, so the layer is read twice.
+fn measure(mut layer: impl Read) -> io::Result<(String, u64)> {
     let mut hash = Sha256::new();
-    let mut size = 0;
-    let mut chunk = vec![0; 1 << 16];
-    loop {
-        let count = file.read(&mut chunk)?;
-        if count == 0 {
-            break;
-        }
-        hash.update(&chunk[..count]);
-        size += count as u64;
-    }
-    file.rewind()?;
+    let size = io::copy(&mut layer, &mut hash)?;
     Ok((format!("{:x}", hash.finalize()), size))
 }
 
@@ -208,7 +153,7 @@ fn append<W: Write>(
     size: u64,
     content: impl Read,
 ) -> io::Result<()> {
-    let mut header = header(0o644);
+    let mut header = files::header(0o644);
     header.set_size(size);
     archive.append_data(&mut header, name, content)
 }

@@ -229,7 +229,7 @@ async fn fetch_layer(
     let bridge = SyncIoBridge::new(Box::pin(reader));
     let store = store.clone();
     let expected = descriptor.digest.clone();
-    crate::native::blocking(move || store.add_layer(bridge, &diff_id, Some(&expected))).await
+    crate::native::blocking(move || store.add_layer(bridge, Some(&diff_id), Some(&expected))).await
 }
 
 /// Adds the images of an archive.

@@ -302,7 +302,7 @@ impl Archive {
                 None => {
                     let reader = self.reader(path)?;
                     store
-                        .add_layer(reader, diff_id, blob.as_deref())
+                        .add_layer(reader, Some(diff_id), blob.as_deref())
                         .map_err(|e| e.to_string())?
                 }
             };

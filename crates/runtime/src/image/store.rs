@@ -183,41 +183,45 @@ impl Store {
         })
     }
 
-    /// Unpacks a layer. Its content must have the digest `diff_id`, and as it arrives `blob` if given;
+    /// Unpacks a layer. Its content must have the digest `diff_id`, and as it arrives `blob`, where they are given;
     /// otherwise, and on any error, nothing of it stays.
     pub(super) fn add_layer(
         &self,
         reader: impl Read,
-        diff_id: &str,
+        diff_id: Option<&str>,
         blob: Option<&str>,
     ) -> Result<Layer> {
         let wrong = |reason: String| Error::Image {
-            reference: diff_id.to_owned(),
+            reference: diff_id.unwrap_or("new layer").to_owned(),
             reason,
         };
-        let to = self
-            .layer_dir(diff_id)
-            .ok_or_else(|| wrong("not a sha256 digest".to_owned()))?;
         let ingest = self.ingest()?;
         let root = ingest.path.join("fs");
         fs::create_dir(&root).map_err(Error::io("create", &root))?;
-        let mut raw = Hashing::new(reader);
-        let size_bytes = {
-            let mut plain = Hashing::new(decompress(&mut raw).map_err(|e| wrong(e.to_string()))?);
+        // A layer that is not compressed arrives as it is: one digest tells both.
+        let blob = blob.filter(|blob| Some(*blob) != diff_id);
+        let mut raw = Hashing::new(reader, blob.is_some());
+        let (found, size_bytes) = {
+            let plain = decompress(&mut raw).map_err(|e| wrong(e.to_string()))?;
+            let mut plain = Hashing::new(plain, true);
             let size = layer::unpack(&mut plain, &root).map_err(|e| wrong(e.to_string()))?;
             // Padding after the archive counts too.
             io::copy(&mut plain, &mut io::sink()).map_err(|e| wrong(e.to_string()))?;
-            let found = plain.digest();
-            if found != diff_id {
-                return Err(wrong(format!("content has digest {found}")));
-            }
-            size
+            (plain.digest(), size)
         };
-        io::copy(&mut raw, &mut io::sink()).map_err(|e| wrong(e.to_string()))?;
-        let found = raw.digest();
-        if let Some(expected) = blob.filter(|b| *b != found) {
-            return Err(wrong(format!("blob {expected} has digest {found}")));
+        if diff_id.is_some_and(|expected| expected != found) {
+            return Err(wrong(format!("content has digest {found}")));
         }
+        if let Some(expected) = blob {
+            io::copy(&mut raw, &mut io::sink()).map_err(|e| wrong(e.to_string()))?;
+            let found = raw.digest();
+            if expected != found {
+                return Err(wrong(format!("blob {expected} has digest {found}")));
+            }
+        }
+        let to = self
+            .layer_dir(&found)
+            .ok_or_else(|| wrong("not a sha256 digest".to_owned()))?;
         fs::write(ingest.path.join(LAYER_SIZE), size_bytes.to_string())
             .map_err(Error::io("write", &ingest.path))?;
         rustix::fs::chmod(&root, rustix::fs::Mode::from_raw_mode(0o755))
@@ -227,7 +231,7 @@ impl Store {
             fs::rename(&ingest.path, &to).map_err(Error::io("rename to", &to))?;
         }
         Ok(Layer {
-            diff_id: diff_id.to_owned(),
+            diff_id: found,
             size_bytes,
         })
     }
@@ -294,29 +298,31 @@ pub(super) fn decompress<'a, R: Read + 'a>(mut reader: R) -> io::Result<Box<dyn 
     })
 }
 
-/// Digests what passes.
+/// Digests what passes, if anybody asks for the digest.
 struct Hashing<R> {
     inner: R,
-    hash: Sha256,
+    hash: Option<Sha256>,
 }
 
 impl<R> Hashing<R> {
-    fn new(inner: R) -> Self {
+    fn new(inner: R, asked: bool) -> Self {
         Hashing {
             inner,
-            hash: Sha256::new(),
+            hash: asked.then(Sha256::new),
         }
     }
 
     fn digest(self) -> String {
-        format!("sha256:{:x}", self.hash.finalize())
+        format!("sha256:{:x}", self.hash.unwrap_or_default().finalize())
     }
 }
 
 impl<R: Read> Read for Hashing<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.inner.read(buffer)?;
-        self.hash.update(&buffer[..count]);
+        if let Some(hash) = &mut self.hash {
+            hash.update(&buffer[..count]);
+        }
         Ok(count)
     }
 }

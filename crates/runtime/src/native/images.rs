@@ -3,11 +3,13 @@
 use std::path::Path;
 
 use async_trait::async_trait;
+use tokio::sync::broadcast;
 
 use super::{Native, blocking};
 use crate::Images;
 use crate::error::Result;
-use crate::image::{Auth, FsInfo, Image, fetch};
+use crate::image::archive::Layer;
+use crate::image::{Auth, FsInfo, Image, ImageConfig, build, fetch};
 
 #[async_trait]
 impl Images for Native {
@@ -32,11 +34,36 @@ impl Images for Native {
     }
 
     async fn import_image(&self, archive: &Path) -> Result<Vec<Image>> {
-        fetch::import(&self.inner.images, archive).await
+        let imported = fetch::import(&self.inner.images, archive).await?;
+        imported.iter().for_each(|image| self.arrived(image));
+        Ok(imported)
+    }
+
+    async fn build_image(
+        &self,
+        reference: &str,
+        config: ImageConfig,
+        layers: Vec<Layer>,
+    ) -> Result<Image> {
+        let (store, reference) = (self.inner.images.clone(), reference.to_owned());
+        let built = blocking(move || build::build(&store, &reference, config, &layers)).await?;
+        self.arrived(&built);
+        Ok(built)
+    }
+
+    fn arrivals(&self) -> broadcast::Receiver<Image> {
+        self.inner.arrivals.subscribe()
     }
 
     async fn image_fs_info(&self) -> Result<FsInfo> {
         let store = self.inner.images.clone();
         blocking(move || store.fs_info()).await
+    }
+}
+
+impl Native {
+    fn arrived(&self, image: &Image) {
+        // Nobody listening is fine.
+        let _ = self.inner.arrivals.send(image.clone());
     }
 }

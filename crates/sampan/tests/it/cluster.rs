@@ -11,6 +11,9 @@ use std::{
 /// How long a state may take to come before the test fails.
 const PATIENCE: Duration = Duration::from_secs(120);
 
+/// The demo image, which every server has.
+pub(crate) const HELLO: &str = concat!("--image=sampan/hello:v", env!("CARGO_PKG_VERSION"));
+
 pub(crate) struct Cluster {
     folder: tempfile::TempDir,
     namespace: Namespace,

@@ -12,12 +12,7 @@ fn fifty_kills_lose_nothing() {
         return;
     }
     let mut cluster = Cluster::start(&kubectls()[0]);
-    cluster.kubectl(&[
-        "run",
-        "steady",
-        "--image=sampan/hello",
-        "--image-pull-policy=Never",
-    ]);
+    cluster.kubectl(&["run", "steady", crate::cluster::HELLO]);
     cluster.wait_for("the pod to run", &["get", "pod", "steady"], |text| {
         text.contains("1/1")
     });

@@ -16,12 +16,10 @@ fn uninstall_leaves_the_host_as_it_was() {
         "create",
         "deployment",
         "web",
-        "--image=sampan/hello",
+        crate::cluster::HELLO,
         "--replicas=2",
         "--port=8080",
     ]);
-    let policy = r#"[{"op":"add","path":"/spec/template/spec/containers/0/imagePullPolicy","value":"Never"}]"#;
-    cluster.kubectl(&["patch", "deployment", "web", "--type=json", "-p", policy]);
     cluster.kubectl(&[
         "expose",
         "deployment",
