@@ -17,6 +17,9 @@ use std::{
 /// The only place that crates come from.
 const REGISTRY: &str = "registry+https://github.com/rust-lang/crates.io-index";
 
+/// What we build for.
+const PLATFORMS: [&str; 2] = ["x86_64-unknown-linux-gnu", "aarch64-unknown-linux-gnu"];
+
 /// Licences that ask for no more than a notice.
 const LICENCES: &[&str] = &[
     "0BSD",
@@ -71,11 +74,9 @@ const DUPLICATES: &[&str] = &[
     "cpufeatures",
     "crypto-common",
     "digest",
-    "getrandom",
     "linux-raw-sys",
     "nix",
     "pem",
-    "rand_core",
     "rustix",
     "sha2",
     "syn",
@@ -121,31 +122,63 @@ pub(crate) fn run(root: &Path) -> Result<()> {
 }
 
 fn packages(root: &Path) -> Result<BTreeSet<Package>> {
-    let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let output = Command::new(program)
-        .args(["metadata", "--format-version", "1", "--locked"])
-        .args(["--filter-platform", "x86_64-unknown-linux-gnu"])
-        .args(["--filter-platform", "aarch64-unknown-linux-gnu"])
-        .current_dir(root)
-        .output()
-        .context("cannot run cargo metadata")?;
-    let said = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "cargo metadata: {}", said.trim());
-    let tree: Value = serde_json::from_slice(&output.stdout).context("cargo metadata")?;
-    let nodes = tree["resolve"]["nodes"].as_array().context("no graph")?;
-    let used: BTreeSet<&str> = nodes.iter().filter_map(|it| it["id"].as_str()).collect();
-    let all = tree["packages"].as_array().context("no packages")?;
+    // The metadata's own graph has crates that weak features name and nobody builds, so the tree says who is used.
+    let tree = cargo(
+        root,
+        &[
+            "tree",
+            "--workspace",
+            "--locked",
+            "--prefix",
+            "none",
+            "--format",
+            "{p}",
+        ],
+        "--target",
+    )?;
+    let tree = String::from_utf8_lossy(&tree);
+    let used: BTreeSet<(&str, &str)> = tree.lines().filter_map(name_and_version).collect();
+    let metadata = cargo(
+        root,
+        &["metadata", "--format-version", "1", "--locked"],
+        "--filter-platform",
+    )?;
+    let metadata: Value = serde_json::from_slice(&metadata).context("cargo metadata")?;
+    let all = metadata["packages"].as_array().context("no packages")?;
     let text = |it: &Value| it.as_str().map(str::to_owned);
-    Ok(all
-        .iter()
-        .filter(|it| it["id"].as_str().is_some_and(|id| used.contains(id)))
-        .map(|it| Package {
-            name: text(&it["name"]).unwrap_or_default(),
-            version: text(&it["version"]).unwrap_or_default(),
-            licence: text(&it["license"]).unwrap_or_default(),
-            source: text(&it["source"]),
-        })
+    let packages = all.iter().map(|it| Package {
+        name: text(&it["name"]).unwrap_or_default(),
+        version: text(&it["version"]).unwrap_or_default(),
+        licence: text(&it["license"]).unwrap_or_default(),
+        source: text(&it["source"]),
+    });
+    Ok(packages
+        .filter(|it| used.contains(&(it.name.as_str(), it.version.as_str())))
         .collect())
+}
+
+/// Of a line of `cargo tree`: `serde v1.0.0 (proc-macro)`.
+fn name_and_version(line: &str) -> Option<(&str, &str)> {
+    let mut words = line.split(' ');
+    Some((words.next()?, words.next()?.strip_prefix('v')?))
+}
+
+fn cargo(root: &Path, arguments: &[&str], platform_flag: &str) -> Result<Vec<u8>> {
+    let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(program);
+    command.args(arguments).current_dir(root);
+    for platform in PLATFORMS {
+        command.args([platform_flag, platform]);
+    }
+    let output = command.output().context("cannot run cargo")?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    ensure!(
+        output.status.success(),
+        "cargo {}: {}",
+        arguments[0],
+        said.trim()
+    );
+    Ok(output.stdout)
 }
 
 /// What is wrong with them, as far as they themselves tell.
