@@ -5,9 +5,11 @@
 //! costs build time; the rest of the house works on `Object` and `AnyObject`.
 
 mod list;
+mod nulls;
 mod object;
 pub mod openapi;
 pub mod protobuf;
+pub mod sample;
 pub mod schema;
 pub mod strict;
 

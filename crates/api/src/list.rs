@@ -1,6 +1,6 @@
 //! The closed list of kinds that Sampan decodes and encodes as types.
 
-use crate::{DecodeError, Object};
+use crate::{DecodeError, Object, nulls};
 use k8s_openapi::{
     api::{
         admissionregistration::v1 as admissionregistration, apps::v1 as apps,
@@ -16,12 +16,40 @@ use k8s_openapi::{
 };
 
 macro_rules! objects {
-    ($($kind:ty),+ $(,)?) => {$(
+    ($($kind:ty),+ $(,)?) => {
+        /// Decodes any kind of the list; `None` for others. For tests over all kinds.
+        #[cfg(test)]
+        pub(crate) fn decode(
+            api_version: &str,
+            kind: &str,
+            json: &[u8],
+        ) -> Option<Result<Box<dyn crate::AnyObject>, DecodeError>> {
+            $(
+                let own = (
+                    <$kind as k8s_openapi::Resource>::API_VERSION,
+                    <$kind as k8s_openapi::Resource>::KIND,
+                );
+                if own == (api_version, kind) {
+                    let decoded = <$kind as Object>::decode(json);
+                    return Some(decoded.map(|object| Box::new(object) as _));
+                }
+            )+
+            None
+        }
+
+        $(
         impl Object for $kind {
             fn decode(json: &[u8]) -> Result<Self, DecodeError> {
-                serde_json::from_slice(json).map_err(|source| DecodeError {
-                    kind: <Self as k8s_openapi::Resource>::KIND,
-                    source,
+                let (api_version, kind) = (
+                    <Self as k8s_openapi::Resource>::API_VERSION,
+                    <Self as k8s_openapi::Resource>::KIND,
+                );
+                serde_json::from_slice(json).or_else(|source| {
+                    let error = DecodeError { kind, source };
+                    match nulls::settled(json, api_version, kind) {
+                        Some(json) => serde_json::from_slice(&json).map_err(|_| error),
+                        None => Err(error),
+                    }
                 })
             }
 
@@ -30,10 +58,15 @@ macro_rules! objects {
                 // Invariant: k8s-openapi types have string keys only, so writing to memory cannot fail.
                 let written = serde_json::to_writer(&mut json, self);
                 debug_assert!(written.is_ok());
-                json
+                nulls::restored(
+                    json,
+                    <Self as k8s_openapi::Resource>::API_VERSION,
+                    <Self as k8s_openapi::Resource>::KIND,
+                )
             }
         }
-    )+};
+        )+
+    };
 }
 
 objects! {

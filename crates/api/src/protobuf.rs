@@ -7,7 +7,9 @@ mod decode;
 mod encode;
 mod wire;
 
-use crate::schema::{self, Schemas, TypeRef};
+use crate::schema::{self, Schemas, Shape, TypeRef};
+use serde::Deserialize;
+use std::borrow::Cow;
 use wire::{Message, Payload};
 
 /// What every enveloped message begins with.
@@ -145,19 +147,14 @@ fn envelope(body: &[u8]) -> Option<Unknown<'_>> {
 /// # Errors
 /// When it is not JSON, does not fit its kind, or the kind has no protobuf.
 pub fn encode(json: &[u8]) -> Result<Vec<u8>, ProtobufError> {
-    let object = parse(json)?;
-    let text = |field: &str| {
-        object
-            .get(field)
-            .and_then(|v| v.as_str())
-            .unwrap_or_default()
-            .to_owned()
-    };
-    let (api_version, kind) = (text("apiVersion"), text("kind"));
     let schemas = schema::builtin();
-    match schemas.api_kind(&api_version, &kind) {
-        Some(of) => encode_object(&object, schemas, of),
-        None => Err(ProtobufError::NoProtobuf { api_version, kind }),
+    let meta = type_meta(json)?;
+    match schemas.api_kind(&meta.api_version, &meta.kind) {
+        Some(of) => encode_of(&meta, json, schemas, of),
+        None => Err(ProtobufError::NoProtobuf {
+            api_version: meta.api_version.into_owned(),
+            kind: meta.kind.into_owned(),
+        }),
     }
 }
 
@@ -166,36 +163,119 @@ pub fn encode(json: &[u8]) -> Result<Vec<u8>, ProtobufError> {
 /// # Errors
 /// When it is not JSON or does not fit the type.
 pub fn encode_as(json: &[u8], schemas: &Schemas, of: TypeRef) -> Result<Vec<u8>, ProtobufError> {
-    encode_object(&parse(json)?, schemas, of)
+    // Types without a kind of their own, such as WatchEvent, have an empty envelope.
+    let meta = match schemas.get(of).field("kind") {
+        Some(_) => type_meta(json)?,
+        None => TypeMeta::default(),
+    };
+    encode_of(&meta, json, schemas, of)
 }
 
-fn parse(json: &[u8]) -> Result<serde_json::Map<String, serde_json::Value>, ProtobufError> {
-    serde_json::from_slice(json).map_err(|error| ProtobufError::Json {
-        of: "an object".into(),
+fn encode_of(
+    meta: &TypeMeta<'_>,
+    json: &[u8],
+    schemas: &Schemas,
+    of: TypeRef,
+) -> Result<Vec<u8>, ProtobufError> {
+    let raw = bare(json, schemas, of)?;
+    let mut bytes = head(&meta.api_version, &meta.kind, raw.len());
+    bytes.extend_from_slice(&raw);
+    close(&mut bytes);
+    Ok(bytes)
+}
+
+fn bare(json: &[u8], schemas: &Schemas, of: TypeRef) -> Result<Vec<u8>, ProtobufError> {
+    encode::bare(schemas, of, json).map_err(|error| ProtobufError::Json {
+        of: schemas.get(of).short_name().to_owned(),
         why: error.to_string(),
     })
 }
 
-fn encode_object(
-    object: &serde_json::Map<String, serde_json::Value>,
-    schemas: &Schemas,
-    of: TypeRef,
-) -> Result<Vec<u8>, ProtobufError> {
-    let mut raw = Vec::with_capacity(1024);
-    encode::message(schemas, of, object, &mut raw, 0)?;
-    let (mut meta, mut bytes) = (Vec::new(), Vec::with_capacity(raw.len() + 64));
-    for (tag, field) in [(1, "apiVersion"), (2, "kind")] {
-        // Types without a kind of their own, such as WatchEvent, have an empty envelope.
-        let known = schemas.get(of).field(field).and_then(|_| object.get(field));
-        let text = known.and_then(|v| v.as_str()).unwrap_or_default();
-        wire::put_bytes(&mut meta, tag, text.as_bytes());
-    }
+/// The envelope up to the message, which the caller appends.
+fn head(api_version: &str, kind: &str, length: usize) -> Vec<u8> {
+    let (mut meta, mut bytes) = (Vec::new(), Vec::with_capacity(length + 96));
+    wire::put_bytes(&mut meta, 1, api_version.as_bytes());
+    wire::put_bytes(&mut meta, 2, kind.as_bytes());
     bytes.extend_from_slice(MAGIC);
     wire::put_bytes(&mut bytes, 1, &meta);
-    wire::put_bytes(&mut bytes, 2, &raw);
-    wire::put_bytes(&mut bytes, 3, b"");
-    wire::put_bytes(&mut bytes, 4, b"");
-    Ok(bytes)
+    wire::put_head(&mut bytes, 2, length);
+    bytes
+}
+
+/// The envelope's end: no content encoding, no content type.
+fn close(bytes: &mut Vec<u8>) {
+    wire::put_bytes(bytes, 3, b"");
+    wire::put_bytes(bytes, 4, b"");
+}
+
+/// A list under way, item by item: the JSON of the whole is never put together.
+pub struct List {
+    api_version: String,
+    kind: String,
+    item: TypeRef,
+    raw: Vec<u8>,
+}
+
+impl List {
+    /// Begins a list of a built-in kind, such as `v1` and `PodList`. `metadata` is the list's, as JSON.
+    ///
+    /// # Errors
+    /// When there is no protobuf for the list, or the metadata is none.
+    pub fn new(api_version: &str, kind: &str, metadata: &[u8]) -> Result<Self, ProtobufError> {
+        let schemas = schema::builtin();
+        let missing = || ProtobufError::NoProtobuf {
+            api_version: api_version.to_owned(),
+            kind: kind.to_owned(),
+        };
+        let of = schemas.api_kind(api_version, kind).ok_or_else(missing)?;
+        let items = schemas.get(of).field("items").ok_or_else(missing)?;
+        let Shape::List(item) = &items.shape else {
+            return Err(missing());
+        };
+        let item = item.object().ok_or_else(missing)?;
+        let head = [b"{\"metadata\":", metadata, b"}"].concat();
+        Ok(Self {
+            api_version: api_version.to_owned(),
+            kind: kind.to_owned(),
+            item,
+            raw: bare(&head, schemas, of)?,
+        })
+    }
+
+    /// Appends an item, given as JSON.
+    ///
+    /// # Errors
+    /// When the JSON does not fit the kind.
+    pub fn push(&mut self, json: &[u8]) -> Result<(), ProtobufError> {
+        // Metadata is field 1 of every list, items are field 2 (tested over the whole table).
+        wire::put_bytes(&mut self.raw, 2, &bare(json, schema::builtin(), self.item)?);
+        Ok(())
+    }
+
+    /// The list, envelope included.
+    #[must_use]
+    pub fn finish(self) -> Vec<u8> {
+        let mut bytes = head(&self.api_version, &self.kind, self.raw.len());
+        bytes.extend_from_slice(&self.raw);
+        close(&mut bytes);
+        bytes
+    }
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct TypeMeta<'a> {
+    #[serde(borrow)]
+    api_version: Cow<'a, str>,
+    #[serde(borrow)]
+    kind: Cow<'a, str>,
+}
+
+fn type_meta(json: &[u8]) -> Result<TypeMeta<'_>, ProtobufError> {
+    serde_json::from_slice(json).map_err(|error| ProtobufError::Json {
+        of: "an object".into(),
+        why: error.to_string(),
+    })
 }
 
 /// One frame of a watch: its length in four bytes, then a bare `WatchEvent` around an enveloped object.

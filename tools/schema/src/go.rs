@@ -2,7 +2,10 @@
 //! published types keep one field per line, which is all that is read.
 
 use anyhow::{Context, Result};
-use std::{collections::HashMap, path::Path};
+use std::{
+    collections::{HashMap, HashSet},
+    path::Path,
+};
 
 /// One field of a struct, as declared.
 #[derive(Clone, Debug, Default)]
@@ -17,6 +20,18 @@ pub struct GoField {
     pub proto: Option<(u32, bool)>,
     pub default: Option<String>,
     pub description: String,
+    /// `patchStrategy` and `patchMergeKey` of the tag, `+listType` and `+listMapKey` of the comment.
+    pub patch_strategy: String,
+    pub merge_key: Option<String>,
+    pub list_type: String,
+    pub list_keys: Vec<String>,
+}
+
+/// One value of a `+enum` type, and what its comment says of it.
+#[derive(Clone, Debug)]
+pub struct EnumValue {
+    pub value: String,
+    pub description: String,
 }
 
 /// The structs and the named types of one package.
@@ -25,6 +40,10 @@ pub struct Package {
     pub group: String,
     pub structs: HashMap<String, Vec<GoField>>,
     pub aliases: HashMap<String, String>,
+    /// The types marked `+enum`.
+    pub enums: HashSet<String>,
+    /// The constants of each type.
+    pub constants: HashMap<String, Vec<EnumValue>>,
 }
 
 /// Reads every file of a package that declares types.
@@ -80,7 +99,12 @@ fn read_file(text: &str, package: &mut Package) {
                     } else {
                         let of = of.split("//").next().unwrap_or("").trim();
                         package.aliases.insert(name.to_owned(), of.to_owned());
+                        if comment.iter().any(|line| line == "+enum") {
+                            package.enums.insert(name.to_owned());
+                        }
                     }
+                } else {
+                    read_constant(line, &comment, package);
                 }
             }
             Some(_) if line == "}" => {
@@ -91,6 +115,33 @@ fn read_file(text: &str, package: &mut Package) {
         }
         comment.clear();
     }
+}
+
+/// `Name Type = "value"`, of a type that is (or may yet turn out to be) an enumeration.
+fn read_constant(line: &str, comment: &[String], package: &mut Package) {
+    let line = line.strip_prefix("const ").unwrap_or(line);
+    let Some((declared, value)) = line.split_once('=') else {
+        return;
+    };
+    let words: Vec<&str> = declared.split_whitespace().collect();
+    let (&[name, of], Some(value)) = (words.as_slice(), value.split('"').nth(1)) else {
+        return;
+    };
+    let words: Vec<&str> = comment
+        .iter()
+        .map(String::as_str)
+        .filter(|line| !line.starts_with('+'))
+        .collect();
+    let words = words.join(" ");
+    let description = words.trim().strip_prefix(name).unwrap_or(words.trim());
+    package
+        .constants
+        .entry(of.to_owned())
+        .or_default()
+        .push(EnumValue {
+            value: value.to_owned(),
+            description: description.trim().to_owned(),
+        });
 }
 
 fn read_field(line: &str, comment: &[String]) -> Option<GoField> {
@@ -111,9 +162,15 @@ fn read_field(line: &str, comment: &[String]) -> Option<GoField> {
         field.proto = Some((parts.get(1)?.parse().ok()?, parts.get(2) == Some(&"rep")));
     }
     let mut words = Vec::new();
+    field.patch_strategy = tag(tags, "patchStrategy").unwrap_or_default();
+    field.merge_key = tag(tags, "patchMergeKey");
     for line in comment {
         if let Some(value) = line.strip_prefix("+default=") {
             field.default = Some(value.to_owned());
+        } else if let Some(value) = line.strip_prefix("+listType=") {
+            field.list_type = value.to_owned();
+        } else if let Some(value) = line.strip_prefix("+listMapKey=") {
+            field.list_keys.push(value.to_owned());
         } else if !line.starts_with('+') {
             words.push(line.as_str());
         }

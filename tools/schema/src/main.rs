@@ -48,10 +48,12 @@ fn packages<'a>(
     pb: &Path,
 ) -> Result<BTreeMap<String, go::Package>> {
     let mut packages = BTreeMap::new();
-    for prefix in names
+    let mut prefixes: Vec<String> = names
         .filter_map(|name| name.rsplit_once('.'))
-        .map(|(prefix, _)| prefix)
-    {
+        .map(|(prefix, _)| prefix.to_owned())
+        .collect();
+    prefixes.extend(unpublished(go)?);
+    for prefix in &prefixes {
         if packages.contains_key(prefix) {
             continue;
         }
@@ -68,6 +70,32 @@ fn packages<'a>(
         packages.insert(prefix.to_owned(), package);
     }
     Ok(packages)
+}
+
+/// Prefixes of groups that OpenAPI does not publish any more (removed versions) or never did (discovery,
+/// reviews sent to webhooks), but that clients still send and read.
+fn unpublished(go: &Path) -> Result<Vec<String>> {
+    let mut prefixes = Vec::new();
+    for group in std::fs::read_dir(go.join("api"))? {
+        let group = group?.path();
+        if !group.is_dir() {
+            continue;
+        }
+        for version in std::fs::read_dir(&group)? {
+            let version = version?.path();
+            let name = |path: &Path| {
+                path.file_name()
+                    .unwrap_or_default()
+                    .to_string_lossy()
+                    .into_owned()
+            };
+            if version.join("types.go").is_file() {
+                prefixes.push(format!("io.k8s.api.{}.{}", name(&group), name(&version)));
+            }
+        }
+    }
+    prefixes.sort();
+    Ok(prefixes)
 }
 
 fn report(schemas: &api::schema::Schemas) -> String {

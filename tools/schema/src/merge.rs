@@ -8,8 +8,8 @@ use api::schema::{
     Field, Form, Inline, ListKind, PatchStrategy, ProtoField, Schemas, Shape, Structure, Type,
     TypeRef,
 };
-use serde_json::Value;
-use std::collections::{BTreeMap, HashMap};
+use serde_json::{Map, Value, json};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 const META: &str = "io.k8s.apimachinery.pkg.apis.meta.v1";
 
@@ -21,6 +21,8 @@ pub struct Merge<'a> {
     pub schemas: Schemas,
     pub descriptions: String,
     known: HashMap<String, TypeRef>,
+    /// Prefixes that have OpenAPI definitions: only those are described.
+    published: HashSet<String>,
 }
 
 impl<'a> Merge<'a> {
@@ -34,6 +36,10 @@ impl<'a> Merge<'a> {
             schemas: Schemas::new(),
             descriptions: String::new(),
             known: HashMap::new(),
+            published: definitions
+                .keys()
+                .filter_map(|name| Some(name.rsplit_once('.')?.0.to_owned()))
+                .collect(),
         }
     }
 
@@ -133,14 +139,22 @@ impl<'a> Merge<'a> {
         go: &[GoField],
     ) -> Type {
         self.describe(name, "", definition["description"].as_str().unwrap_or(""));
+        let unions = &definition["x-kubernetes-unions"];
+        if unions.is_array() {
+            self.note(name, "", &json!({ "x-kubernetes-unions": unions }));
+        }
         let required = definition["required"]
             .as_array()
             .cloned()
             .unwrap_or_default();
         let mut fields = Vec::new();
         for (json, property) in definition["properties"].as_object().into_iter().flatten() {
-            self.describe(name, json, property["description"].as_str().unwrap_or(""));
             let mut field = Field::new(json, self.shape(property));
+            let mut words = property["description"].as_str().unwrap_or("").to_owned();
+            let mut notes = Map::new();
+            if property["x-kubernetes-list-type"] == "atomic" {
+                notes.insert("x-kubernetes-list-type".into(), "atomic".into());
+            }
             field.required = required.iter().any(|r| r == json);
             field.list = list_kind(property);
             field.structure = structure(property);
@@ -155,6 +169,17 @@ impl<'a> Merge<'a> {
             if let Some(declared) = declared {
                 field.proto = self.proto(prefix, declared, property["$ref"].as_str());
                 field.default = default(declared.default.as_deref());
+                self.enumerate(prefix, declared, &mut notes, &mut words);
+                if !declared.omitempty && !declared.pointer && !declared.of.is_empty() {
+                    zero(&field.shape, &mut notes);
+                }
+                if matches!(field.shape, Shape::Object(_)) && !declared.pointer {
+                    notes.insert("default".into(), json!({}));
+                }
+            }
+            self.describe(name, json, &words);
+            if !notes.is_empty() {
+                self.note(name, json, &Value::Object(notes));
             }
             if field.default.is_none() {
                 field.default = property.get("default").cloned().map(Box::new);
@@ -193,6 +218,18 @@ impl<'a> Merge<'a> {
             let mut field = Field::new(&declared.json, self.go_shape(prefix, &declared.of));
             field.required = !declared.omitempty;
             field.proto = self.proto(prefix, declared, None);
+            field.list = match declared.list_type.as_str() {
+                "set" => ListKind::Set,
+                "map" => ListKind::Map {
+                    keys: declared
+                        .list_keys
+                        .iter()
+                        .map(|k| k.as_str().into())
+                        .collect(),
+                },
+                _ => ListKind::Atomic,
+            };
+            field.patch = strategy(&declared.patch_strategy, declared.merge_key.as_deref());
             fields.push(field);
         }
         Type {
@@ -203,10 +240,59 @@ impl<'a> Merge<'a> {
     }
 
     fn describe(&mut self, of: &str, field: &str, words: &str) {
-        if !words.is_empty() {
+        let published = of
+            .rsplit_once('.')
+            .is_some_and(|(prefix, _)| self.published.contains(prefix));
+        if published && !words.is_empty() {
             self.descriptions
                 .push_str(&format!("{of}\u{1f}{field}\u{1f}{words}\u{1e}"));
         }
+    }
+
+    /// Keywords of OpenAPI that nothing else needs: kept with the descriptions, out of the table.
+    fn note(&mut self, of: &str, field: &str, keywords: &Value) {
+        self.describe(of, &format!("{field}\u{1d}"), &keywords.to_string());
+    }
+
+    /// The values of a field whose type is an enumeration, as a keyword and in words.
+    fn enumerate(
+        &self,
+        prefix: &str,
+        declared: &GoField,
+        notes: &mut Map<String, Value>,
+        words: &mut String,
+    ) {
+        let of = declared.of.trim_start_matches("[]").trim_start_matches('*');
+        let name = self.go_name(prefix, of);
+        let Some((owner, short)) = name.rsplit_once('.') else {
+            return;
+        };
+        let Some(package) = self.packages.get(owner) else {
+            return;
+        };
+        let values = package.constants.get(short);
+        let Some(values) = values.filter(|_| package.enums.contains(short)) else {
+            return;
+        };
+        let mut names: Vec<&str> = values.iter().map(|value| value.value.as_str()).collect();
+        names.sort_unstable();
+        names.dedup();
+        if declared.of.starts_with("[]") {
+            notes.insert("items".into(), json!({ "enum": names }));
+            return;
+        }
+        notes.insert("enum".into(), names.into());
+        let mut lines: Vec<String> = values
+            .iter()
+            .map(|value| match value.description.as_str() {
+                "" => format!(" - `{:?}`", value.value),
+                words => format!(" - `{:?}` {words}", value.value),
+            })
+            .collect();
+        lines.sort();
+        lines.dedup();
+        words.push_str("\n\nPossible enum values:\n");
+        words.push_str(&lines.join("\n"));
     }
 
     fn shape(&mut self, property: &Value) -> Shape {
@@ -292,17 +378,29 @@ impl<'a> Merge<'a> {
             Some(("metav1", name)) => format!("{META}.{name}"),
             Some(("v1" | "corev1", name)) => {
                 let core = "io.k8s.api.core.v1";
-                let here = self
-                    .packages
-                    .get(core)
-                    .is_some_and(|p| p.structs.contains_key(name) || p.aliases.contains_key(name));
-                format!("{}.{name}", if here { core } else { META })
+                let sibling = prefix
+                    .rsplit_once('.')
+                    .map(|(group, _)| format!("{group}.v1"))
+                    .unwrap_or_default();
+                let owner = [sibling.as_str(), core]
+                    .into_iter()
+                    .find(|owner| self.declares(owner, name));
+                format!("{}.{name}", owner.unwrap_or(META))
+            }
+            Some((alias, name)) if self.declares(&named_group(alias), name) => {
+                format!("{}.{name}", named_group(alias))
             }
             Some(("runtime", name)) => format!("io.k8s.apimachinery.pkg.runtime.{name}"),
             Some(("resource", name)) => format!("io.k8s.apimachinery.pkg.api.resource.{name}"),
             Some(("intstr", name)) => format!("io.k8s.apimachinery.pkg.util.intstr.{name}"),
             Some((_, name)) => format!("{prefix}.{name}"),
         }
+    }
+
+    fn declares(&self, prefix: &str, name: &str) -> bool {
+        self.packages
+            .get(prefix)
+            .is_some_and(|p| p.structs.contains_key(name) || p.aliases.contains_key(name))
     }
 
     fn proto(
@@ -332,6 +430,14 @@ impl<'a> Merge<'a> {
             form,
         })
     }
+}
+
+/// The prefix that Go code means by `authenticationv1`.
+fn named_group(alias: &str) -> String {
+    format!(
+        "io.k8s.api.{}.v1",
+        alias.strip_suffix("v1").unwrap_or(alias)
+    )
 }
 
 fn special(name: &str) -> Option<Shape> {
@@ -370,16 +476,31 @@ fn structure(of: &Value) -> Structure {
     }
 }
 
+/// The default that a field has in Go without saying so: what is no pointer is there.
+fn zero(shape: &Shape, notes: &mut Map<String, Value>) {
+    let zero = match shape {
+        Shape::String => json!(""),
+        Shape::Boolean => json!(false),
+        Shape::Int32 | Shape::Int64 | Shape::Double => json!(0),
+        _ => return,
+    };
+    notes.insert("default".into(), zero);
+}
+
 fn patch(property: &Value) -> PatchStrategy {
-    let strategy = property["x-kubernetes-patch-strategy"]
-        .as_str()
-        .unwrap_or("");
+    strategy(
+        property["x-kubernetes-patch-strategy"]
+            .as_str()
+            .unwrap_or(""),
+        property["x-kubernetes-patch-merge-key"].as_str(),
+    )
+}
+
+fn strategy(strategy: &str, merge_key: Option<&str>) -> PatchStrategy {
     let has = |word: &str| strategy.split(',').any(|part| part == word);
     PatchStrategy {
         merge: has("merge"),
-        merge_key: property["x-kubernetes-patch-merge-key"]
-            .as_str()
-            .map(Into::into),
+        merge_key: merge_key.map(Into::into),
         retain_keys: has("retainKeys"),
         replace: has("replace"),
     }

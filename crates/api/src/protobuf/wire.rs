@@ -71,8 +71,13 @@ pub(super) fn put_double(out: &mut Vec<u8>, tag: u32, value: f64) {
     out.extend_from_slice(&value.to_le_bytes());
 }
 
-pub(super) fn put_bytes(out: &mut Vec<u8>, tag: u32, value: &[u8]) {
+/// What comes before the bytes of a nested message or a string.
+pub(super) fn put_head(out: &mut Vec<u8>, tag: u32, length: usize) {
     put_number(out, u64::from(tag) << 3 | 2);
-    put_number(out, value.len() as u64);
+    put_number(out, length as u64);
+}
+
+pub(super) fn put_bytes(out: &mut Vec<u8>, tag: u32, value: &[u8]) {
+    put_head(out, tag, value.len());
     out.extend_from_slice(value);
 }
