@@ -49,11 +49,14 @@ pub fn components(schemas: &Schemas, roots: impl Iterator<Item = TypeRef>) -> Ma
     Writer::new(schemas, Form2or3::V3).write(roots)
 }
 
-/// `definitions` of the version 2 document: every built-in type.
+/// `definitions` of the version 2 document: these types, and all that they refer to.
 #[must_use]
-pub fn v2_definitions() -> Map<String, Value> {
+pub fn v2_definitions(roots: impl Iterator<Item = TypeRef>) -> Map<String, Value> {
     let schemas = builtin();
-    Writer::new(schemas, Form2or3::V2).write(schemas.kinds().iter().map(|kind| kind.of))
+    let shared = SHARED
+        .iter()
+        .filter_map(|name| schemas.named(&format!("{META}.{name}")));
+    Writer::new(schemas, Form2or3::V2).write(roots.chain(shared))
 }
 
 struct Writer<'a> {
@@ -125,6 +128,7 @@ impl<'a> Writer<'a> {
         if kind.structure == Structure::Atomic {
             out.insert("x-kubernetes-map-type".into(), "atomic".into());
         }
+        out.extend(self.words.keywords(&kind.name, "").unwrap_or_default());
         if let Some(kinds) = self.kinds.get(&of) {
             out.insert(
                 "x-kubernetes-group-version-kind".into(),
@@ -153,7 +157,25 @@ impl<'a> Writer<'a> {
         if let Some(words) = self.words.of_field(&of.name, &field.name) {
             out.insert("description".into(), words.into());
         }
-        if let Some(default) = &field.default {
+        for (keyword, value) in self
+            .words
+            .keywords(&of.name, &field.name)
+            .unwrap_or_default()
+        {
+            match (keyword.as_str(), value) {
+                ("items", Value::Object(inner)) => {
+                    if let Some(items) = out.get_mut("items").and_then(Value::as_object_mut) {
+                        items.extend(inner);
+                    }
+                }
+                // Version 2 shows no defaults.
+                ("default", _) if self.form == Form2or3::V2 => {}
+                (_, value) => {
+                    out.insert(keyword, value);
+                }
+            }
+        }
+        if let Some(default) = field.default.as_ref().filter(|_| self.form == Form2or3::V3) {
             out.insert("default".into(), (**default).clone());
         }
         match &field.list {
@@ -228,12 +250,32 @@ impl<'a> Writer<'a> {
                 self.pending.push(*of);
                 self.reference(&self.schemas.get(*of).name)
             }
-            Shape::List(item) => json!({"type": "array", "items": self.write_shape(item)}),
+            Shape::List(item) => json!({"type": "array", "items": self.write_item(item)}),
             Shape::Map(value) => {
-                json!({"type": "object", "additionalProperties": self.write_shape(value)})
+                json!({"type": "object", "additionalProperties": self.write_item(value)})
             }
             Shape::Any => json!({}),
         }
+    }
+
+    /// An item of a list or a value of a map: never a pointer in Go, so it has a default.
+    fn write_item(&mut self, shape: &Shape) -> Value {
+        let mut item = self.write_shape(shape);
+        let default = match shape {
+            Shape::String => json!(""),
+            Shape::Boolean => json!(false),
+            Shape::Int32 | Shape::Int64 | Shape::Double => json!(0),
+            Shape::Object(_) => json!({}),
+            _ => return item,
+        };
+        if self.form == Form2or3::V2 {
+            return item;
+        }
+        if item.get("$ref").is_some() {
+            item = json!({"allOf": [item]});
+        }
+        item["default"] = default;
+        item
     }
 
     /// A reference to a type that is no object, written when first referred to.
@@ -282,6 +324,36 @@ mod tests {
     }
 
     #[test]
+    fn components_say_defaults_and_values_as_go_implies_them() {
+        let found = v3_components("", "v1");
+        let at = |path: &str| {
+            found[&format!(
+                "io.k8s.api.core.v1.{}",
+                path.split('/').next().expect("a type")
+            )]
+                .pointer(path.find('/').map_or("", |at| &path[at..]))
+                .unwrap_or(&Value::Null)
+        };
+        assert_eq!(at("Pod/properties/spec/default"), &json!({}));
+        assert_eq!(at("Container/properties/name/default"), "");
+        assert_eq!(at("Container/properties/args/items/default"), "");
+        assert_eq!(at("ContainerPort/properties/protocol/default"), "TCP");
+        assert_eq!(
+            at("Container/properties/args/x-kubernetes-list-type"),
+            "atomic"
+        );
+        assert_eq!(
+            at("PersistentVolumeClaimSpec/properties/accessModes/items/enum/0"),
+            "ReadOnlyMany"
+        );
+        assert!(at("SeccompProfile/x-kubernetes-unions").is_array());
+        let policy = at("Container/properties/imagePullPolicy/description").as_str();
+        assert!(policy.expect("words").contains(
+            " - `\"Always\"` means that kubelet always attempts to pull the latest image."
+        ));
+    }
+
+    #[test]
     fn components_of_apps_are_closed_and_say_how_to_merge() {
         let found = v3_components("apps", "v1");
         closed(&found, "#/components/schemas/");
@@ -304,8 +376,14 @@ mod tests {
 
     #[test]
     fn definitions_are_closed() {
-        let found = v2_definitions();
+        let found = v2_definitions(builtin().kinds().iter().map(|kind| kind.of));
         closed(&found, "#/definitions/");
         assert!(found.len() > 700);
+        let pod = &found["io.k8s.api.core.v1.PodSpec"]["properties"];
+        assert_eq!(
+            pod["restartPolicy"]["enum"],
+            json!(["Always", "Never", "OnFailure"])
+        );
+        assert_eq!(pod["restartPolicy"]["default"], Value::Null);
     }
 }

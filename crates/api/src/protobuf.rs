@@ -58,6 +58,16 @@ pub struct Decoded {
     pub json: Vec<u8>,
 }
 
+/// The type of a kind. `APIVersions` travels without an `apiVersion`; it is core's.
+fn type_of(api_version: &str, kind: &str) -> Option<TypeRef> {
+    let api_version = if api_version.is_empty() {
+        "v1"
+    } else {
+        api_version
+    };
+    schema::builtin().api_kind(api_version, kind)
+}
+
 /// The envelope's parts.
 struct Unknown<'a> {
     api_version: String,
@@ -71,9 +81,8 @@ struct Unknown<'a> {
 /// When the prefix is missing, the message is malformed or the kind has no protobuf.
 pub fn decode(bytes: &[u8]) -> Result<Decoded, ProtobufError> {
     let unknown = open(bytes)?;
-    let of = schema::builtin()
-        .api_kind(&unknown.api_version, &unknown.kind)
-        .ok_or_else(|| ProtobufError::NoProtobuf {
+    let of =
+        type_of(&unknown.api_version, &unknown.kind).ok_or_else(|| ProtobufError::NoProtobuf {
             api_version: unknown.api_version.clone(),
             kind: unknown.kind.clone(),
         })?;
@@ -86,6 +95,16 @@ pub fn decode(bytes: &[u8]) -> Result<Decoded, ProtobufError> {
 /// When the prefix is missing or the message is malformed.
 pub fn decode_as(bytes: &[u8], schemas: &Schemas, of: TypeRef) -> Result<Decoded, ProtobufError> {
     decode_unknown(open(bytes)?, schemas, of)
+}
+
+/// Decodes a message without an envelope, such as the event of a watch frame, into JSON.
+///
+/// # Errors
+/// When the message is malformed.
+pub fn decode_bare(bytes: &[u8], schemas: &Schemas, of: TypeRef) -> Result<Vec<u8>, ProtobufError> {
+    let malformed = || ProtobufError::Malformed(schemas.get(of).name.to_string());
+    let object = decode::message(schemas, of, bytes, 0).ok_or_else(malformed)?;
+    serde_json::to_vec(&object).map_err(|_| malformed())
 }
 
 fn decode_unknown(
@@ -149,7 +168,7 @@ fn envelope(body: &[u8]) -> Option<Unknown<'_>> {
 pub fn encode(json: &[u8]) -> Result<Vec<u8>, ProtobufError> {
     let schemas = schema::builtin();
     let meta = type_meta(json)?;
-    match schemas.api_kind(&meta.api_version, &meta.kind) {
+    match type_of(&meta.api_version, &meta.kind) {
         Some(of) => encode_of(&meta, json, schemas, of),
         None => Err(ProtobufError::NoProtobuf {
             api_version: meta.api_version.into_owned(),

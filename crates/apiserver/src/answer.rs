@@ -1,6 +1,6 @@
 //! Bodies and plain answers.
 
-use crate::BoxError;
+use crate::{BoxError, forms, negotiate::Form};
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full, combinators::UnsyncBoxBody};
@@ -49,9 +49,16 @@ pub(crate) fn text(code: u16, text: impl Into<String>) -> Response<Body> {
     response
 }
 
-/// A Status as an answer.
+/// A Status as an answer, in JSON.
 pub(crate) fn status(status: &Status) -> Response<Body> {
-    let mut response = json(status.code, status.encode());
+    status_in(Form::JSON, status)
+}
+
+/// A Status as an answer, in the form that the client asked for.
+pub(crate) fn status_in(form: Form, status: &Status) -> Response<Body> {
+    let encoded = status.encode();
+    let mut response = forms::simple(form, status.code, encoded.clone())
+        .unwrap_or_else(|_| json(status.code, encoded));
     let retry = status
         .details
         .as_ref()

@@ -3,19 +3,23 @@
 
 mod aggregated;
 mod legacy;
+mod order;
 
 use crate::{
     Door,
     answer::{self, Answer, Body},
-    negotiate,
+    forms,
+    negotiate::{self, Encoding, Form},
+    query::Query,
     resources::Resource,
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use flate2::{Compression, write::GzEncoder};
-use http::{HeaderMap, HeaderValue, Response, header};
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use http_body::Body as _;
 use http_body_util::BodyExt;
+use kinds::Subresource;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::{io::Write, sync::Arc};
@@ -24,58 +28,73 @@ use std::{io::Write, sync::Arc};
 const GZIP_FROM_BYTES: u64 = 128 << 10;
 
 /// Answers `/api…` and `/apis…` documents.
-pub(crate) fn answer(door: &Door, path: &str, headers: &HeaderMap) -> Option<Answer> {
+pub(crate) fn answer(
+    door: &Door,
+    path: &str,
+    query: &Query,
+    headers: &HeaderMap,
+) -> Option<Answer> {
     let path = path.strip_suffix('/').unwrap_or(path);
-    let aggregated = wants_aggregated(headers);
     let parts: Vec<&str> = path.strip_prefix('/')?.split('/').collect();
-    let document = match (parts.as_slice(), aggregated) {
-        (["api"], true) => {
-            return Some(tagged(
-                headers,
-                aggregated::document(&door.resources, true),
-                Some(aggregated::MEDIA_TYPE),
-            ));
-        }
-        (["apis"], true) => {
-            return Some(tagged(
-                headers,
-                aggregated::document(&door.resources, false),
-                Some(aggregated::MEDIA_TYPE),
-            ));
-        }
-        (["api"], false) => legacy::core_versions(door),
-        (["apis"], false) => legacy::groups(&door.resources),
-        (["api", version], _) => legacy::resources(&door.resources, "", version)?,
-        (["apis", group], _) => legacy::group(&door.resources, group)?,
-        (["apis", group, version], _) => legacy::resources(&door.resources, group, version)?,
+    if let (["api" | "apis"], Some(encoding)) = (parts.as_slice(), wants_aggregated(headers)) {
+        let document = aggregated::document(&door.resources, parts == ["api"]);
+        return Some(aggregated_answer(headers, encoding, &document));
+    }
+    let document = match parts.as_slice() {
+        ["api"] => legacy::core_versions(door),
+        ["apis"] => legacy::groups(&door.resources),
+        ["api", version] => legacy::resources(&door.resources, "", version)?,
+        ["apis", group] => legacy::group(&door.resources, group)?,
+        ["apis", group, version] => legacy::resources(&door.resources, group, version)?,
         _ => return None,
     };
-    Some(tagged(headers, document, None))
+    let form = negotiate::form(headers, query, true);
+    Some(form.and_then(|form| forms::simple(form, 200, document.to_string())))
 }
 
-fn wants_aggregated(headers: &HeaderMap) -> bool {
+/// The encoding of the aggregated document, when that is what the client likes best.
+fn wants_aggregated(headers: &HeaderMap) -> Option<Encoding> {
     for range in negotiate::ranges(headers) {
-        match (range.media_type, range.parameter("as")) {
-            ("application/json", Some("APIGroupDiscoveryList"))
+        let encoding = match range.media_type {
+            "application/json" | "*/*" | "application/*" => Encoding::Json,
+            "application/yaml" => Encoding::Yaml,
+            "application/vnd.kubernetes.protobuf" => Encoding::Protobuf,
+            _ => continue,
+        };
+        match range.parameter("as") {
+            None => return None,
+            Some("APIGroupDiscoveryList")
                 if range.parameter("g") == Some("apidiscovery.k8s.io")
                     && range.parameter("v") == Some("v2") =>
             {
-                return true;
+                return Some(encoding);
             }
-            ("application/json" | "*/*" | "application/*", None) => return false,
-            _ => {}
+            Some(_) => {}
         }
     }
-    false
+    None
 }
 
-/// A document with an ETag, or 304.
-fn tagged(headers: &HeaderMap, document: Value, media_type: Option<&'static str>) -> Answer {
-    Ok(with_etag(
-        headers,
-        document.to_string().into(),
-        media_type.unwrap_or("application/json"),
-    ))
+/// The aggregated document. Its ETag is that of the JSON in every encoding, which is why `Vary` says
+/// that the answer depends on `Accept`.
+fn aggregated_answer(headers: &HeaderMap, encoding: Encoding, document: &Value) -> Answer {
+    let form = Form {
+        encoding,
+        ..Form::JSON
+    };
+    let json = Bytes::from(document.to_string());
+    let media_type = match encoding {
+        Encoding::Json => aggregated::JSON,
+        Encoding::Yaml => aggregated::YAML,
+        Encoding::Protobuf => aggregated::PROTOBUF,
+    };
+    let encoded = forms::simple(form, 200, json.clone())?;
+    let tagged = with_etag(headers, json, media_type);
+    if encoding == Encoding::Json || tagged.status() != StatusCode::OK {
+        return Ok(tagged);
+    }
+    let (parts, _) = tagged.into_parts();
+    Ok(Response::from_parts(parts, encoded.into_body()))
 }
 
 /// A document with an ETag of its content, or 304 when the client has it.
@@ -84,15 +103,24 @@ pub(crate) fn with_etag(
     bytes: Bytes,
     media_type: &'static str,
 ) -> Response<Body> {
-    let digest = Sha256::digest(&bytes);
-    let etag = format!("\"{}\"", hex(&digest).to_uppercase());
+    let etag = hex(&Sha256::digest(&bytes)).to_uppercase();
+    tagged(headers, &etag, bytes, media_type)
+}
+
+/// A document with this ETag, or 304 when the client has it.
+pub(crate) fn tagged(
+    headers: &HeaderMap,
+    etag: &str,
+    bytes: Bytes,
+    media_type: &'static str,
+) -> Response<Body> {
+    let etag = format!("\"{etag}\"");
     let known = headers
         .get(header::IF_NONE_MATCH)
         .and_then(|value| value.to_str().ok())
         .is_some_and(|value| {
-            value
-                .split(',')
-                .any(|one| one.trim().trim_start_matches("W/") == etag)
+            let mut known = value.split(',').map(str::trim);
+            known.any(|one| one == "*" || one.trim_start_matches("W/") == etag)
         });
     let mut response = if known {
         answer::whole(304, media_type, Bytes::new())
@@ -110,6 +138,13 @@ pub(crate) fn with_etag(
 
 pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The subresources of a resource, by name.
+fn subresources(resource: &Resource) -> Vec<&'static Subresource> {
+    let mut all: Vec<_> = resource.law.subresources().iter().collect();
+    all.sort_by_key(|sub| sub.name);
+    all
 }
 
 /// Upstream's storage version hash: eight bytes of SHA-256 over group/version/kind, in base64.
@@ -136,8 +171,9 @@ fn groups(resources: &crate::resources::Resources) -> Vec<(&'static str, Vec<&'s
             None => groups.push((resource.group(), vec![resource.version()])),
         }
     }
+    groups.sort_by(|(a, _), (b, _)| order::groups(a, b));
     for (_, versions) in &mut groups {
-        versions.sort_unstable_by(|a, b| b.cmp(a));
+        versions.sort_by(|a, b| order::versions(a, b));
     }
     groups
 }

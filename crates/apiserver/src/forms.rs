@@ -96,7 +96,10 @@ impl Writer {
     /// An answer of many. `metadata` is the list's.
     pub(crate) fn list(&self, items: Vec<Arc<Item>>, metadata: Value) -> Answer {
         match (self.form.shape, self.form.encoding) {
-            (Shape::Whole, Encoding::Json) => self.plain_list(items, &metadata),
+            (Shape::Whole, Encoding::Json) if !self.form.pretty => {
+                self.plain_list(items, &metadata)
+            }
+            (Shape::Whole, Encoding::Protobuf) => self.protobuf_list(&items, &metadata),
             (Shape::Table, _) => {
                 let mut rows = Vec::with_capacity(items.len());
                 for item in &items {
@@ -124,6 +127,23 @@ impl Writer {
                 self.encoded(200, whole.freeze())
             }
         }
+    }
+
+    /// Encoded item by item: the list's JSON is never put together.
+    fn protobuf_list(&self, items: &[Arc<Item>], metadata: &Value) -> Answer {
+        let broken = |error: api::protobuf::ProtobufError| Status::internal(&error);
+        let mut list = api::protobuf::List::new(
+            &self.resource.api_version(),
+            &format!("{}List", self.resource.kind()),
+            metadata.to_string().as_bytes(),
+        )
+        .map_err(broken)?;
+        for item in items {
+            list.push(&self.resource.view_bytes(&item.bytes())?)
+                .map_err(broken)?;
+        }
+        let bytes = list.finish();
+        Ok(answer::whole(200, self.form.media_type(), bytes))
     }
 
     fn list_head(&self, metadata: &Value) -> String {
@@ -221,6 +241,7 @@ impl Writer {
 pub(crate) fn simple(form: Form, code: u16, json: impl Into<Bytes>) -> Answer {
     let json = json.into();
     let bytes = match form.encoding {
+        Encoding::Json if form.pretty => indented(&json).into(),
         Encoding::Json => json,
         Encoding::Yaml => machinery::yaml::to_string(&tree(&json)?).into(),
         // Clients that ask for protobuf read the answer's media type; a few kinds have none.
@@ -233,6 +254,56 @@ pub(crate) fn simple(form: Form, code: u16, json: impl Into<Bytes>) -> Answer {
         },
     };
     Ok(answer::whole(code, form.media_type(), bytes))
+}
+
+/// JSON as people read it: two spaces a level, upstream's layout. Order and numbers stay as they are.
+fn indented(json: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(json.len() * 2);
+    let (mut depth, mut quoted, mut escaped) = (0, false, false);
+    let line = |out: &mut Vec<u8>, depth: usize| {
+        out.push(b'\n');
+        out.resize(out.len() + 2 * depth, b' ');
+    };
+    for (at, &byte) in json.iter().enumerate() {
+        if quoted {
+            out.push(byte);
+            quoted = escaped || byte != b'"';
+            escaped = !escaped && byte == b'\\';
+            continue;
+        }
+        match byte {
+            b'{' | b'[' => {
+                out.push(byte);
+                let closes = json
+                    .get(at + 1)
+                    .is_some_and(|next| matches!(next, b'}' | b']'));
+                if !closes {
+                    depth += 1;
+                    line(&mut out, depth);
+                }
+            }
+            b'}' | b']' => {
+                let opened = at.checked_sub(1).and_then(|at| json.get(at));
+                if !opened.is_some_and(|last| matches!(last, b'{' | b'[')) {
+                    depth = depth.saturating_sub(1);
+                    line(&mut out, depth);
+                }
+                out.push(byte);
+            }
+            b',' => {
+                out.push(byte);
+                line(&mut out, depth);
+            }
+            b':' => out.extend_from_slice(b": "),
+            b' ' | b'\n' | b'\t' | b'\r' => {}
+            byte => {
+                quoted = byte == b'"';
+                out.push(byte);
+            }
+        }
+    }
+    out.push(b'\n');
+    out
 }
 
 /// A body made of a stream of frames.
@@ -271,4 +342,22 @@ fn resource_version(view: &[u8]) -> Option<String> {
         .ok()?
         .metadata
         .resource_version
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn indentation_changes_only_space() {
+        let json = r#"{"a":{},"b":[],"c":[1,{"d":"x:{,\\\"}"}],"e":null}"#;
+        let text = String::from_utf8(indented(json.as_bytes())).unwrap();
+        let expected = "{\n  \"a\": {},\n  \"b\": [],\n  \"c\": [\n    1,\n    {\n      \"d\": \"x:{,\\\\\\\"}\"\n    }\n  ],\n  \"e\": null\n}\n";
+        assert_eq!(text, expected);
+        let (before, after): (Value, Value) = (
+            serde_json::from_str(json).unwrap(),
+            serde_json::from_str(&text).unwrap(),
+        );
+        assert_eq!(before, after);
+    }
 }

@@ -15,6 +15,7 @@ mod decode;
 mod discovery;
 mod fairness;
 mod forms;
+mod frames;
 mod health;
 mod listen;
 mod metrics;

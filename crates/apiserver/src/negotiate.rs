@@ -1,5 +1,6 @@
 //! Which form the answer takes: `Accept`, by upstream's rules.
 
+use crate::query::Query;
 use http::{HeaderMap, header};
 use machinery::status::Status;
 
@@ -27,12 +28,15 @@ pub(crate) enum Shape {
 pub(crate) struct Form {
     pub(crate) shape: Shape,
     pub(crate) encoding: Encoding,
+    /// JSON for people: indented.
+    pub(crate) pretty: bool,
 }
 
 impl Form {
     pub(crate) const JSON: Self = Self {
         shape: Shape::Whole,
         encoding: Encoding::Json,
+        pretty: false,
     };
 
     pub(crate) fn media_type(self) -> &'static str {
@@ -40,6 +44,14 @@ impl Form {
             Encoding::Json => "application/json",
             Encoding::Yaml => "application/yaml",
             Encoding::Protobuf => "application/vnd.kubernetes.protobuf",
+        }
+    }
+
+    /// The media type of a watch in this form.
+    pub(crate) fn stream_type(self) -> &'static str {
+        match self.encoding {
+            Encoding::Protobuf => "application/vnd.kubernetes.protobuf;stream=watch",
+            _ => "application/json",
         }
     }
 }
@@ -89,21 +101,75 @@ pub(crate) fn ranges(headers: &HeaderMap) -> Vec<Range<'_>> {
 }
 
 /// Picks the first form that is served. `protobuf` says whether the resource can be written so.
-pub(crate) fn form(headers: &HeaderMap, protobuf: bool) -> Result<Form, Status> {
+pub(crate) fn form(headers: &HeaderMap, query: &Query, protobuf: bool) -> Result<Form, Status> {
     let ranges = ranges(headers);
+    let pretty = pretty(headers, query);
     if ranges.is_empty() {
-        return Ok(Form::JSON);
+        return Ok(Form {
+            pretty,
+            ..Form::JSON
+        });
     }
-    ranges
+    let found = ranges.iter().find_map(|range| accepted(range, protobuf));
+    let form = found.ok_or_else(|| match protobuf {
+        true => not_acceptable(
+            "application/json, application/yaml, application/vnd.kubernetes.protobuf",
+        ),
+        false => not_acceptable("application/json, application/yaml"),
+    })?;
+    Ok(Form {
+        pretty: pretty || form.pretty,
+        ..form
+    })
+}
+
+/// The form of a watch, which is a stream: never YAML, never indented.
+pub(crate) fn stream(form: Form) -> Result<Form, Status> {
+    match form.encoding {
+        Encoding::Yaml => Err(not_acceptable(
+            "application/json;stream=watch, application/vnd.kubernetes.protobuf;stream=watch",
+        )),
+        _ => Ok(Form {
+            pretty: false,
+            ..form
+        }),
+    }
+}
+
+/// The form of a Status, which must be had: what cannot be served is JSON.
+pub(crate) fn status(headers: &HeaderMap, query: &Query) -> Form {
+    let ranges = ranges(headers);
+    let plain = ranges
         .iter()
-        .find_map(|range| accepted(range, protobuf))
-        .ok_or_else(|| {
-            Status::failure(
-                406,
-                "NotAcceptable",
-                "only the following media types are accepted: application/json, application/yaml, application/vnd.kubernetes.protobuf",
-            )
-        })
+        .filter(|range| range.parameter("as").is_none());
+    let found = plain.filter_map(|range| accepted(range, true)).next();
+    Form {
+        pretty: pretty(headers, query),
+        ..found.unwrap_or(Form::JSON)
+    }
+}
+
+pub(crate) fn not_acceptable(served: &str) -> Status {
+    Status::failure(
+        406,
+        "NotAcceptable",
+        format!("only the following media types are accepted: {served}"),
+    )
+}
+
+/// Whether a person reads the answer: `?pretty`, or else what clients people use at a prompt.
+fn pretty(headers: &HeaderMap, query: &Query) -> bool {
+    match query.get("pretty").filter(|asked| !asked.is_empty()) {
+        Some(asked) => matches!(asked, "1" | "t" | "T" | "true" | "TRUE" | "True"),
+        None => headers
+            .get(header::USER_AGENT)
+            .and_then(|agent| agent.to_str().ok())
+            .is_some_and(|agent| {
+                ["curl", "Wget", "Mozilla/5.0"]
+                    .iter()
+                    .any(|known| agent.starts_with(known))
+            }),
+    }
 }
 
 fn accepted(range: &Range<'_>, protobuf: bool) -> Option<Form> {
@@ -113,56 +179,88 @@ fn accepted(range: &Range<'_>, protobuf: bool) -> Option<Form> {
         "application/vnd.kubernetes.protobuf" if protobuf => Encoding::Protobuf,
         _ => return None,
     };
+    let stream = range.parameter("stream").unwrap_or_default();
+    if !matches!(stream, "" | "watch") || (!stream.is_empty() && encoding == Encoding::Yaml) {
+        return None;
+    }
     let shape = match range.parameter("as") {
         None => Shape::Whole,
         Some(kind) => {
             let known = range.parameter("g") == Some("meta.k8s.io")
-                && matches!(range.parameter("v"), Some("v1" | "v1beta1"))
-                && encoding != Encoding::Protobuf;
+                && matches!(range.parameter("v"), Some("v1" | "v1beta1"));
             match kind {
-                "Table" if known => Shape::Table,
+                // Tables have no protobuf.
+                "Table" if known && encoding != Encoding::Protobuf => Shape::Table,
                 "PartialObjectMetadata" | "PartialObjectMetadataList" if known => Shape::Metadata,
                 _ => return None,
             }
         }
     };
-    Some(Form { shape, encoding })
+    Some(Form {
+        shape,
+        encoding,
+        pretty: range.parameter("pretty") == Some("1"),
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn check(accept: &str, protobuf: bool) -> Option<(Shape, Encoding)> {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::ACCEPT, accept.parse().unwrap());
+        let form = form(&headers, &Query::parse(None), protobuf).ok()?;
+        Some((form.shape, form.encoding))
+    }
+
     #[test]
-    fn kubectls_headers() {
+    fn forms_that_clients_ask_for() {
+        const PROTO: &str = "application/vnd.kubernetes.protobuf";
+        let whole = Some((Shape::Whole, Encoding::Json));
         let table = [
             (
-                "application/json;as=Table;v=v1;g=meta.k8s.io,application/json;as=Table;v=v1beta1;g=meta.k8s.io,application/json",
-                Some(Shape::Table),
+                "application/json;as=Table;v=v1;g=meta.k8s.io,application/json;as=Table;v=v1beta1;g=meta.k8s.io,application/json".to_owned(),
+                Some((Shape::Table, Encoding::Json)),
             ),
-            ("application/json", Some(Shape::Whole)),
+            ("application/json".into(), whole),
+            ("application/json;stream=watch".into(), whole),
+            ("application/json;stream=other".into(), None),
+            ("application/yaml;stream=watch".into(), None),
+            (format!("{PROTO},application/json"), Some((Shape::Whole, Encoding::Protobuf))),
             (
-                "application/vnd.kubernetes.protobuf,application/json",
-                Some(Shape::Whole),
+                format!("{PROTO};as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"),
+                Some((Shape::Metadata, Encoding::Protobuf)),
+            ),
+            (format!("{PROTO};as=Table;g=meta.k8s.io;v=v1"), None),
+            (
+                format!("{PROTO};as=Table;g=meta.k8s.io;v=v1, application/json;as=Table;g=meta.k8s.io;v=v1"),
+                Some((Shape::Table, Encoding::Json)),
             ),
             (
-                "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1",
-                Some(Shape::Metadata),
+                "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1".into(),
+                Some((Shape::Metadata, Encoding::Json)),
             ),
-            (
-                "application/json;as=Other;g=meta.k8s.io;v=v1, */*",
-                Some(Shape::Whole),
-            ),
-            ("text/html", None),
+            ("application/json;as=Other;g=meta.k8s.io;v=v1, */*".into(), whole),
+            ("text/html".into(), None),
+            ("text/html;q=0.9, application/yaml;q=0.8".into(), Some((Shape::Whole, Encoding::Yaml))),
         ];
-        for (accept, shape) in table {
-            let mut headers = HeaderMap::new();
-            headers.insert(header::ACCEPT, accept.parse().unwrap());
-            assert_eq!(
-                form(&headers, false).ok().map(|form| form.shape),
-                shape,
-                "{accept}"
-            );
+        for (accept, expected) in table {
+            assert_eq!(check(&accept, true), expected, "{accept}");
         }
+        assert_eq!(check(PROTO, false), None);
+    }
+
+    #[test]
+    fn people_get_indented_json() {
+        let check = |agent: &str, query: Option<&str>| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::USER_AGENT, agent.parse().unwrap());
+            form(&headers, &Query::parse(query), true).unwrap().pretty
+        };
+        assert!(check("curl/8.0", None));
+        assert!(!check("curl/8.0", Some("pretty=false")));
+        assert!(check("kubectl/v1.36.0", Some("pretty=true")));
+        assert!(!check("kubectl/v1.36.0", None));
     }
 }

@@ -8,6 +8,7 @@ use crate::{
     Door,
     answer::{self, Answer},
     discovery, negotiate,
+    query::Query,
     resources::{Resource, Resources, api_version},
 };
 use bytes::Bytes;
@@ -35,7 +36,12 @@ pub(crate) fn writes_protobuf(resource: &Resource) -> bool {
 }
 
 /// Answers, when the path is one of these.
-pub(crate) fn answer(door: &Door, path: &str, headers: &HeaderMap) -> Option<Answer> {
+pub(crate) fn answer(
+    door: &Door,
+    path: &str,
+    _query: &Query,
+    headers: &HeaderMap,
+) -> Option<Answer> {
     let below = path.strip_prefix("/openapi/")?.trim_end_matches('/');
     match below {
         "v2" if !accepts_json(headers) => Some(Err(Status::failure(
@@ -171,11 +177,29 @@ fn components(resources: &Resources, group: &str, version: &str) -> Map<String, 
     all
 }
 
+/// The types of every kind, list and subresource that is served.
+fn served_types(resources: &Resources) -> impl Iterator<Item = api::schema::TypeRef> {
+    let schemas = api::schema::builtin();
+    resources.all().iter().flat_map(move |it| {
+        let list = format!("{}List", it.kind());
+        let own =
+            [it.kind(), list.as_str()].map(|kind| schemas.kind(it.group(), it.version(), kind));
+        let exchanged = it.law.subresources().iter().map(|sub| match sub.version {
+            "" => schemas.kind(it.group(), it.version(), sub.kind),
+            version => schemas.kind(sub.group, version, sub.kind),
+        });
+        own.into_iter()
+            .chain(exchanged)
+            .flatten()
+            .collect::<Vec<_>>()
+    })
+}
+
 fn v2(resources: &Resources) -> Value {
     json!({
         "swagger": "2.0",
         "info": info(),
         "paths": paths::of(resources, None, paths::Dialect::V2),
-        "definitions": api::openapi::v2_definitions(),
+        "definitions": api::openapi::v2_definitions(served_types(resources)),
     })
 }

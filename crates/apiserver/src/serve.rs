@@ -80,6 +80,7 @@ impl Door {
             matches!(&found, Some(Ok((_, Some(sub)))) if sub.serves == SubresourceKind::Connect);
         let observed = self.metrics.begin(&route, known);
         let compress = discovery::accepts_gzip(request.headers());
+        let form = negotiate::status(request.headers(), &query);
         let run =
             AssertUnwindSafe(Arc::clone(self).boxed_path(route, query, request)).catch_unwind();
         let ended = if connects {
@@ -96,7 +97,7 @@ impl Door {
         };
         let response = match ended {
             Ok(Ok(response)) => response,
-            Ok(Err(status)) => answer::status(&status),
+            Ok(Err(status)) => answer::status_in(form, &status),
             Err(_) => {
                 tracing::error!("a request panicked");
                 answer::status(&Status::internal(&"the request could not be handled"))
@@ -140,7 +141,11 @@ impl Door {
             return Err(Status::method_not_supported(resource.named(), route.verb));
         }
         let call = Call {
-            form: negotiate::form(request.headers(), openapi::writes_protobuf(&resource))?,
+            form: negotiate::form(
+                request.headers(),
+                &query,
+                openapi::writes_protobuf(&resource),
+            )?,
             resource,
             subresource: sub,
             target: target.clone(),
@@ -260,10 +265,10 @@ impl Door {
         if let Some(answer) = health::answer(self, &route.path, query) {
             return answer;
         }
-        if let Some(answer) = discovery::answer(self, &route.path, request.headers()) {
+        if let Some(answer) = discovery::answer(self, &route.path, query, request.headers()) {
             return answer;
         }
-        if let Some(answer) = openapi::answer(self, &route.path, request.headers()) {
+        if let Some(answer) = openapi::answer(self, &route.path, query, request.headers()) {
             return answer;
         }
         if let Some(answer) = crate::tokens::well_known(self, &route.path) {

@@ -165,6 +165,7 @@ impl WatchCache {
                 contents.ring.push(CacheEvent {
                     revision,
                     current: item,
+                    protobuf: std::sync::OnceLock::new(),
                     previous,
                 });
                 touched.push(slot);

@@ -3,6 +3,7 @@
 //! Kept apart from the table because it is ten times as large and almost never needed: it is
 //! decompressed when asked for and dropped by the caller afterwards.
 
+use serde_json::{Map, Value};
 use std::collections::HashMap;
 
 /// The text's uncompressed size is refused beyond this.
@@ -65,6 +66,13 @@ impl Descriptions {
     #[must_use]
     pub fn of_type(&self, name: &str) -> Option<&str> {
         self.find(name, "")
+    }
+
+    /// Keywords of OpenAPI that only documents show, by the field's name or the empty one of the type:
+    /// enumerations, defaults that Go implies, list types that are the rule anyway.
+    #[must_use]
+    pub fn keywords(&self, name: &str, field: &str) -> Option<Map<String, Value>> {
+        serde_json::from_str(self.find(name, &format!("{field}\u{1d}"))?).ok()
     }
 
     /// What the field is for.

@@ -1,11 +1,15 @@
 //! `APIGroupDiscoveryList` (apidiscovery.k8s.io/v2): everything in one document.
 
-use super::{groups, of};
+use super::{groups, of, subresources};
 use crate::resources::{Resource, Resources};
 use serde_json::{Value, json};
 
-pub(super) const MEDIA_TYPE: &str =
+pub(super) const JSON: &str =
     "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
+pub(super) const YAML: &str =
+    "application/yaml;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
+pub(super) const PROTOBUF: &str =
+    "application/vnd.kubernetes.protobuf;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
 
 pub(super) fn document(resources: &Resources, core: bool) -> Value {
     let groups = if core {
@@ -27,9 +31,9 @@ pub(super) fn document(resources: &Resources, core: bool) -> Value {
                 })
                 .collect();
             let metadata = if group.is_empty() {
-                json!({ "creationTimestamp": null })
+                json!({})
             } else {
-                json!({ "name": group, "creationTimestamp": null })
+                json!({ "name": group })
             };
             json!({ "metadata": metadata, "versions": versions })
         })
@@ -52,10 +56,8 @@ fn entry(resource: &Resource) -> Value {
     if !names.categories.is_empty() {
         entry["categories"] = names.categories.into();
     }
-    let subresources: Vec<Value> = resource
-        .law
-        .subresources()
-        .iter()
+    let subresources: Vec<Value> = subresources(resource)
+        .into_iter()
         .map(|sub| {
             let (group, version) = if sub.version.is_empty() {
                 (resource.group(), resource.version())

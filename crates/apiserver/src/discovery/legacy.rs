@@ -1,6 +1,6 @@
 //! `APIVersions`, `APIGroupList`, `APIGroup`, `APIResourceList`.
 
-use super::{groups as served, of, storage_version_hash};
+use super::{groups as served, of, storage_version_hash, subresources};
 use crate::{
     Door,
     resources::{Resource, Resources, api_version},
@@ -53,7 +53,7 @@ pub(super) fn resources(resources: &Resources, group: &str, version: &str) -> Op
     let mut all = Vec::new();
     for resource in of(resources, group, version) {
         all.push(entry(resource));
-        for sub in resource.law.subresources() {
+        for sub in subresources(resource) {
             let mut entry = json!({
                 "name": format!("{}/{}", resource.names.plural, sub.name),
                 "singularName": "",

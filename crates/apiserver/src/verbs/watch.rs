@@ -6,14 +6,19 @@ use crate::{
     Door,
     answer::{self, Answer},
     forms::{self, Writer},
-    negotiate::{Encoding, Shape},
+    frames,
+    negotiate::{self, Encoding, Shape},
     watch_cache::{CacheEvent, Item, Lost, Selection},
 };
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::Bytes;
 use http_body::Frame;
 use machinery::status::Status;
 use serde_json::json;
-use std::{collections::VecDeque, sync::Arc, time::Duration};
+use std::{
+    collections::VecDeque,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 use store::Revision;
 use tokio::time::Instant;
 
@@ -70,7 +75,11 @@ pub(crate) async fn run(door: &Arc<Door>, call: &Call) -> Answer {
     let (initial, seen) = match (from, send_initial) {
         (Some(at), None | Some(false)) => {
             if let Err(Lost { oldest }) = door.cache.events_after(slot, at, 1) {
-                return gone(&too_old(at, oldest));
+                return Ok(answer::whole(
+                    200,
+                    negotiate::stream(call.form)?.stream_type(),
+                    frames::error(call.form.encoding, &too_old(at, oldest)),
+                ));
             }
             (VecDeque::new(), at)
         }
@@ -81,9 +90,8 @@ pub(crate) async fn run(door: &Arc<Door>, call: &Call) -> Answer {
         }
     };
     let mut writer = call.writer()?;
-    if writer.form.encoding != Encoding::Json {
-        writer.form.encoding = Encoding::Json;
-    }
+    writer.form = negotiate::stream(writer.form)?;
+    let form = writer.form;
     let now = Instant::now();
     let watching = Watching {
         door: Arc::clone(door),
@@ -105,7 +113,7 @@ pub(crate) async fn run(door: &Arc<Door>, call: &Call) -> Answer {
         let bytes = watching.next().await?;
         Some((Ok(Frame::data(bytes)), watching))
     });
-    let mut response = answer::json(200, Bytes::new());
+    let mut response = answer::whole(200, form.stream_type(), Bytes::new());
     *response.body_mut() = forms::stream(frames);
     Ok(response)
 }
@@ -140,18 +148,6 @@ fn lifetime(door: &Door, call: &Call) -> Result<Duration, Status> {
     }
 }
 
-/// A watch that cannot begin: one ERROR event, as clients expect.
-fn gone(status: &Status) -> Answer {
-    Ok(answer::json(200, error_frame(status)))
-}
-
-fn error_frame(status: &Status) -> Bytes {
-    let mut frame = BytesMut::from(&br#"{"type":"ERROR","object":"#[..]);
-    frame.put_slice(&status.encode());
-    frame.put_slice(b"}\n");
-    frame.freeze()
-}
-
 /// What a change of an object means to those who see only a selection.
 enum Seen {
     Added(Arc<Item>),
@@ -167,7 +163,7 @@ impl Watching {
                 return None;
             }
             if let Some(item) = self.initial.pop_front() {
-                return Some(self.frame("ADDED", &item));
+                return Some(self.frame("ADDED", &item, None));
             }
             if std::mem::take(&mut self.initial_end) {
                 return Some(self.bookmark(true));
@@ -182,7 +178,8 @@ impl Watching {
                 Ok(false) => {}
                 Err(Lost { oldest }) => {
                     self.ended = true;
-                    return Some(error_frame(&too_old(self.seen, oldest)));
+                    let status = too_old(self.seen, oldest);
+                    return Some(frames::error(self.writer.form.encoding, &status));
                 }
             }
             tokio::select! {
@@ -211,9 +208,15 @@ impl Watching {
 
     fn event(&mut self, event: &CacheEvent) -> Option<Bytes> {
         match self.seen(event)? {
-            Seen::Added(item) => Some(self.frame("ADDED", &item)),
-            Seen::Modified(item) => Some(self.frame("MODIFIED", &item)),
-            Seen::Deleted(item) => Some(self.frame("DELETED", &item)),
+            Seen::Added(item) => {
+                let shared = event.previous.is_none().then_some(&event.protobuf);
+                Some(self.frame("ADDED", &item, shared))
+            }
+            Seen::Modified(item) => Some(self.frame("MODIFIED", &item, Some(&event.protobuf))),
+            Seen::Deleted(item) => {
+                let shared = event.current.is_none().then_some(&event.protobuf);
+                Some(self.frame("DELETED", &item, shared))
+            }
         }
     }
 
@@ -229,28 +232,28 @@ impl Watching {
         }
     }
 
-    fn frame(&mut self, kind: &str, item: &Item) -> Bytes {
-        let head = format!(r#"{{"type":"{kind}","object":"#);
-        let mut frame;
+    /// A frame; `shared` is where all who see the event alike find the protobuf form.
+    fn frame(&mut self, kind: &str, item: &Item, shared: Option<&OnceLock<Bytes>>) -> Bytes {
         if self.writer.is_plain() {
-            let object = item.framed();
-            frame = BytesMut::with_capacity(head.len() + object.len());
-            frame.put_slice(head.as_bytes());
-            frame.put_slice(&object);
-            return frame.freeze();
+            return frames::stored(kind, &item.framed());
+        }
+        let form = self.writer.form;
+        let whole = form.shape == Shape::Whole && self.writer.resource.hub.is_none();
+        let shared = shared.filter(|_| whole && form.encoding == Encoding::Protobuf);
+        if let Some(frame) = shared.and_then(OnceLock::get) {
+            return frame.clone();
         }
         let heading = !std::mem::replace(&mut self.heading_sent, true);
-        match self.writer.watched(item, heading) {
-            Ok(object) => {
-                frame = BytesMut::with_capacity(head.len() + object.len() + 2);
-                frame.put_slice(head.as_bytes());
-                frame.put_slice(&object);
-                frame.put_slice(b"}\n");
-                frame.freeze()
-            }
-            Err(status) => {
+        let frame = self
+            .writer
+            .watched(item, heading)
+            .and_then(|object| frames::object(form.encoding, kind, &object));
+        match (frame, shared) {
+            (Ok(frame), Some(shared)) => shared.get_or_init(|| frame).clone(),
+            (Ok(frame), None) => frame,
+            (Err(status), _) => {
                 self.ended = true;
-                error_frame(&status)
+                frames::error(form.encoding, &status)
             }
         }
     }
@@ -275,6 +278,13 @@ impl Watching {
             object["columnDefinitions"] = json!(null);
             object["rows"] = json!([]);
         }
-        format!("{}\n", json!({ "type": "BOOKMARK", "object": object })).into()
+        let encoding = self.writer.form.encoding;
+        match frames::object(encoding, "BOOKMARK", object.to_string().as_bytes()) {
+            Ok(frame) => frame,
+            Err(status) => {
+                self.ended = true;
+                frames::error(encoding, &status)
+            }
+        }
     }
 }

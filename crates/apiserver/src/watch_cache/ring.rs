@@ -2,7 +2,11 @@
 //! ring's start is told to list again, so no watcher can make the server hold more.
 
 use super::Item;
-use std::{collections::VecDeque, sync::Arc};
+use bytes::Bytes;
+use std::{
+    collections::VecDeque,
+    sync::{Arc, OnceLock},
+};
 use store::Revision;
 
 /// Most events kept for a resource.
@@ -17,6 +21,9 @@ pub(crate) struct CacheEvent {
     pub(crate) current: Option<Arc<Item>>,
     /// Absent: created.
     pub(crate) previous: Option<Arc<Item>>,
+    /// The frame in protobuf, made by the first watcher that wants it and shared with the others. It is
+    /// smaller than the JSON and goes with the event.
+    pub(crate) protobuf: OnceLock<Bytes>,
 }
 
 /// The revision asked for is older than what is kept.

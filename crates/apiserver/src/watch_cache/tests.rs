@@ -50,6 +50,7 @@ fn a_full_ring_says_what_it_forgot() {
         ring.push(CacheEvent {
             revision,
             current: Some(item("x", revision)),
+            protobuf: std::sync::OnceLock::new(),
             previous: None,
         });
     }

@@ -4,6 +4,7 @@
 
 mod admission;
 mod bad_input;
+mod codecs;
 mod door;
 mod objects;
 mod pods;

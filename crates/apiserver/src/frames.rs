@@ -1,0 +1,36 @@
+//! Frames of a watch: JSON lines, or protobuf messages behind their length.
+
+use crate::negotiate::Encoding;
+use bytes::{BufMut, Bytes, BytesMut};
+use machinery::status::Status;
+
+/// A frame around an object that is stored with the frame's end behind it.
+pub(crate) fn stored(kind: &str, framed: &[u8]) -> Bytes {
+    let head = format!(r#"{{"type":"{kind}","object":"#);
+    let mut frame = BytesMut::with_capacity(head.len() + framed.len());
+    frame.put_slice(head.as_bytes());
+    frame.put_slice(framed);
+    frame.freeze()
+}
+
+/// A frame around an object given as JSON.
+pub(crate) fn object(encoding: Encoding, kind: &str, json: &[u8]) -> Result<Bytes, Status> {
+    match encoding {
+        Encoding::Protobuf => api::protobuf::encode(json)
+            .map(|object| api::protobuf::watch_frame(kind, &object).into())
+            .map_err(|error| Status::internal(&error)),
+        Encoding::Json | Encoding::Yaml => {
+            let mut line = BytesMut::with_capacity(json.len() + 48);
+            line.put_slice(format!(r#"{{"type":"{kind}","object":"#).as_bytes());
+            line.put_slice(json);
+            line.put_slice(b"}\n");
+            Ok(line.freeze())
+        }
+    }
+}
+
+/// The frame that says why a watch ends.
+pub(crate) fn error(encoding: Encoding, status: &Status) -> Bytes {
+    // A Status has both forms, so there is nothing to report about this one.
+    object(encoding, "ERROR", &status.encode()).unwrap_or_default()
+}
