@@ -157,6 +157,16 @@ impl<'a> Writer<'a> {
         if let Some(words) = self.words.of_field(&of.name, &field.name) {
             out.insert("description".into(), words.into());
         }
+        self.write_keywords(of, field, &mut out);
+        if let Some(default) = field.default.as_ref().filter(|_| self.form == Form2or3::V3) {
+            out.insert("default".into(), (**default).clone());
+        }
+        write_merge(field, &mut out);
+        Value::Object(out)
+    }
+
+    /// What is kept with the descriptions: enumerations, defaults that Go implies.
+    fn write_keywords(&self, of: &Type, field: &Field, out: &mut Map<String, Value>) {
         for (keyword, value) in self
             .words
             .keywords(&of.name, &field.name)
@@ -175,44 +185,6 @@ impl<'a> Writer<'a> {
                 }
             }
         }
-        if let Some(default) = field.default.as_ref().filter(|_| self.form == Form2or3::V3) {
-            out.insert("default".into(), (**default).clone());
-        }
-        match &field.list {
-            ListKind::Atomic => {}
-            ListKind::Set => {
-                out.insert("x-kubernetes-list-type".into(), "set".into());
-            }
-            ListKind::Map { keys } => {
-                out.insert("x-kubernetes-list-type".into(), "map".into());
-                let keys: Vec<&str> = keys.iter().map(|key| &**key).collect();
-                out.insert("x-kubernetes-list-map-keys".into(), keys.into());
-            }
-        }
-        if field.structure == Structure::Atomic {
-            out.insert("x-kubernetes-map-type".into(), "atomic".into());
-        }
-        let patch = &field.patch;
-        let words = [
-            (patch.merge, "merge"),
-            (patch.retain_keys, "retainKeys"),
-            (patch.replace, "replace"),
-        ];
-        let strategy: Vec<&str> = words
-            .iter()
-            .filter(|(is, _)| *is)
-            .map(|(_, word)| *word)
-            .collect();
-        if !strategy.is_empty() {
-            out.insert(
-                "x-kubernetes-patch-strategy".into(),
-                strategy.join(",").into(),
-            );
-        }
-        if let Some(key) = &patch.merge_key {
-            out.insert("x-kubernetes-patch-merge-key".into(), (**key).into());
-        }
-        Value::Object(out)
     }
 
     fn write_shape(&mut self, shape: &Shape) -> Value {
@@ -294,96 +266,43 @@ impl<'a> Writer<'a> {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Every reference leads somewhere, and none of the names is left without a schema.
-    fn closed(schemas: &Map<String, Value>, prefix: &str) {
-        fn walk<'a>(value: &'a Value, found: &mut Vec<&'a str>) {
-            match value {
-                Value::Object(map) => map.iter().for_each(|(key, value)| match value.as_str() {
-                    Some(reference) if key == "$ref" => found.push(reference),
-                    _ => walk(value, found),
-                }),
-                Value::Array(items) => items.iter().for_each(|item| walk(item, found)),
-                _ => {}
-            }
+/// How apply and strategic merge patch treat the field.
+fn write_merge(field: &Field, out: &mut Map<String, Value>) {
+    match &field.list {
+        ListKind::Atomic => {}
+        ListKind::Set => {
+            out.insert("x-kubernetes-list-type".into(), "set".into());
         }
-        let mut found = Vec::new();
-        for schema in schemas.values() {
-            assert!(schema.is_object());
-            walk(schema, &mut found);
-        }
-        for reference in found {
-            assert!(
-                schemas.contains_key(reference.strip_prefix(prefix).expect("the right place")),
-                "{reference}"
-            );
+        ListKind::Map { keys } => {
+            out.insert("x-kubernetes-list-type".into(), "map".into());
+            let keys: Vec<&str> = keys.iter().map(|key| &**key).collect();
+            out.insert("x-kubernetes-list-map-keys".into(), keys.into());
         }
     }
-
-    #[test]
-    fn components_say_defaults_and_values_as_go_implies_them() {
-        let found = v3_components("", "v1");
-        let at = |path: &str| {
-            found[&format!(
-                "io.k8s.api.core.v1.{}",
-                path.split('/').next().expect("a type")
-            )]
-                .pointer(path.find('/').map_or("", |at| &path[at..]))
-                .unwrap_or(&Value::Null)
-        };
-        assert_eq!(at("Pod/properties/spec/default"), &json!({}));
-        assert_eq!(at("Container/properties/name/default"), "");
-        assert_eq!(at("Container/properties/args/items/default"), "");
-        assert_eq!(at("ContainerPort/properties/protocol/default"), "TCP");
-        assert_eq!(
-            at("Container/properties/args/x-kubernetes-list-type"),
-            "atomic"
-        );
-        assert_eq!(
-            at("PersistentVolumeClaimSpec/properties/accessModes/items/enum/0"),
-            "ReadOnlyMany"
-        );
-        assert!(at("SeccompProfile/x-kubernetes-unions").is_array());
-        let policy = at("Container/properties/imagePullPolicy/description").as_str();
-        assert!(policy.expect("words").contains(
-            " - `\"Always\"` means that kubelet always attempts to pull the latest image."
-        ));
+    if field.structure == Structure::Atomic {
+        out.insert("x-kubernetes-map-type".into(), "atomic".into());
     }
-
-    #[test]
-    fn components_of_apps_are_closed_and_say_how_to_merge() {
-        let found = v3_components("apps", "v1");
-        closed(&found, "#/components/schemas/");
-        let containers = &found["io.k8s.api.core.v1.PodSpec"]["properties"]["containers"];
-        assert_eq!(containers["x-kubernetes-patch-merge-key"], "name");
-        assert_eq!(containers["x-kubernetes-list-map-keys"], json!(["name"]));
-        assert!(
-            containers["description"]
-                .as_str()
-                .expect("words")
-                .starts_with("List of containers")
+    let patch = &field.patch;
+    let words = [
+        (patch.merge, "merge"),
+        (patch.retain_keys, "retainKeys"),
+        (patch.replace, "replace"),
+    ];
+    let strategy: Vec<&str> = words
+        .iter()
+        .filter(|(is, _)| *is)
+        .map(|(_, word)| *word)
+        .collect();
+    if !strategy.is_empty() {
+        out.insert(
+            "x-kubernetes-patch-strategy".into(),
+            strategy.join(",").into(),
         );
-        let deployment = &found["io.k8s.api.apps.v1.Deployment"];
-        assert_eq!(
-            deployment["x-kubernetes-group-version-kind"],
-            json!([{"group": "apps", "kind": "Deployment", "version": "v1"}])
-        );
-        assert!(deployment["properties"]["spec"]["allOf"][0]["$ref"].is_string());
     }
-
-    #[test]
-    fn definitions_are_closed() {
-        let found = v2_definitions(builtin().kinds().iter().map(|kind| kind.of));
-        closed(&found, "#/definitions/");
-        assert!(found.len() > 700);
-        let pod = &found["io.k8s.api.core.v1.PodSpec"]["properties"];
-        assert_eq!(
-            pod["restartPolicy"]["enum"],
-            json!(["Always", "Never", "OnFailure"])
-        );
-        assert_eq!(pod["restartPolicy"]["default"], Value::Null);
+    if let Some(key) = &patch.merge_key {
+        out.insert("x-kubernetes-patch-merge-key".into(), (**key).into());
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,6 @@
 //! Which form the answer takes: `Accept`, by upstream's rules.
 
-use crate::query::Query;
+use crate::{openapi, query::Query, resources::Resource};
 use http::{HeaderMap, header};
 use machinery::status::Status;
 
@@ -98,6 +98,15 @@ pub(crate) fn ranges(headers: &HeaderMap) -> Vec<Range<'_>> {
         .collect();
     ranges.sort_by(|a, b| b.quality.total_cmp(&a.quality));
     ranges
+}
+
+/// Picks the form of an answer about a resource.
+pub(crate) fn of_resource(
+    headers: &HeaderMap,
+    query: &Query,
+    resource: &Resource,
+) -> Result<Form, Status> {
+    form(headers, query, openapi::writes_protobuf(resource))
 }
 
 /// Picks the first form that is served. `protobuf` says whether the resource can be written so.

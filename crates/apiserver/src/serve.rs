@@ -140,12 +140,9 @@ impl Door {
         if !allowed {
             return Err(Status::method_not_supported(resource.named(), route.verb));
         }
+        let form = negotiate::of_resource(request.headers(), &query, &resource)?;
         let call = Call {
-            form: negotiate::form(
-                request.headers(),
-                &query,
-                openapi::writes_protobuf(&resource),
-            )?,
+            form,
             resource,
             subresource: sub,
             target: target.clone(),
