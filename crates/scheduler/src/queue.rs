@@ -1,6 +1,6 @@
 //! Pods that wait for a node: ready ones by priority and then age; refused ones parked until an
-//! event that one of the refusing plugins waits for, and then no sooner than their back-off.
-//! Upstream: the scheduling queue.
+//! event that one of the refusing plugins waits for, and then their back-off, unless nobody else is ready.
+//! Upstream: the scheduling queue, with `SchedulerPopFromBackoffQ`.
 
 use crate::plugins::{Event, FILTERS};
 use parking_lot::Mutex;
@@ -50,6 +50,8 @@ struct State {
     pods: BTreeMap<Key, Waiting>,
     ready: BTreeSet<Rank>,
     timed: BTreeSet<(Instant, Key)>,
+    /// Those of `timed` whose back-off spares work, not somebody who failed: taken early by a scheduler that is idle.
+    early: BTreeSet<(Instant, Key)>,
 }
 
 /// The pods without a node. Bounded by the number of pods, each is in it once.
@@ -111,7 +113,7 @@ impl Queue {
             waiting.refusals = waiting.refusals.saturating_add(1);
             waiting.refused_at = Some(Instant::now());
         }
-        state.back_off(key);
+        state.back_off(key, false);
         drop(state);
         self.wake.notify_one();
     }
@@ -127,7 +129,7 @@ impl Queue {
             .collect();
         for key in &helped {
             state.take_out(key);
-            state.back_off(key);
+            state.back_off(key, true);
         }
         drop(state);
         if !helped.is_empty() {
@@ -141,10 +143,8 @@ impl Queue {
             let due = {
                 let mut state = self.state.lock();
                 state.promote(Instant::now());
-                if let Some(Rank(_, _, key)) = state.ready.pop_first() {
-                    if let Some(waiting) = state.pods.get_mut(&key) {
-                        waiting.place = Place::Out;
-                    }
+                if let Some(key) = state.first() {
+                    state.take_out(&key);
                     return key;
                 }
                 state.timed.first().map(|(due, _)| *due)
@@ -173,6 +173,12 @@ fn helps(event: Event, plugins: &[&'static str]) -> bool {
 }
 
 impl State {
+    fn first(&self) -> Option<Key> {
+        let ready = self.ready.first().map(|Rank(_, _, key)| key);
+        let early = || self.early.first().map(|(_, key)| key);
+        ready.or_else(early).cloned()
+    }
+
     fn take_out(&mut self, key: &Key) {
         let Some(waiting) = self.pods.get_mut(key) else {
             return;
@@ -182,7 +188,9 @@ impl State {
                 self.ready.remove(&waiting.rank);
             }
             Place::Backoff(until) | Place::Parked(until, _) => {
-                self.timed.remove(&(until, key.clone()));
+                let entry = (until, key.clone());
+                self.timed.remove(&entry);
+                self.early.remove(&entry);
             }
             Place::Out => {}
         }
@@ -197,7 +205,7 @@ impl State {
     }
 
     /// Ready at the end of the back-off, which may be now.
-    fn back_off(&mut self, key: &Key) {
+    fn back_off(&mut self, key: &Key, early: bool) {
         let Some(waiting) = self.pods.get_mut(key) else {
             return;
         };
@@ -208,6 +216,9 @@ impl State {
             Some(until) if until > Instant::now() => {
                 waiting.place = Place::Backoff(until);
                 self.timed.insert((until, key.clone()));
+                if early {
+                    self.early.insert((until, key.clone()));
+                }
             }
             _ => self.make_ready(key),
         }
@@ -253,6 +264,24 @@ mod tests {
             queue.state.lock().pods[&key("a")].place,
             Place::Parked(..)
         ));
+        queue.add(key("b"), 0);
+        queue.happened(Event::Node);
+        assert_eq!(
+            queue.next().await,
+            key("b"),
+            "it backs off behind who is ready"
+        );
+        assert_eq!(queue.next().await, key("a"), "and not while nobody is");
+        assert_eq!(start.elapsed(), Duration::ZERO);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_failure_backs_off_even_when_nobody_else_is_ready() {
+        let queue = Queue::default();
+        let start = Instant::now();
+        queue.add(key("a"), 0);
+        queue.next().await;
+        queue.retry(&key("a"));
         queue.happened(Event::Node);
         assert_eq!(queue.next().await, key("a"));
         assert_eq!(start.elapsed(), Duration::from_secs(1));
