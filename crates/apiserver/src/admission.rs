@@ -11,6 +11,7 @@ mod namespace_lifecycle;
 mod persistent_volume_claim_resize;
 mod plugins;
 mod priority;
+mod resource_quota;
 mod runtime_class;
 mod service_account;
 mod service_address;
@@ -24,7 +25,7 @@ use api::AnyObject;
 use bytes::Bytes;
 use jiff::Timestamp;
 use machinery::status::Status;
-use store::{Condition, Transaction};
+use store::{Condition, Revision, Transaction};
 
 /// What is being done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -132,6 +133,21 @@ impl Review<'_> {
             .collect()
     }
 
+    /// Whether somebody holds a claim, as far as is known here; the transaction decides.
+    #[must_use]
+    pub fn is_claimed(&self, key: &str) -> bool {
+        self.door.cache.claim(key).is_some()
+    }
+
+    /// That a claim is still as it is known here.
+    #[must_use]
+    pub fn as_seen(&self, key: String) -> Condition {
+        match self.door.cache.claim(&key) {
+            Some(revision) => Condition::AtRevision(key, revision),
+            None => Condition::Absent(key),
+        }
+    }
+
     /// The store key of an object.
     #[must_use]
     pub fn key(&self, group: &str, plural: &str, namespace: &str, name: &str) -> Option<String> {
@@ -184,6 +200,18 @@ impl Claims {
         let key = key.into();
         self.conditions.push(Condition::Absent(key.clone()));
         self.taken.push((key, owner.into()));
+    }
+
+    /// Writes a key, whoever wrote it before.
+    pub fn write(&mut self, key: impl Into<String>) {
+        self.taken.push((key.into(), Bytes::new()));
+    }
+
+    /// Writes another object, if it is still as it was at `revision`.
+    pub fn replace(&mut self, key: String, revision: Revision, bytes: Bytes) {
+        self.conditions
+            .push(Condition::AtRevision(key.clone(), revision));
+        self.taken.push((key, bytes));
     }
 
     /// Gives a key back.

@@ -28,6 +28,7 @@ mod route;
 mod serve;
 mod stall;
 pub mod tokens;
+mod turns;
 mod user;
 mod verbs;
 mod watch_cache;

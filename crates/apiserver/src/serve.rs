@@ -16,6 +16,7 @@ use crate::{
     resources::{Resource, Resources},
     reviews,
     route::{self, Route, Target},
+    turns::Turns,
     verbs::{
         Call, create, delete, delete_collection, get, list, patch, subresource, update, watch,
     },
@@ -38,6 +39,7 @@ pub struct Door {
     pub(crate) cache: WatchCache,
     pub(crate) metrics: Metrics,
     pub(crate) openapi: openapi::Documents,
+    pub(crate) turns: Turns,
     fairness: Fairness,
     tasks: Tasks,
 }
@@ -58,6 +60,7 @@ impl Door {
             cache,
             metrics: Metrics::new(),
             openapi: openapi::Documents::default(),
+            turns: Turns::default(),
             fairness: Fairness::default(),
             tasks: tasks.clone(),
         });

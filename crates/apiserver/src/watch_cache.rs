@@ -15,7 +15,7 @@ use machinery::status::{Cause, Details, Status};
 use parking_lot::RwLock;
 use ring::Ring;
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashMap},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -27,6 +27,8 @@ use tokio::sync::watch;
 
 /// Entries read from the store at a time while loading.
 const LOAD_PAGE: usize = 1000;
+/// Where claims of admission live in the store.
+const CLAIMS: &str = "/claims/";
 /// How long a read waits for a revision the store has not reached.
 const FUTURE_REVISION_WAIT: Duration = Duration::from_secs(3);
 
@@ -35,6 +37,8 @@ const FUTURE_REVISION_WAIT: Duration = Duration::from_secs(3);
 struct State {
     revision: Revision,
     resources: Vec<Contents>,
+    /// What writes have claimed, and when each claim was last written.
+    claims: HashMap<Arc<str>, Revision>,
 }
 
 struct Contents {
@@ -95,6 +99,7 @@ impl WatchCache {
                 break page.revision;
             }
         };
+        let claims = load_claims(&*store, revision).await?;
         let feed = store.watch("", revision).await?;
         let resources = contents
             .into_iter()
@@ -113,6 +118,7 @@ impl WatchCache {
             state: RwLock::new(State {
                 revision,
                 resources,
+                claims,
             }),
             applied: watch::channel(revision).0,
             cut: AtomicBool::new(false),
@@ -169,6 +175,14 @@ impl WatchCache {
                     previous,
                 });
                 touched.push(slot);
+            }
+            for change in changes.iter().filter(|it| it.key.starts_with(CLAIMS)) {
+                match &change.value {
+                    Some(_) => state
+                        .claims
+                        .insert(Arc::clone(&change.key), change.revision),
+                    None => state.claims.remove(&change.key),
+                };
             }
             state.revision = last.revision;
         }
@@ -238,6 +252,11 @@ impl WatchCache {
             .items
             .get(local_key(namespace, name).as_str())
             .cloned()
+    }
+
+    /// When a claim was last written, if it is held.
+    pub(crate) fn claim(&self, key: &str) -> Option<Revision> {
+        self.state.read().claims.get(key).copied()
     }
 
     /// How many objects a resource has.
@@ -343,6 +362,30 @@ impl WatchCache {
     /// Whether changes of the store no longer arrive.
     pub(crate) fn is_cut(&self) -> bool {
         self.cut.load(Ordering::Relaxed)
+    }
+}
+
+async fn load_claims(
+    store: &dyn Store,
+    at: Revision,
+) -> Result<HashMap<Arc<str>, Revision>, store::Error> {
+    let mut claims = HashMap::new();
+    let mut after: Option<Arc<str>> = None;
+    loop {
+        let page = store
+            .range(RangeOptions {
+                prefix: CLAIMS,
+                start_after: after.as_deref(),
+                limit: LOAD_PAGE,
+                at: Some(at),
+            })
+            .await?;
+        after = page.entries.last().map(|entry| Arc::clone(&entry.key));
+        let held = page.entries.into_iter();
+        claims.extend(held.map(|entry| (entry.key, entry.revision)));
+        if !page.more {
+            return Ok(claims);
+        }
     }
 }
 

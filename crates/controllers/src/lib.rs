@@ -15,6 +15,7 @@ mod namespace;
 mod node_lifecycle;
 mod owned_pods;
 mod replica_set;
+mod resource_quota;
 mod root_ca;
 mod service_account;
 mod service_endpoints;
@@ -57,6 +58,7 @@ pub const NAMES: &[&str] = &[
     namespace::NAME,
     node_lifecycle::NAME,
     replica_set::NAME,
+    resource_quota::NAME,
     root_ca::NAME,
     service_account::NAME,
     stateful_set::NAME,
@@ -66,7 +68,7 @@ pub const NAMES: &[&str] = &[
 
 /// Runs the controllers on `tasks`, but for those named in `disabled`.
 pub fn run(context: &Context, disabled: &[String], tasks: &Tasks) {
-    let all: [Arc<dyn Reconcile>; 15] = [
+    let all: [Arc<dyn Reconcile>; 16] = [
         Arc::new(cron_job::CronJobs::new(context)),
         Arc::new(daemon_set::DaemonSets::new(context)),
         Arc::new(deployment::Deployments::new(context)),
@@ -77,6 +79,7 @@ pub fn run(context: &Context, disabled: &[String], tasks: &Tasks) {
         Arc::new(namespace::Namespaces::new(context)),
         Arc::new(node_lifecycle::NodeLifecycle::new(context)),
         Arc::new(replica_set::ReplicaSets::new(context)),
+        Arc::new(resource_quota::ResourceQuotas::new(context)),
         Arc::new(root_ca::RootCa::new(context)),
         Arc::new(service_account::ServiceAccounts::new(context)),
         Arc::new(stateful_set::StatefulSets::new(context)),

@@ -20,6 +20,7 @@ pub mod owners;
 pub mod patch;
 pub mod pods;
 pub mod quantity;
+pub mod quota;
 pub mod status;
 pub mod taints;
 pub mod versions;

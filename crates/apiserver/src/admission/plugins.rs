@@ -3,8 +3,8 @@
 
 use super::{
     Admit, default_ingress_class, default_storage_class, default_toleration_seconds, limit_ranger,
-    namespace_lifecycle, persistent_volume_claim_resize, priority, runtime_class, service_account,
-    service_address, storage_object_in_use, taint_nodes_by_condition,
+    namespace_lifecycle, persistent_volume_claim_resize, priority, resource_quota, runtime_class,
+    service_account, service_address, storage_object_in_use, taint_nodes_by_condition,
 };
 use std::sync::Arc;
 
@@ -97,7 +97,9 @@ const PLUGINS: &[Plugin] = &[
     later("MutatingAdmissionWebhook"),
     later("ValidatingAdmissionPolicy"),
     later("ValidatingAdmissionWebhook"),
-    later("ResourceQuota"),
+    on("ResourceQuota", || {
+        Arc::new(resource_quota::ResourceQuotaAdmission)
+    }),
     off("AlwaysDeny"),
 ];
 

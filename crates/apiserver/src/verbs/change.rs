@@ -68,6 +68,7 @@ pub(crate) async fn run(
     edit: &mut Edit<'_>,
 ) -> Result<Changed, Status> {
     let dry_run = call.dry_run()?;
+    let mut turn = None;
     for _ in 0..ATTEMPTS {
         door.cache.catch_up().await;
         let current = current(door, call)?;
@@ -111,7 +112,10 @@ pub(crate) async fn run(
                 let bytes = watch_cache::with_revision(&bytes, revision);
                 return Ok(Changed { bytes, warnings });
             }
-            Committed::Overtaken { .. } => {}
+            Committed::Overtaken { key } => {
+                drop(turn.take());
+                turn = Some(door.turns.wait(&key).await);
+            }
         }
     }
     Err(Status::conflict(

@@ -50,7 +50,7 @@ pub(crate) async fn create(
     place(call, &mut *view)?;
     let generated = view.metadata().name.is_none();
     let dry_run = call.dry_run()?;
-    let (mut last, found) = (None, warnings.len());
+    let (mut last, mut turn, found) = (None, None, warnings.len());
     for _ in 0..ATTEMPTS {
         door.cache.catch_up().await;
         let mut object = call.resource.to_stored(view.clone_box())?;
@@ -79,7 +79,11 @@ pub(crate) async fn create(
         match door.commit(transaction, claims).await? {
             Committed::At(revision) => return Ok((bytes, Some(revision))),
             Committed::Overtaken { key: lost } if lost == key && !generated => return Err(exists()),
-            Committed::Overtaken { key: lost } => last = Some((lost, exists())),
+            Committed::Overtaken { key: lost } => {
+                drop(turn.take());
+                turn = Some(door.turns.wait(&lost).await);
+                last = Some((lost, exists()));
+            }
         }
         warnings.truncate(found);
     }

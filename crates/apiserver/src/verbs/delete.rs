@@ -134,6 +134,7 @@ pub(crate) enum Deleted {
 /// Deletes the object that the call names.
 pub(crate) async fn delete(door: &Door, call: &Call, options: &Options) -> Result<Deleted, Status> {
     let dry = dry_run(options.dry_run.iter().map(String::as_str))?;
+    let mut turn = None;
     for _ in 0..ATTEMPTS {
         door.cache.catch_up().await;
         let current = change::current(door, call)?;
@@ -159,7 +160,11 @@ pub(crate) async fn delete(door: &Door, call: &Call, options: &Options) -> Resul
                     .await?
                 {
                     Committed::At(_) => return Ok(Deleted::Gone(object)),
-                    Committed::Overtaken { .. } => continue,
+                    Committed::Overtaken { key } => {
+                        drop(turn.take());
+                        turn = Some(door.turns.wait(&key).await);
+                        continue;
+                    }
                 }
             }
             Plan::Mark => {
@@ -177,7 +182,10 @@ pub(crate) async fn delete(door: &Door, call: &Call, options: &Options) -> Resul
             .await?
         {
             Committed::At(at) => return Ok(Deleted::Going(watch_cache::with_revision(&bytes, at))),
-            Committed::Overtaken { .. } => {}
+            Committed::Overtaken { key } => {
+                drop(turn.take());
+                turn = Some(door.turns.wait(&key).await);
+            }
         }
     }
     Err(Status::conflict(

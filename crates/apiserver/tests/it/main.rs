@@ -8,5 +8,6 @@ mod codecs;
 mod door;
 mod objects;
 mod pods;
+mod quotas;
 mod watches;
 mod wire;

@@ -10,6 +10,7 @@ mod namespace;
 mod node;
 mod pod;
 mod replica_set;
+mod resource_quota;
 mod scheduling;
 mod service;
 mod storm;
