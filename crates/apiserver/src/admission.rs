@@ -14,7 +14,7 @@ mod priority;
 mod resource_quota;
 mod runtime_class;
 mod service_account;
-mod service_address;
+pub(crate) mod service_address;
 mod storage_object_in_use;
 mod taint_nodes_by_condition;
 
@@ -117,6 +117,13 @@ impl Review<'_> {
         let resource = self.door.resources.find_any(group, plural)?;
         let item = self.door.cache.get(resource.slot, namespace, name)?;
         resource.law.decode(&item.bytes()).ok()
+    }
+
+    /// Whether another object is there; cheaper than reading it.
+    #[must_use]
+    pub fn exists(&self, group: &str, plural: &str, namespace: &str, name: &str) -> bool {
+        let resource = self.door.resources.find_any(group, plural);
+        resource.is_some_and(|it| self.door.cache.get(it.slot, namespace, name).is_some())
     }
 
     /// All objects of a resource in a namespace (empty: in all).

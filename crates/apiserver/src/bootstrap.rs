@@ -22,6 +22,11 @@ impl Door {
     /// # Errors
     /// When an object is refused for another reason than being there already.
     pub async fn bootstrap(self: &Arc<Self>) -> Result<(), BootstrapError> {
+        let repaired = crate::admission::service_address::repair::claims(self).await;
+        repaired.map_err(|status| BootstrapError {
+            path: "the claims of services".to_owned(),
+            status,
+        })?;
         for (path, object) in objects(self) {
             self.ensure(path, &object).await?;
         }

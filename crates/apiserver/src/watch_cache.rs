@@ -259,6 +259,16 @@ impl WatchCache {
         self.state.read().claims.get(key).copied()
     }
 
+    /// Every claim that is held.
+    pub(crate) fn claims(&self) -> Vec<Arc<str>> {
+        self.state.read().claims.keys().cloned().collect()
+    }
+
+    /// Where a watch goes on that names the revision it has seen.
+    pub(crate) fn place(&self, slot: Slot, named: Revision) -> Revision {
+        self.state.read().resources[slot].ring.place(named)
+    }
+
     /// How many objects a resource has.
     pub(crate) fn count(&self, slot: Slot) -> usize {
         self.state.read().resources[slot].items.len()

@@ -14,10 +14,13 @@ mod job;
 mod namespace;
 mod node_lifecycle;
 mod owned_pods;
+mod pv_protection;
+mod pvc_protection;
 mod replica_set;
 mod resource_quota;
 mod root_ca;
 mod service_account;
+mod service_cidr;
 mod service_endpoints;
 mod stateful_set;
 mod taint_eviction;
@@ -57,10 +60,13 @@ pub const NAMES: &[&str] = &[
     job::NAME,
     namespace::NAME,
     node_lifecycle::NAME,
+    pv_protection::NAME,
+    pvc_protection::NAME,
     replica_set::NAME,
     resource_quota::NAME,
     root_ca::NAME,
     service_account::NAME,
+    service_cidr::NAME,
     stateful_set::NAME,
     taint_eviction::NAME,
     ttl_after_finished::NAME,
@@ -68,7 +74,7 @@ pub const NAMES: &[&str] = &[
 
 /// Runs the controllers on `tasks`, but for those named in `disabled`.
 pub fn run(context: &Context, disabled: &[String], tasks: &Tasks) {
-    let all: [Arc<dyn Reconcile>; 16] = [
+    let all: [Arc<dyn Reconcile>; 19] = [
         Arc::new(cron_job::CronJobs::new(context)),
         Arc::new(daemon_set::DaemonSets::new(context)),
         Arc::new(deployment::Deployments::new(context)),
@@ -78,10 +84,13 @@ pub fn run(context: &Context, disabled: &[String], tasks: &Tasks) {
         Arc::new(job::Jobs::new(context)),
         Arc::new(namespace::Namespaces::new(context)),
         Arc::new(node_lifecycle::NodeLifecycle::new(context)),
+        Arc::new(pv_protection::PvProtection::new(context)),
+        Arc::new(pvc_protection::PvcProtection::new(context)),
         Arc::new(replica_set::ReplicaSets::new(context)),
         Arc::new(resource_quota::ResourceQuotas::new(context)),
         Arc::new(root_ca::RootCa::new(context)),
         Arc::new(service_account::ServiceAccounts::new(context)),
+        Arc::new(service_cidr::ServiceCidrs::new(context)),
         Arc::new(stateful_set::StatefulSets::new(context)),
         Arc::new(taint_eviction::TaintEviction::new(context)),
         Arc::new(ttl_after_finished::TtlAfterFinished::new(context)),

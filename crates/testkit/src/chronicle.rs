@@ -74,6 +74,7 @@ impl Chronicle {
                 let mut recording = Recording {
                     what,
                     latest: 0,
+                    told: BTreeSet::new(),
                     alive: BTreeMap::new(),
                 };
                 loop {
@@ -139,6 +140,8 @@ impl Chronicle {
 struct Recording {
     what: String,
     latest: Revision,
+    /// What was told of at the latest revision: one transaction may write several objects.
+    told: BTreeSet<(String, String)>,
     /// Objects that exist, and since when.
     alive: BTreeMap<(String, String), Revision>,
 }
@@ -150,11 +153,15 @@ impl Recording {
         let revision: Revision = head.metadata.resource_version.parse()?;
         let key = (head.metadata.namespace, head.metadata.name);
         ensure!(
-            revision > self.latest,
+            revision > self.latest || revision == self.latest && !self.told.contains(&key),
             "{kind} {key:?} at {revision} after {}",
             self.latest
         );
+        if revision > self.latest {
+            self.told.clear();
+        }
         self.latest = revision;
+        self.told.insert(key.clone());
         let before = match kind {
             "DELETED" => self.alive.remove(&key),
             _ => self.alive.insert(key.clone(), revision),
@@ -176,6 +183,7 @@ mod tests {
         let mut recording = Recording {
             what: String::new(),
             latest: 0,
+            told: BTreeSet::new(),
             alive: BTreeMap::new(),
         };
         let take = |(kind, revision): &(&str, u64)| {

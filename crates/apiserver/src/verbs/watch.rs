@@ -81,7 +81,7 @@ pub(crate) async fn run(door: &Arc<Door>, call: &Call) -> Answer {
                     frames::error(call.form.encoding, &too_old(at, oldest)),
                 ));
             }
-            (VecDeque::new(), at)
+            (VecDeque::new(), door.cache.place(slot, at))
         }
         (None, Some(false)) => (VecDeque::new(), door.cache.revision()),
         (None, None) | (_, Some(true)) => {

@@ -60,6 +60,19 @@ impl Ring {
         }
     }
 
+    /// Where a watch goes on that has seen `named`. A transaction that wrote several objects of the
+    /// resource told of them one by one under one revision, so the watch may have missed the last ones:
+    /// it is told of them again.
+    pub(crate) fn place(&self, named: Revision) -> Revision {
+        let start = self.events.partition_point(|event| event.revision < named);
+        let mut events = self.events.range(start..).take(2);
+        if events.len() == 2 && events.all(|event| event.revision == named) {
+            (named - 1).max(self.floor)
+        } else {
+            named
+        }
+    }
+
     pub(crate) fn after(&self, from: Revision, limit: usize) -> Result<Vec<Arc<CacheEvent>>, Lost> {
         if from < self.floor {
             return Err(Lost { oldest: self.floor });

@@ -20,10 +20,15 @@ impl Drop for Tested {
 }
 
 pub(crate) async fn open() -> Tested {
+    open_with(Arc::new(store::Memory::new()), &["10.43.0.0/24"]).await
+}
+
+/// A door on a store, whose Services live in these ranges.
+pub(crate) async fn open_with(store: Arc<dyn store::Store>, ranges: &[&str]) -> Tested {
     let clock = Clock::fixed("2026-01-01T00:00:00Z".parse().unwrap());
     let tasks = Tasks::new();
     let config = Config {
-        store: Arc::new(store::Memory::new()),
+        store,
         clock,
         random: Random::from_seed(1),
         authenticators: Vec::new(),
@@ -32,7 +37,7 @@ pub(crate) async fn open() -> Tested {
         tokens: None,
         dialer: None,
         network: ServiceNetwork {
-            service_cidrs: vec!["10.43.0.0/24".parse().unwrap()],
+            service_cidrs: ranges.iter().map(|it| it.parse().unwrap()).collect(),
             node_ports: (30000, 32767),
             advertise_address: "192.0.2.1".parse().unwrap(),
             port: 6443,

@@ -9,5 +9,6 @@ mod door;
 mod objects;
 mod pods;
 mod quotas;
+mod service_addresses;
 mod watches;
 mod wire;

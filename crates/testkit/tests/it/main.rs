@@ -9,6 +9,7 @@ mod garbage;
 mod namespace;
 mod node;
 mod pod;
+mod protection;
 mod replica_set;
 mod resource_quota;
 mod scheduling;
