@@ -3,6 +3,8 @@
 //! Made anew on every call from the schema table and the descriptions; the caller adds the paths and
 //! caches the document compressed. Upstream: `k8s.io/kube-openapi`.
 
+pub mod gnostic;
+
 use crate::schema::{
     Field, Form, ListKind, Schemas, Shape, Structure, Type, TypeRef, builtin, descriptions,
 };

@@ -5,7 +5,7 @@
 
 mod decode;
 mod encode;
-mod wire;
+pub(crate) mod wire;
 
 use crate::schema::{self, Schemas, Shape, TypeRef};
 use serde::Deserialize;

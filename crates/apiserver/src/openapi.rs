@@ -1,8 +1,10 @@
-//! `/openapi/v2` and `/openapi/v3`: made when first asked for, then kept compressed, since they are
+//! `/openapi/v2` and `/openapi/v3`: made when asked for and kept compressed for a while, since they are
 //! large and seldom read.
 
 mod parameters;
 mod paths;
+mod roots;
+mod shelf;
 
 use crate::{
     Door,
@@ -14,19 +16,13 @@ use crate::{
 use bytes::Bytes;
 use flate2::{Compression, read::GzDecoder, write::GzEncoder};
 use http::{HeaderMap, HeaderValue, header};
+use jiff::{ToSpan, tz::TimeZone};
 use machinery::status::Status;
-use parking_lot::Mutex;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
-use std::{
-    collections::HashMap,
-    io::{Read, Write},
-};
+use std::io::{Read, Write};
 
-/// Documents already made, gzipped, by name (`v2`, `apis/apps/v1`). Bounded by the group versions
-/// that are served.
-#[derive(Default)]
-pub(crate) struct Documents(Mutex<HashMap<String, Bytes>>);
+pub(crate) use shelf::Documents;
 
 /// Whether objects of the resource can be written as protobuf.
 pub(crate) fn writes_protobuf(resource: &Resource) -> bool {
@@ -35,45 +31,82 @@ pub(crate) fn writes_protobuf(resource: &Resource) -> bool {
         .is_some()
 }
 
+/// How a document is written: the media types that ask for it, the one that it is answered in, and
+/// what makes it.
+struct Encoding {
+    asked: &'static [&'static str],
+    answered: &'static str,
+    write: fn(&Value) -> Vec<u8>,
+}
+
+const JSON: Encoding = Encoding {
+    asked: &["application/json", "application/*", "*/*"],
+    answered: "application/json",
+    write: |document| document.to_string().into_bytes(),
+};
+
+const V2_PROTOBUF: Encoding = Encoding {
+    asked: &[
+        "application/com.github.proto-openapi.spec.v2@v1.0+protobuf",
+        "application/com.github.proto-openapi.spec.v2.v1.0+protobuf",
+    ],
+    answered: "application/com.github.proto-openapi.spec.v2.v1.0+protobuf",
+    write: api::openapi::gnostic::v2,
+};
+
+const V3_PROTOBUF: Encoding = Encoding {
+    asked: &[
+        "application/com.github.proto-openapi.spec.v3@v1.0+protobuf",
+        "application/com.github.proto-openapi.spec.v3.v1.0+protobuf",
+    ],
+    answered: "application/com.github.proto-openapi.spec.v3.v1.0+protobuf",
+    write: api::openapi::gnostic::v3,
+};
+
+/// The encoding that the client likes best.
+fn encoding(headers: &HeaderMap, protobuf: &'static Encoding) -> Result<&'static Encoding, Status> {
+    let ranges = negotiate::ranges(headers);
+    if ranges.is_empty() {
+        return Ok(&JSON);
+    }
+    let asked = |range: &negotiate::Range<'_>| {
+        [protobuf, &JSON]
+            .into_iter()
+            .find(|it| it.asked.contains(&range.media_type))
+    };
+    let found = ranges.iter().find_map(asked);
+    found.ok_or_else(|| {
+        negotiate::not_acceptable(&format!("{}, {}", JSON.answered, protobuf.answered))
+    })
+}
+
 /// Answers, when the path is one of these.
 pub(crate) fn answer(
     door: &Door,
     path: &str,
-    _query: &Query,
+    query: &Query,
     headers: &HeaderMap,
 ) -> Option<Answer> {
     let below = path.strip_prefix("/openapi/")?.trim_end_matches('/');
+    let served = &door.resources;
     match below {
-        "v2" if !accepts_json(headers) => Some(Err(Status::failure(
-            406,
-            "NotAcceptable",
-            "only the following media types are accepted: application/json",
-        ))),
-        "v2" => Some(document(door, "v2", headers, || v2(&door.resources))),
+        "v2" => Some(
+            encoding(headers, &V2_PROTOBUF)
+                .and_then(|encoding| document(door, "v2", headers, encoding, || v2(served))),
+        ),
         "v3" => Some(Ok(discovery::with_etag(
             headers,
-            index(&door.resources).to_string().into(),
+            index(served).to_string().into(),
             "application/json",
         ))),
         below => {
             let name = below.strip_prefix("v3/")?;
-            let (group, version) = group_version(name)?;
-            if !door.resources.serves(group, version) {
-                return None;
-            }
-            Some(document(door, name, headers, || {
-                v3(&door.resources, group, version)
-            }))
+            let known = roots::names(served).iter().any(|own| own == name)
+                || group_version(name)
+                    .is_some_and(|(group, version)| served.serves(group, version));
+            known.then(|| one_of_v3(door, name, query, headers))
         }
     }
-}
-
-fn accepts_json(headers: &HeaderMap) -> bool {
-    let ranges = negotiate::ranges(headers);
-    ranges.is_empty()
-        || ranges
-            .iter()
-            .any(|it| matches!(it.media_type, "application/json" | "application/*" | "*/*"))
 }
 
 /// `api/v1`, `apis/apps/v1`.
@@ -85,79 +118,135 @@ fn group_version(name: &str) -> Option<(&str, &str)> {
     }
 }
 
-/// A document from the shelf; its hash is its ETag.
-fn document(door: &Door, name: &str, headers: &HeaderMap, make: impl FnOnce() -> Value) -> Answer {
-    let kept = door.openapi.0.lock().get(name).cloned();
-    let packed = match kept {
-        Some(packed) => packed,
-        None => {
-            let packed = pack(&make()).map_err(|error| Status::internal(&error))?;
-            door.openapi
-                .0
-                .lock()
-                .insert(name.to_owned(), packed.clone());
-            packed
+/// A document by its hash never changes; by another hash the client is sent to the one there is.
+fn one_of_v3(door: &Door, name: &str, query: &Query, headers: &HeaderMap) -> Answer {
+    let asked = query.get("hash").filter(|hash| !hash.is_empty());
+    if asked.is_some_and(|asked| asked != hash(name)) {
+        let mut response = answer::text(301, "");
+        if let Ok(url) = HeaderValue::from_str(&url(name)) {
+            response.headers_mut().insert(header::LOCATION, url);
         }
-    };
-    let mut response = discovery::with_etag(headers, packed.clone(), "application/json");
-    if response.status() != http::StatusCode::OK {
         return Ok(response);
     }
-    if discovery::accepts_gzip(headers) {
+    let encoding = encoding(headers, &V3_PROTOBUF)?;
+    let mut response = document(door, name, headers, encoding, || v3(&door.resources, name))?;
+    if asked.is_some() {
+        let immutable = HeaderValue::from_static("public, immutable");
         response
             .headers_mut()
-            .insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
-    } else {
-        let mut plain = Vec::new();
-        GzDecoder::new(&packed[..])
-            .read_to_end(&mut plain)
-            .map_err(|error| Status::internal(&error))?;
-        *response.body_mut() = answer::full(plain);
+            .insert(header::CACHE_CONTROL, immutable);
+        let year = door
+            .config
+            .clock
+            .now()
+            .to_zoned(TimeZone::UTC)
+            .saturating_add(1.year());
+        let expires = year.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+        if let Ok(expires) = HeaderValue::from_str(&expires) {
+            response.headers_mut().insert(header::EXPIRES, expires);
+        }
     }
     Ok(response)
 }
 
-fn pack(document: &Value) -> std::io::Result<Bytes> {
+/// A document from the shelf, made when it is not there. A client that has it costs nothing.
+fn document(
+    door: &Door,
+    name: &str,
+    headers: &HeaderMap,
+    encoding: &Encoding,
+    make: impl FnOnce() -> Value,
+) -> Answer {
+    let tagged = |bytes| discovery::tagged(headers, &hash(name), bytes, encoding.answered);
+    let mut response = tagged(Bytes::new());
+    if response.status() != http::StatusCode::OK {
+        return Ok(response);
+    }
+    let key = format!("{name} {}", encoding.answered);
+    let packed = match door.openapi.get(&key) {
+        Some(packed) => packed,
+        None => {
+            let packed =
+                pack(&(encoding.write)(&make())).map_err(|error| Status::internal(&error))?;
+            door.openapi.put(&key, &packed);
+            packed
+        }
+    };
+    if discovery::accepts_gzip(headers) {
+        *response.body_mut() = answer::full(packed);
+        let gzip = HeaderValue::from_static("gzip");
+        response
+            .headers_mut()
+            .insert(header::CONTENT_ENCODING, gzip);
+        return Ok(response);
+    }
+    let mut plain = Vec::new();
+    GzDecoder::new(&packed[..])
+        .read_to_end(&mut plain)
+        .map_err(|error| Status::internal(&error))?;
+    *response.body_mut() = answer::full(plain);
+    Ok(response)
+}
+
+fn pack(document: &[u8]) -> std::io::Result<Bytes> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
-    encoder.write_all(document.to_string().as_bytes())?;
+    encoder.write_all(document)?;
     Ok(encoder.finish()?.into())
 }
 
-/// What a document is made from: the build and the group version. The documents need not be made to
-/// be named.
+/// What a document is made from: the build and the name. It need not be made to be named.
 fn hash(name: &str) -> String {
     let version = machinery::versions::info().to_string();
     discovery::hex(&Sha256::digest(format!("{version}\n{name}").as_bytes())).to_uppercase()
 }
 
+fn url(name: &str) -> String {
+    format!("/openapi/v3/{name}?hash={}", hash(name))
+}
+
 fn index(resources: &Resources) -> Value {
-    let mut paths = Map::new();
+    let mut names = roots::names(resources);
     for resource in resources.all() {
-        let root = if resource.group().is_empty() {
-            "api"
-        } else {
-            "apis"
+        let root = match resource.group() {
+            "" => "api",
+            _ => "apis",
         };
-        let name = format!(
+        names.push(format!(
             "{root}/{}",
             api_version(resource.group(), resource.version())
-        );
-        let url = format!("/openapi/v3/{name}?hash={}", hash(&name));
-        paths.insert(name, json!({ "serverRelativeURL": url }));
+        ));
     }
-    json!({ "paths": paths })
+    let paths = names.into_iter().map(|name| {
+        let url = url(&name);
+        (name, json!({ "serverRelativeURL": url }))
+    });
+    json!({ "paths": Map::from_iter(paths) })
 }
 
 fn info() -> Value {
     json!({ "title": "Kubernetes", "version": machinery::versions::info()["gitVersion"] })
 }
 
-fn v3(resources: &Resources, group: &str, version: &str) -> Value {
+fn v3(resources: &Resources, name: &str) -> Value {
+    let schemas = api::schema::builtin();
+    let (paths, components) = match group_version(name) {
+        Some((group, version)) => {
+            let only = Some((group, version));
+            let mut paths = paths::of(resources, only, paths::Dialect::V3);
+            paths.extend([roots::of_version(group, version, paths::Dialect::V3)]);
+            (paths, components(resources, group, version))
+        }
+        None => {
+            let (paths, answer) = roots::document(name).unwrap_or_default();
+            let answer = schemas.named(&answer).into_iter();
+            (paths, api::openapi::components(schemas, answer))
+        }
+    };
     json!({
         "openapi": "3.0.0",
         "info": info(),
-        "paths": paths::of(resources, Some((group, version)), paths::Dialect::V3),
-        "components": { "schemas": components(resources, group, version) },
+        "paths": paths,
+        "components": { "schemas": components },
     })
 }
 
@@ -196,10 +285,14 @@ fn served_types(resources: &Resources) -> impl Iterator<Item = api::schema::Type
 }
 
 fn v2(resources: &Resources) -> Value {
+    let schemas = api::schema::builtin();
+    let (mut paths, answers) = roots::all(resources);
+    paths.extend(paths::of(resources, None, paths::Dialect::V2));
+    let answers = answers.iter().filter_map(|name| schemas.named(name));
     json!({
         "swagger": "2.0",
         "info": info(),
-        "paths": paths::of(resources, None, paths::Dialect::V2),
-        "definitions": api::openapi::v2_definitions(served_types(resources)),
+        "paths": paths,
+        "definitions": api::openapi::v2_definitions(served_types(resources).chain(answers)),
     })
 }

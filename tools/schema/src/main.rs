@@ -3,6 +3,7 @@
 mod go;
 mod merge;
 mod prost;
+mod proto;
 
 use anyhow::{Context, Result};
 use std::{
@@ -12,9 +13,18 @@ use std::{
 
 fn main() -> Result<()> {
     let arguments: Vec<PathBuf> = std::env::args_os().skip(1).map(Into::into).collect();
-    let [definitions, go, prost, out] = arguments.as_slice() else {
-        anyhow::bail!("usage: schema DEFINITIONS.json GO-SOURCES K8S-PB-SRC OUT-DIRECTORY");
+    let [definitions, go, prost, gnostic, out] = arguments.as_slice() else {
+        anyhow::bail!("usage: schema DEFINITIONS.json GO-SOURCES K8S-PB-SRC GNOSTIC OUT-DIRECTORY");
     };
+    for version in ["v2", "v3"] {
+        let file = gnostic.join(format!("openapi{version}/OpenAPI{version}.proto"));
+        let text = std::fs::read_to_string(&file).with_context(|| file.display().to_string())?;
+        let table = api::schema::table::encode(&proto::read(&text));
+        std::fs::write(
+            out.join(format!("../openapi/openapi_{version}.zst")),
+            zstd::bulk::compress(&table, 19)?,
+        )?;
+    }
     let text = std::fs::read_to_string(definitions).context("definitions")?;
     let json: serde_json::Value = serde_json::from_str(&text)?;
     let definitions = json["$defs"]
@@ -32,7 +42,7 @@ fn main() -> Result<()> {
     )?;
     let sources = format!(
         "Kubernetes 1.36\nkubernetes-validate 1.36.0 {:016x}\ngolang-k8s-api-dev 0.36.4-1\ngolang-k8s-apimachinery-dev 0.36.4-3\n\
-         golang-k8s-apiextensions-apiserver-dev 0.36.4-1\nk8s-pb 0.9.0\ntable {} {:016x}\nwithout protobuf: {missing}\n",
+         golang-k8s-apiextensions-apiserver-dev 0.36.4-1\nk8s-pb 0.9.0\ngolang-github-googleapis-gnostic-dev 0.2.0-4\ntable {} {:016x}\nwithout protobuf: {missing}\n",
         api::schema::table::checksum(text.as_bytes()),
         table.len(),
         api::schema::table::checksum(&table)

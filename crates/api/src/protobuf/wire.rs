@@ -2,7 +2,7 @@
 
 /// The value of one field on the wire.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Payload<'a> {
+pub(crate) enum Payload<'a> {
     Varint(u64),
     Fixed64(u64),
     Fixed32(u32),
@@ -10,11 +10,11 @@ pub(super) enum Payload<'a> {
 }
 
 /// What remains of a message.
-pub(super) struct Message<'a>(pub(super) &'a [u8]);
+pub(crate) struct Message<'a>(pub(crate) &'a [u8]);
 
 impl<'a> Message<'a> {
     /// The next field; `Some(None)` at the end, `None` when malformed.
-    pub(super) fn next(&mut self) -> Option<Option<(u32, Payload<'a>)>> {
+    pub(crate) fn next(&mut self) -> Option<Option<(u32, Payload<'a>)>> {
         if self.0.is_empty() {
             return Some(None);
         }
@@ -33,7 +33,7 @@ impl<'a> Message<'a> {
         Some(Some((tag, payload)))
     }
 
-    pub(super) fn varint(&mut self) -> Option<u64> {
+    pub(crate) fn varint(&mut self) -> Option<u64> {
         let mut value = 0;
         for shift in (0..64).step_by(7) {
             let (byte, rest) = self.0.split_first()?;
@@ -61,23 +61,23 @@ fn put_number(out: &mut Vec<u8>, mut value: u64) {
     out.push(value as u8);
 }
 
-pub(super) fn put_varint(out: &mut Vec<u8>, tag: u32, value: u64) {
+pub(crate) fn put_varint(out: &mut Vec<u8>, tag: u32, value: u64) {
     put_number(out, u64::from(tag) << 3);
     put_number(out, value);
 }
 
-pub(super) fn put_double(out: &mut Vec<u8>, tag: u32, value: f64) {
+pub(crate) fn put_double(out: &mut Vec<u8>, tag: u32, value: f64) {
     put_number(out, u64::from(tag) << 3 | 1);
     out.extend_from_slice(&value.to_le_bytes());
 }
 
 /// What comes before the bytes of a nested message or a string.
-pub(super) fn put_head(out: &mut Vec<u8>, tag: u32, length: usize) {
+pub(crate) fn put_head(out: &mut Vec<u8>, tag: u32, length: usize) {
     put_number(out, u64::from(tag) << 3 | 2);
     put_number(out, length as u64);
 }
 
-pub(super) fn put_bytes(out: &mut Vec<u8>, tag: u32, value: &[u8]) {
+pub(crate) fn put_bytes(out: &mut Vec<u8>, tag: u32, value: &[u8]) {
     put_head(out, tag, value.len());
     out.extend_from_slice(value);
 }

@@ -1,85 +1,61 @@
-//! The query parameters of each verb: name, type, help.
+//! The query parameters of each verb: the fields of the option types, with their published words.
 
-type Parameter = (&'static str, &'static str, &'static str);
+use api::schema::{Field, Shape, builtin, descriptions};
+use descriptions::Descriptions;
 
-const DRY_RUN: Parameter = (
-    "dryRun",
-    "string",
-    "When present, indicates that modifications should not be persisted; `All` is the only value.",
-);
-const MANAGER: Parameter = (
-    "fieldManager",
-    "string",
-    "The name of the actor that makes these changes.",
-);
-const VALIDATION: Parameter = (
-    "fieldValidation",
-    "string",
-    "How to handle unknown and duplicate fields: Ignore, Warn or Strict.",
-);
-const FORCE: Parameter = (
-    "force",
-    "boolean",
-    "Take fields owned by others. Only for apply.",
-);
-const LABELS: Parameter = (
-    "labelSelector",
-    "string",
-    "Restricts the objects by their labels.",
-);
-const FIELDS: Parameter = (
-    "fieldSelector",
-    "string",
-    "Restricts the objects by their fields.",
-);
-const LIMIT: Parameter = ("limit", "integer", "The most objects to answer.");
-const CONTINUE: Parameter = ("continue", "string", "Where the last page ended.");
-const MATCH: Parameter = (
-    "resourceVersionMatch",
-    "string",
-    "How resourceVersion is meant: Exact or NotOlderThan.",
-);
-const WATCH: Parameter = ("watch", "boolean", "Answer with a stream of changes.");
-const BOOKMARKS: Parameter = (
-    "allowWatchBookmarks",
-    "boolean",
-    "Send bookmarks now and then.",
-);
-const INITIAL: Parameter = (
-    "sendInitialEvents",
-    "boolean",
-    "Begin a watch with the objects that exist.",
-);
-const TIMEOUT: Parameter = (
-    "timeoutSeconds",
-    "integer",
-    "How long a list or watch may take.",
-);
-const GRACE: Parameter = (
-    "gracePeriodSeconds",
-    "integer",
-    "Seconds before the object is deleted.",
-);
-const POLICY: Parameter = (
-    "propagationPolicy",
-    "string",
-    "What becomes of dependents: Orphan, Background or Foreground.",
-);
+const META: &str = "io.k8s.apimachinery.pkg.apis.meta.v1";
 
-const VERSION: Parameter = ("resourceVersion", "string", "Which state to answer from.");
+/// Name, type, help.
+pub(super) type Parameter = (String, &'static str, String);
 
-/// Query parameters of a verb.
-pub(super) fn query(verb: &str) -> &'static [Parameter] {
-    match verb {
-        "create" | "update" => &[DRY_RUN, MANAGER, VALIDATION],
-        "patch" => &[DRY_RUN, MANAGER, VALIDATION, FORCE],
-        "delete" => &[DRY_RUN, GRACE, POLICY],
-        "list" => &[
-            BOOKMARKS, CONTINUE, FIELDS, LABELS, LIMIT, VERSION, MATCH, INITIAL, TIMEOUT, WATCH,
-        ],
-        "deletecollection" => &[
-            CONTINUE, DRY_RUN, FIELDS, GRACE, LABELS, LIMIT, POLICY, VERSION, MATCH,
-        ],
+/// The option types whose fields a verb takes in its query.
+pub(super) fn options(verb: &str) -> Vec<String> {
+    let kinds: &[&str] = match verb {
+        "create" => &["CreateOptions"],
+        "update" => &["UpdateOptions"],
+        "patch" => &["PatchOptions"],
+        "delete" => &["DeleteOptions"],
+        "list" => &["ListOptions"],
+        "deletecollection" => &["DeleteOptions", "ListOptions"],
         _ => &[],
+    };
+    kinds.iter().map(|kind| format!("{META}.{kind}")).collect()
+}
+
+/// Where parameters are looked up; made for one document and dropped after it.
+pub(super) struct Parameters(Descriptions);
+
+impl Parameters {
+    pub(super) fn load() -> Self {
+        Self(descriptions::load())
+    }
+
+    /// The fields of these types, each name once.
+    pub(super) fn of(&self, types: &[String]) -> Vec<Parameter> {
+        let schemas = builtin();
+        let mut found: Vec<Parameter> = Vec::new();
+        for name in types {
+            let of = schemas.named(name).map(|of| schemas.get(of));
+            for field in of.map_or(&[][..], |of| &of.fields) {
+                let known = found.iter().any(|(own, ..)| **own == *field.name);
+                if let Some(kind) = kind(field).filter(|_| !known) {
+                    let words = self.0.of_field(name, &field.name).unwrap_or_default();
+                    found.push((field.name.to_string(), kind, words.to_owned()));
+                }
+            }
+        }
+        found
+    }
+}
+
+/// How a field is written in a query; none when it cannot be.
+fn kind(field: &Field) -> Option<&'static str> {
+    field.proto?;
+    match &field.shape {
+        Shape::Boolean => Some("boolean"),
+        Shape::Int32 | Shape::Int64 => Some("integer"),
+        Shape::String | Shape::Time => Some("string"),
+        Shape::List(item) if **item == Shape::String => Some("string"),
+        _ => None,
     }
 }

@@ -1,9 +1,9 @@
 //! The operations of every resource, as both OpenAPI dialects write them. Clients read three things
 //! here: which parameters an operation takes, which kind it is about, and what it does.
 
-use super::parameters::query;
+use super::parameters::{self, Parameters};
 use crate::resources::{Resource, Resources};
-use kinds::Subresource;
+use kinds::{Subresource, SubresourceKind};
 use serde_json::{Map, Value, json};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -19,13 +19,18 @@ pub(super) fn of(
     dialect: Dialect,
 ) -> Map<String, Value> {
     let mut paths = Map::new();
+    let known = Parameters::load();
     for resource in resources.all() {
         if only.is_some_and(|(group, version)| {
             (group, version) != (resource.group(), resource.version())
         }) {
             continue;
         }
-        let writer = Writer { resource, dialect };
+        let writer = Writer {
+            resource,
+            dialect,
+            known: &known,
+        };
         writer.resource(&mut paths);
     }
     paths
@@ -51,6 +56,7 @@ fn serving(
 struct Writer<'a> {
     resource: &'a Resource,
     dialect: Dialect,
+    known: &'a Parameters,
 }
 
 impl Writer<'_> {
@@ -142,7 +148,7 @@ impl Writer<'_> {
             "pretty",
             "query",
             "string",
-            "If 'true', then the output is pretty printed.",
+            "If 'true', then the output is pretty printed. Defaults to 'false' unless the user-agent indicates a browser or command-line HTTP tool (curl and wget).",
         ));
         path.insert("parameters".to_owned(), parameters.into());
         path.into()
@@ -155,48 +161,98 @@ impl Writer<'_> {
             Some(sub) => (resource.group(), resource.version(), sub.kind),
             None => (resource.group(), resource.version(), resource.kind()),
         };
+        let connects = sub.is_some_and(|sub| sub.serves == SubresourceKind::Connect);
         let action = match verb {
+            _ if connects => "connect",
             "create" => "post",
             "update" => "put",
             other => other,
         };
-        let mut parameters: Vec<Value> = query(verb)
+        let options = match (connects, verb) {
+            (true, _) => vec![format!("io.k8s.api.core.v1.{kind}")],
+            (false, verb) => parameters::options(verb),
+        };
+        let mut parameters: Vec<Value> = self
+            .known
+            .of(&options)
             .iter()
             .map(|(name, of, text)| self.parameter(name, "query", of, text))
             .collect();
         let listed = matches!(verb, "list").then(|| format!("{kind}List"));
         let answer = self.schema(group, version, listed.as_deref().unwrap_or(kind));
         let mut operation = json!({
+            "description": description(resource, verb, sub),
             "x-kubernetes-action": action,
             "x-kubernetes-group-version-kind": { "group": group, "version": version, "kind": kind },
             "operationId": operation_id(resource, verb, sub),
             "tags": [tag(resource)],
         });
         let body = match verb {
+            _ if connects => None,
+            "delete" | "deletecollection" => Some(self.schema("", "v1", "DeleteOptions")),
             "create" | "update" => Some(self.schema(group, version, kind)),
             "patch" => Some(json!({ "type": "object" })),
             _ => None,
         };
+        self.exchange(
+            &mut operation,
+            &mut parameters,
+            verb,
+            connects,
+            &answer,
+            body,
+        );
+        operation["parameters"] = parameters.into();
+        operation
+    }
+
+    /// What goes in and comes out, as the dialect writes it.
+    fn exchange(
+        &self,
+        operation: &mut Value,
+        parameters: &mut Vec<Value>,
+        verb: &str,
+        connects: bool,
+        answer: &Value,
+        body: Option<Value>,
+    ) {
+        // Only a deletion's options may be left out.
+        let required = !verb.starts_with("delete");
         match self.dialect {
             Dialect::V3 => {
-                operation["responses"] = json!({ "200": { "description": "OK", "content": { "application/json": { "schema": answer } } } });
+                let produced = answer_content(verb, connects, answer);
+                operation["responses"] = responses(
+                    verb,
+                    |words| json!({ "description": words, "content": produced }),
+                );
                 if let Some(schema) = body {
                     operation["requestBody"] =
-                        json!({ "required": true, "content": content(verb, &schema) });
+                        json!({ "required": required, "content": content(verb, &schema) });
                 }
             }
             Dialect::V2 => {
-                operation["responses"] =
-                    json!({ "200": { "description": "OK", "schema": answer } });
+                operation["responses"] = responses(
+                    verb,
+                    |words| json!({ "description": words, "schema": answer }),
+                );
+                operation["consumes"] = match verb {
+                    "patch" => content(verb, &Value::Null)
+                        .as_object()
+                        .map(|it| it.keys().cloned().collect())
+                        .unwrap_or_default(),
+                    _ => json!(["*/*"]),
+                };
+                operation["produces"] = answer_content(verb, connects, &Value::Null)
+                    .as_object()
+                    .map(|it| it.keys().cloned().collect())
+                    .unwrap_or_default();
                 if let Some(schema) = body {
                     parameters.push(
-                        json!({ "name": "body", "in": "body", "required": true, "schema": schema }),
+                        json!({ "name": "body", "in": "body", "required": required, "schema": schema }),
                     );
                 }
             }
         }
-        operation["parameters"] = parameters.into();
-        operation
     }
 
     fn schema(&self, group: &str, version: &str, kind: &str) -> Value {
@@ -227,6 +283,73 @@ impl Writer<'_> {
             map.remove("uniqueItems");
         }
         parameter
+    }
+}
+
+/// What may be answered, by status. A client without credentials is told so everywhere.
+fn responses(verb: &str, answer: impl Fn(&str) -> Value) -> Value {
+    let codes: &[(&str, &str)] = match verb {
+        "create" => &[("200", "OK"), ("201", "Created"), ("202", "Accepted")],
+        "update" | "patch" => &[("200", "OK"), ("201", "Created")],
+        "delete" => &[("200", "OK"), ("202", "Accepted")],
+        _ => &[("200", "OK")],
+    };
+    let mut responses: Map<String, Value> = codes
+        .iter()
+        .map(|(code, words)| ((*code).to_owned(), answer(words)))
+        .collect();
+    responses.insert("401".to_owned(), json!({ "description": "Unauthorized" }));
+    responses.into()
+}
+
+/// The media types of an answer.
+fn answer_content(verb: &str, connects: bool, schema: &Value) -> Value {
+    let types: &[&str] = match verb {
+        _ if connects => return json!({ "*/*": { "schema": { "type": "string" } } }),
+        "list" => &[
+            "application/json",
+            "application/json;stream=watch",
+            "application/vnd.kubernetes.protobuf",
+            "application/vnd.kubernetes.protobuf;stream=watch",
+            "application/yaml",
+        ],
+        _ => &[
+            "application/json",
+            "application/vnd.kubernetes.protobuf",
+            "application/yaml",
+        ],
+    };
+    let content = types
+        .iter()
+        .map(|of| ((*of).to_owned(), json!({ "schema": schema })));
+    Value::Object(content.collect())
+}
+
+/// What an operation does, in upstream's words.
+fn description(resource: &Resource, verb: &str, sub: Option<&Subresource>) -> String {
+    let kind = resource.kind();
+    match (sub, verb) {
+        (Some(sub), verb) if sub.serves == SubresourceKind::Connect => {
+            let method = match verb {
+                "create" => "POST",
+                "update" => "PUT",
+                "patch" => "PATCH",
+                "delete" => "DELETE",
+                _ => "GET",
+            };
+            format!("connect {method} requests to {} of {kind}", sub.name)
+        }
+        (Some(sub), "get") => format!("read {} of the specified {kind}", sub.name),
+        (Some(sub), "update") => format!("replace {} of the specified {kind}", sub.name),
+        (Some(sub), "patch") => format!("partially update {} of the specified {kind}", sub.name),
+        (Some(sub), _) => format!("create {} of a {kind}", sub.name),
+        (None, "list") => format!("list or watch objects of kind {kind}"),
+        (None, "get") => format!("read the specified {kind}"),
+        (None, "create") => format!("create a {kind}"),
+        (None, "update") => format!("replace the specified {kind}"),
+        (None, "patch") => format!("partially update the specified {kind}"),
+        (None, "deletecollection") => format!("delete collection of {kind}"),
+        (None, _) => format!("delete a {kind}"),
     }
 }
 

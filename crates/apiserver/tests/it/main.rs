@@ -7,6 +7,7 @@ mod bad_input;
 mod codecs;
 mod door;
 mod objects;
+mod openapi;
 mod pods;
 mod quotas;
 mod service_addresses;

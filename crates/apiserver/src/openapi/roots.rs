@@ -1,0 +1,166 @@
+//! The documents about discovery itself: `api`, `apis`, each group, `version`.
+
+use super::paths::Dialect;
+use crate::resources::Resources;
+use serde_json::{Map, Value, json};
+
+const META: &str = "io.k8s.apimachinery.pkg.apis.meta.v1";
+
+/// A path that answers one kind of document.
+struct Root {
+    path: String,
+    description: &'static str,
+    operation: String,
+    tag: String,
+    answer: String,
+}
+
+/// `Apps` of `apps`, `FlowcontrolApiserver` of `flowcontrol.apiserver.k8s.io`.
+fn capital(group: &str) -> String {
+    let group = group.strip_suffix(".k8s.io").unwrap_or(group);
+    let group = if group.is_empty() { "core" } else { group };
+    let words = group.split('.').map(|word| {
+        let mut letters = word.chars();
+        let first = letters.next().map(|first| first.to_ascii_uppercase());
+        first.into_iter().chain(letters).collect::<String>()
+    });
+    words.collect()
+}
+
+fn tag(group: &str) -> String {
+    let name = capital(group);
+    let mut letters = name.chars();
+    let first = letters.next().map(|first| first.to_ascii_lowercase());
+    first.into_iter().chain(letters).collect()
+}
+
+fn root(name: &str) -> Option<Root> {
+    let (description, operation, tag, answer) = match name {
+        "api" => (
+            "get available API versions",
+            "getCoreAPIVersions".to_owned(),
+            "core".to_owned(),
+            "APIVersions",
+        ),
+        "apis" => (
+            "get available API versions",
+            "getAPIVersions".to_owned(),
+            "apis".to_owned(),
+            "APIGroupList",
+        ),
+        "version" => {
+            return Some(Root {
+                path: "/version/".to_owned(),
+                description: "get the version information for this server",
+                operation: "getCodeVersion".to_owned(),
+                tag: "version".to_owned(),
+                answer: "io.k8s.apimachinery.pkg.version.Info".to_owned(),
+            });
+        }
+        name => {
+            let group = name
+                .strip_prefix("apis/")
+                .filter(|rest| !rest.contains('/'))?;
+            (
+                "get information of a group",
+                format!("get{}APIGroup", capital(group)),
+                tag(group),
+                "APIGroup",
+            )
+        }
+    };
+    Some(Root {
+        path: format!("/{name}/"),
+        description,
+        operation,
+        tag,
+        answer: format!("{META}.{answer}"),
+    })
+}
+
+/// The path that lists a group version's resources.
+fn resources(group: &str, version: &str) -> Root {
+    let mut letters = version.chars();
+    let first = letters.next().map(|first| first.to_ascii_uppercase());
+    let capital_version: String = first.into_iter().chain(letters).collect();
+    let path = match group {
+        "" => format!("/api/{version}/"),
+        group => format!("/apis/{group}/{version}/"),
+    };
+    Root {
+        path,
+        description: "get available resources",
+        operation: format!("get{}{capital_version}APIResources", capital(group)),
+        tag: format!("{}_{version}", tag(group)),
+        answer: format!("{META}.APIResourceList"),
+    }
+}
+
+impl Root {
+    fn entry(self, dialect: Dialect) -> (String, Value) {
+        let types = [
+            "application/json",
+            "application/yaml",
+            "application/vnd.kubernetes.protobuf",
+        ];
+        let mut operation = json!({
+            "description": self.description,
+            "operationId": self.operation,
+            "tags": [self.tag],
+        });
+        let ok = match dialect {
+            Dialect::V3 => {
+                let schema = json!({ "$ref": format!("#/components/schemas/{}", self.answer) });
+                let content = types.map(|of| (of.to_owned(), json!({ "schema": schema })));
+                json!({ "description": "OK", "content": Map::from_iter(content) })
+            }
+            Dialect::V2 => {
+                operation["consumes"] = json!(types);
+                operation["produces"] = json!(types);
+                let schema = json!({ "$ref": format!("#/definitions/{}", self.answer) });
+                json!({ "description": "OK", "schema": schema })
+            }
+        };
+        operation["responses"] = json!({ "200": ok, "401": { "description": "Unauthorized" } });
+        (self.path, json!({ "get": operation }))
+    }
+}
+
+/// Names of these documents.
+pub(super) fn names(served: &Resources) -> Vec<String> {
+    let mut names = vec!["api".to_owned(), "apis".to_owned(), "version".to_owned()];
+    for resource in served.all().iter().filter(|it| !it.group().is_empty()) {
+        let name = format!("apis/{}", resource.group());
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names
+}
+
+/// The paths of one of these documents, and the type that it answers.
+pub(super) fn document(name: &str) -> Option<(Map<String, Value>, String)> {
+    let root = root(name)?;
+    let answer = root.answer.clone();
+    Some((Map::from_iter([root.entry(Dialect::V3)]), answer))
+}
+
+/// The discovery path of a group version.
+pub(super) fn of_version(group: &str, version: &str, dialect: Dialect) -> (String, Value) {
+    resources(group, version).entry(dialect)
+}
+
+/// Every discovery path, for the document that has them all, and the types that they answer.
+pub(super) fn all(served: &Resources) -> (Map<String, Value>, Vec<String>) {
+    let roots: Vec<Root> = names(served).iter().filter_map(|name| root(name)).collect();
+    let answers = roots.iter().map(|root| root.answer.clone()).collect();
+    let mut paths: Map<String, Value> = roots
+        .into_iter()
+        .map(|root| root.entry(Dialect::V2))
+        .collect();
+    for resource in served.all() {
+        let (path, entry) = of_version(resource.group(), resource.version(), Dialect::V2);
+        paths.insert(path, entry);
+    }
+    (paths, answers)
+}
