@@ -4,6 +4,7 @@ mod api_server;
 
 pub(crate) use api_server::{ApiServerOptions, AuthorizationMode};
 
+use crate::service_ranges::ServiceRanges;
 use clap::{Args, Parser, Subcommand};
 use ipnet::Ipv4Net;
 use std::{
@@ -66,13 +67,13 @@ pub(crate) struct ServerOptions {
     /// Range of pod addresses
     #[arg(long, default_value = "10.42.0.0/16")]
     pub(crate) cluster_cidr: Ipv4Net,
-    /// Range of service addresses
+    /// Range of service addresses; for services of both families an IPv6 range after a comma
     #[arg(
         long,
         visible_alias = "service-cluster-ip-range",
         default_value = "10.43.0.0/16"
     )]
-    pub(crate) service_cidr: Ipv4Net,
+    pub(crate) service_cidr: ServiceRanges,
     /// Service address of the cluster's DNS; the tenth of the service range unless given
     #[arg(long)]
     pub(crate) cluster_dns: Option<Ipv4Addr>,

@@ -154,7 +154,7 @@ fn read(path: &Path) -> anyhow::Result<String> {
 }
 
 fn server_leaf(options: &ServerOptions, node: &str, address: IpAddr) -> Leaf {
-    let service = crate::wiring::nth(options.service_cidr, 1);
+    let service = crate::wiring::nth(options.service_cidr.v4, 1);
     let mut leaf = Leaf {
         common_name: "kube-apiserver".to_owned(),
         dns_names: vec![

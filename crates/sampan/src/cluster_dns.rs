@@ -21,7 +21,7 @@ const PORT: u16 = 53;
 pub(crate) fn address(options: &ServerOptions) -> Ipv4Addr {
     options
         .cluster_dns
-        .unwrap_or_else(|| wiring::nth(options.service_cidr, 10))
+        .unwrap_or_else(|| wiring::nth(options.service_cidr.v4, 10))
 }
 
 /// Starts the server on `gateway` and makes the objects that lead to it.

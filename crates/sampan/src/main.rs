@@ -16,6 +16,7 @@ mod node;
 mod paths;
 mod requirements;
 mod server;
+mod service_ranges;
 mod uninstall;
 mod upstream_flags;
 mod wiring;

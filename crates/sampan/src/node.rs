@@ -113,14 +113,14 @@ async fn start_network(server: &Server) -> anyhow::Result<(Arc<dyn Firewall>, Br
     let journal = Arc::new(Journal::open(&server.paths.journal())?);
     let ranges = ClusterRanges {
         pods: vec![IpNet::V4(server.options.cluster_cidr)],
-        services: vec![IpNet::V4(server.options.service_cidr)],
+        services: vec![IpNet::V4(server.options.service_cidr.v4)],
         bridge: wiring::BRIDGE.to_owned(),
     };
     let firewall: Arc<dyn Firewall> = Arc::new(Nftables::new(ranges, Arc::clone(&journal)));
     let config = BridgeConfig {
         name: wiring::BRIDGE.to_owned(),
         pod_range,
-        service_range: Some(server.options.service_cidr),
+        service_range: Some(server.options.service_cidr.v4),
         mtu: MTU,
         state_dir: server.paths.network(),
     };

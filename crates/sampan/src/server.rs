@@ -11,7 +11,6 @@ use crate::{
 };
 use anyhow::{Context as _, bail};
 use apiserver::{Door, Listening, ServiceNetwork, Serving, User, admission};
-use ipnet::IpNet;
 use reconcile::{Caches, Recorder};
 use std::{net::IpAddr, sync::Arc, time::Duration};
 use stdx::{certificates::Pair, clock::Clock, random::Random, tasks::Tasks};
@@ -167,7 +166,7 @@ impl Server {
             tokens: Some(tokens),
             dialer: Some(Arc::clone(nodes) as Arc<dyn apiserver::NodeDialer>),
             network: ServiceNetwork {
-                service_cidrs: vec![IpNet::V4(self.options.service_cidr)],
+                service_cidrs: self.options.service_cidr.all(),
                 node_ports: self.options.api.service_node_port_range,
                 advertise_address: self.address,
                 port: self.options.https_listen_port,
