@@ -1,10 +1,18 @@
-//! Pod specs, which Pods and every workload's template have in common: defaults and validation.
+//! Pod specs, which Pods and every workload's template have in common: defaults, validation, warnings.
 
+mod annotations;
 pub(crate) mod containers;
 pub(crate) mod defaults;
+mod dns;
+mod environment;
+mod lists;
+mod mounts;
 mod probes;
-mod scheduling;
+pub(crate) mod resources;
+pub(crate) mod scheduling;
+mod security;
 #[cfg(test)]
 mod tests;
 pub(crate) mod validate;
 mod volumes;
+pub(crate) mod warnings;

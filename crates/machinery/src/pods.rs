@@ -5,7 +5,7 @@ mod resources;
 #[cfg(test)]
 mod tests;
 
-pub use resources::{limits, qos_class, requests};
+pub use resources::{container_requests, limits, qos_class, requests};
 
 use crate::conditions::{self, Condition};
 use jiff::{SignedDuration, Timestamp};

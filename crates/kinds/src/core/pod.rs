@@ -3,20 +3,20 @@
 mod binding;
 mod columns;
 mod connect;
+mod prepare;
+mod resize;
+mod status;
 #[cfg(test)]
 mod tests;
 mod update;
 
 use crate::{
     Action, Cell, Column, Context, Destination, Names, ProxyName, Strategy, Subresource,
-    SubresourceKind, pod_spec, prepare,
+    SubresourceKind, pod_spec,
 };
 use jiff::Timestamp;
-use k8s_openapi::{api::core::v1 as upstream, apimachinery::pkg::apis::meta::v1::Time};
-use machinery::{
-    field::{ErrorList, Path},
-    status::Status,
-};
+use k8s_openapi::api::core::v1 as upstream;
+use machinery::{field::ErrorList, status::Status};
 
 /// The law of Pod.
 pub(crate) struct Pod;
@@ -40,42 +40,31 @@ impl Strategy for Pod {
     }
 
     fn prepare_for_create(&self, context: &Context<'_>, pod: &mut upstream::Pod) {
-        prepare::first_generation(&mut pod.metadata);
-        let gated = pod
-            .spec
-            .as_ref()
-            .and_then(|spec| spec.scheduling_gates.as_ref())
-            .is_some_and(|gates| !gates.is_empty());
-        pod.status = Some(upstream::PodStatus {
-            phase: Some("Pending".to_owned()),
-            qos_class: Some(machinery::pods::qos_class(pod).to_owned()),
-            conditions: gated.then(|| {
-                vec![upstream::PodCondition {
-                    type_: "PodScheduled".to_owned(),
-                    status: "False".to_owned(),
-                    reason: Some("SchedulingGated".to_owned()),
-                    message: Some(
-                        "Scheduling is blocked due to non-empty scheduling gates".to_owned(),
-                    ),
-                    last_transition_time: Some(Time(context.now)),
-                    ..Default::default()
-                }]
-            }),
-            ..Default::default()
-        });
+        prepare::for_create(context, pod);
     }
 
     fn prepare_for_update(&self, _: &Context<'_>, new: &mut upstream::Pod, old: &upstream::Pod) {
         new.status = old.status.clone();
-        prepare::next_generation(&mut new.metadata, &old.metadata, new.spec != old.spec);
+        crate::prepare::next_generation(&mut new.metadata, &old.metadata, new.spec != old.spec);
     }
 
     fn validate(&self, pod: &upstream::Pod) -> ErrorList {
-        pod_spec::validate::pod(pod, &Path::default())
+        pod_spec::validate::pod(pod)
     }
 
     fn validate_update(&self, new: &upstream::Pod, old: &upstream::Pod) -> ErrorList {
         update::validate(new, old)
+    }
+
+    fn warnings(&self, new: &upstream::Pod, old: Option<&upstream::Pod>) -> Vec<String> {
+        // Kubelets and controllers change pods all the time, and read no warnings.
+        if old.is_some() {
+            return Vec::new();
+        }
+        let name = pod_spec::warnings::name(&new.metadata, "the Pod's hostname");
+        name.into_iter()
+            .chain(pod_spec::warnings::pod(new))
+            .collect()
     }
 
     fn columns(&self) -> &'static [Column] {
@@ -119,7 +108,7 @@ impl Strategy for Pod {
         new: &mut upstream::Pod,
         old: &upstream::Pod,
     ) {
-        update::prepare_for_subresource(subresource, new, old);
+        prepare::for_subresource(subresource, new, old);
     }
 
     fn validate_subresource(
@@ -128,7 +117,7 @@ impl Strategy for Pod {
         new: &upstream::Pod,
         old: &upstream::Pod,
     ) -> ErrorList {
-        update::validate_subresource(subresource, new, old)
+        update::through(subresource, new, old)
     }
 
     fn act(

@@ -1,394 +1,298 @@
-//! Errors of containers: names, images, ports, environment, mounts, resources, security.
+//! Errors of the three lists of containers: upstream's `validateContainers`, `validateInitContainers`
+//! and `validateEphemeralContainers`.
 
-use super::probes;
+use super::{environment, lists, mounts, probes, resources, security};
 use crate::check;
 use k8s_openapi::api::core::v1::{
-    Container, ContainerPort, EnvVar, PodSpec, ResourceRequirements, SecurityContext,
+    Container, ContainerPort, ContainerRestartRule, EphemeralContainer, PodSpec,
+    ResourceRequirements,
 };
 use machinery::{
     field::{Error, ErrorList, Path},
     names,
-    quantity::Quantity,
 };
 use std::collections::BTreeSet;
 
 const PULL_POLICIES: &[&str] = &["Always", "IfNotPresent", "Never"];
 const PROTOCOLS: &[&str] = &["SCTP", "TCP", "UDP"];
-const MESSAGE_POLICIES: &[&str] = &["FallbackToLogsOnError", "File"];
+const MESSAGE_POLICIES: &[&str] = &["File", "FallbackToLogsOnError"];
+const RESTART_POLICIES: &[&str] = &["Always", "Never", "OnFailure"];
+const RESTART_ACTIONS: &[&str] = &["Restart", "RestartAllContainers"];
+const RESTART_RULES_LIMIT: usize = 20;
+const EXIT_CODES_LIMIT: usize = 255;
+const NOT_EPHEMERAL: &str = "cannot be set for an Ephemeral Container";
+const NOT_INIT: &str = "may not be set for init containers without restartPolicy=Always";
 
-/// Errors of a spec's containers and init containers.
-pub(super) fn validate(e: &mut ErrorList, path: &Path, spec: &PodSpec, volumes: &BTreeSet<String>) {
-    let mut taken = Vec::new();
-    let mut host_ports = BTreeSet::new();
-    if spec.containers.is_empty() {
-        e.push(Error::required(&path.child("containers"), ""));
+/// What a container is checked against.
+pub(super) struct Around<'a> {
+    pub(super) spec: &'a PodSpec,
+    pub(super) volumes: mounts::Volumes<'a>,
+}
+
+/// Errors of `containers`.
+pub(super) fn regular(e: &mut ErrorList, path: &Path, around: &Around<'_>) {
+    let list = &around.spec.containers;
+    if list.is_empty() {
+        return e.push(Error::required(path, ""));
     }
-    for (field, list, init) in [
-        ("containers", Some(&spec.containers), false),
-        ("initContainers", spec.init_containers.as_ref(), true),
+    let mut taken = BTreeSet::new();
+    for (index, it) in list.iter().enumerate() {
+        let path = path.index(index);
+        common(e, &path, it, around);
+        if !taken.insert(&it.name) {
+            e.push(Error::duplicate(&path.child("name"), &it.name));
+        }
+        life(e, &path, it, around);
+        restarts(e, &path, it);
+    }
+    host_ports(e, path, list.iter().enumerate());
+}
+
+/// Errors of `initContainers`.
+pub(super) fn init(e: &mut ErrorList, path: &Path, around: &Around<'_>) {
+    let mut taken: BTreeSet<_> = around.spec.containers.iter().map(|it| &it.name).collect();
+    for (index, it) in around.spec.init_containers.iter().flatten().enumerate() {
+        let at = path.index(index);
+        common(e, &at, it, around);
+        restarts(e, &at, it);
+        if taken.contains(&it.name) {
+            e.push(Error::duplicate(&at.child("name"), &it.name));
+        } else if !it.name.is_empty() {
+            taken.insert(&it.name);
+        }
+        // They run one by one, so each has the node's ports to itself.
+        host_ports(e, path, std::iter::once((0, it)));
+        if machinery::pods::is_sidecar(it) {
+            life(e, &at, it, around);
+            continue;
+        }
+        for (field, given) in [
+            ("lifecycle", it.lifecycle.is_some()),
+            ("livenessProbe", it.liveness_probe.is_some()),
+            ("readinessProbe", it.readiness_probe.is_some()),
+            ("startupProbe", it.startup_probe.is_some()),
+        ] {
+            if given {
+                e.push(Error::forbidden(&at.child(field), NOT_INIT));
+            }
+        }
+    }
+}
+
+/// Errors of `ephemeralContainers`.
+pub(super) fn ephemeral(e: &mut ErrorList, path: &Path, around: &Around<'_>) {
+    let spec = around.spec;
+    let others = spec
+        .containers
+        .iter()
+        .chain(spec.init_containers.iter().flatten());
+    let others: BTreeSet<_> = others.map(|it| &it.name).collect();
+    let mut taken = others.clone();
+    for (index, it) in spec.ephemeral_containers.iter().flatten().enumerate() {
+        let path = path.index(index);
+        common(e, &path, &lists::as_container(it), around);
+        untrimmed_image(e, &path, it.image.as_ref());
+        if !taken.insert(&it.name) {
+            e.push(Error::duplicate(&path.child("name"), &it.name));
+        }
+        let target = it.target_container_name.as_ref();
+        if let Some(target) = target.filter(|it| !it.is_empty() && !others.contains(it)) {
+            e.push(Error::not_found(&path.child("targetContainerName"), target));
+        }
+        not_ephemeral(e, &path, it);
+    }
+}
+
+/// What a container that only looks at a running pod may not have.
+fn not_ephemeral(e: &mut ErrorList, path: &Path, it: &EphemeralContainer) {
+    let resources = it.resources.as_ref();
+    let any = |list: Option<bool>| list == Some(false);
+    for (field, given) in [
+        ("ports", any(it.ports.as_ref().map(Vec::is_empty))),
+        (
+            "resources",
+            resources.is_some_and(|it| *it != ResourceRequirements::default()),
+        ),
+        (
+            "resizePolicy",
+            any(it.resize_policy.as_ref().map(Vec::is_empty)),
+        ),
+        ("restartPolicy", it.restart_policy.is_some()),
+        (
+            "restartPolicyRules",
+            any(it.restart_policy_rules.as_ref().map(Vec::is_empty)),
+        ),
+        ("livenessProbe", it.liveness_probe.is_some()),
+        ("readinessProbe", it.readiness_probe.is_some()),
+        ("startupProbe", it.startup_probe.is_some()),
+        ("lifecycle", it.lifecycle.is_some()),
     ] {
-        for (index, container) in list.into_iter().flatten().enumerate() {
-            let path = path.child(field).index(index);
-            name(e, &path.child("name"), &container.name, &mut taken);
-            one(e, &path, container, volumes);
-            life(e, &path, container, init);
-            ports(
-                e,
-                &path.child("ports"),
-                container.ports.as_deref(),
-                spec.host_network == Some(true),
-                &mut host_ports,
-            );
+        if given {
+            e.push(Error::forbidden(&path.child(field), NOT_EPHEMERAL));
+        }
+    }
+    for (index, mount) in it.volume_mounts.iter().flatten().enumerate() {
+        let path = path.child("volumeMounts").index(index);
+        for (field, value) in [
+            ("subPath", &mount.sub_path),
+            ("subPathExpr", &mount.sub_path_expr),
+        ] {
+            if value.as_ref().is_some_and(|it| !it.is_empty()) {
+                e.push(Error::forbidden(&path.child(field), NOT_EPHEMERAL));
+            }
         }
     }
 }
 
-/// A container's name, among those already taken.
-pub(crate) fn name<'a>(e: &mut ErrorList, path: &Path, name: &'a str, taken: &mut Vec<&'a str>) {
-    if name.is_empty() {
-        e.push(Error::required(path, ""));
-    } else {
-        check::messages(e, path, name, names::label_errors(name));
-    }
-    if taken.contains(&name) {
-        e.push(Error::duplicate(path, name));
-    }
-    taken.push(name);
-}
-
-/// A container's image.
-pub(crate) fn image(e: &mut ErrorList, path: &Path, image: Option<&String>) {
-    match image.map(String::as_str) {
-        None | Some("") => e.push(Error::required(path, "")),
-        Some(text) if text.trim() != text => {
-            e.push(Error::invalid(
-                path,
-                text,
-                "must not have leading or trailing whitespace",
-            ));
-        }
-        Some(_) => {}
+/// An image without white space around it; only pods are held to that.
+pub(crate) fn untrimmed_image(e: &mut ErrorList, path: &Path, image: Option<&String>) {
+    if let Some(image) = image.filter(|it| it.trim() != it.as_str()) {
+        let text = "must not have leading or trailing whitespace";
+        e.push(Error::invalid(&path.child("image"), image, text));
     }
 }
 
-/// A user or group number.
-pub(super) fn id(e: &mut ErrorList, path: &Path, id: Option<i64>) {
-    if let Some(id) = id.filter(|it| !(0..=i64::from(i32::MAX)).contains(it)) {
-        let text = format!("must be between 0 and {}, inclusive", i32::MAX);
-        e.push(Error::invalid(path, id, &text));
+fn common(e: &mut ErrorList, path: &Path, it: &Container, around: &Around<'_>) {
+    let at = path.child("name");
+    if check::required(e, &at, Some(&it.name)) {
+        check::messages(e, &at, &it.name, names::label_errors(&it.name));
     }
-}
-
-fn one(e: &mut ErrorList, path: &Path, container: &Container, volumes: &BTreeSet<String>) {
-    image(e, &path.child("image"), container.image.as_ref());
-    let policy = container.image_pull_policy.as_ref();
-    check::one_of(e, &path.child("imagePullPolicy"), policy, PULL_POLICIES);
-    let policy = container.termination_message_policy.as_ref();
+    check::required(e, &path.child("image"), it.image.as_ref());
+    let policy = it.termination_message_policy.as_ref();
     check::one_of(
         e,
         &path.child("terminationMessagePolicy"),
         policy,
         MESSAGE_POLICIES,
     );
-    for (index, variable) in container.env.iter().flatten().enumerate() {
-        environment(e, &path.child("env").index(index), variable);
-    }
-    environment_from(e, &path.child("envFrom"), container);
-    mounts(e, &path.child("volumeMounts"), container, volumes);
-    if let Some(it) = &container.resources {
-        resources(e, &path.child("resources"), it);
-    }
-    if let Some(it) = &container.security_context {
-        security(e, &path.child("securityContext"), it);
-    }
+    ports(
+        e,
+        &path.child("ports"),
+        it.ports.as_deref().unwrap_or_default(),
+    );
+    environment::variables(e, &path.child("env"), it);
+    environment::sources(e, &path.child("envFrom"), it);
+    mounts::mounts(e, &path.child("volumeMounts"), it, &around.volumes);
+    mounts::devices(e, &path.child("volumeDevices"), it, &around.volumes);
+    let pull = it.image_pull_policy.as_ref();
+    check::one_of(e, &path.child("imagePullPolicy"), pull, PULL_POLICIES);
+    let none = ResourceRequirements::default();
+    let wanted = it.resources.as_ref().unwrap_or(&none);
+    resources::container(e, &path.child("resources"), wanted, around.spec);
+    resources::resize_policy(e, &path.child("resizePolicy"), it, around.spec);
+    let at = path.child("securityContext");
+    security::container(e, &at, it.security_context.as_ref(), around.spec);
 }
 
-fn life(e: &mut ErrorList, path: &Path, container: &Container, init: bool) {
-    let always = container.restart_policy.as_deref() == Some("Always");
-    if init && !always {
-        for (field, given) in [
-            ("lifecycle", container.lifecycle.is_some()),
-            ("livenessProbe", container.liveness_probe.is_some()),
-            ("readinessProbe", container.readiness_probe.is_some()),
-            ("startupProbe", container.startup_probe.is_some()),
-        ] {
-            if given {
-                e.push(Error::forbidden(
-                    &path.child(field),
-                    "may not be set for init containers without restartPolicy=Always",
-                ));
-            }
-        }
-        return;
+/// What only a container that stays has.
+fn life(e: &mut ErrorList, path: &Path, it: &Container, around: &Around<'_>) {
+    let grace = around.spec.termination_grace_period_seconds;
+    if let Some(lifecycle) = &it.lifecycle {
+        let at = path.child("lifecycle");
+        probes::lifecycle(e, &at, lifecycle, grace, around.spec);
     }
-    for (field, probe, once) in [
-        ("livenessProbe", &container.liveness_probe, true),
-        ("readinessProbe", &container.readiness_probe, false),
-        ("startupProbe", &container.startup_probe, true),
+    for (field, probe, kind) in [
+        ("livenessProbe", &it.liveness_probe, probes::Kind::Once),
+        ("readinessProbe", &it.readiness_probe, probes::Kind::Ready),
+        ("startupProbe", &it.startup_probe, probes::Kind::Once),
     ] {
         if let Some(probe) = probe {
-            probes::validate(e, &path.child(field), probe, once);
-        }
-    }
-    if let Some(lifecycle) = &container.lifecycle {
-        let path = path.child("lifecycle");
-        for (field, handler) in [
-            ("postStart", &lifecycle.post_start),
-            ("preStop", &lifecycle.pre_stop),
-        ] {
-            if let Some(handler) = handler {
-                probes::handler(e, &path.child(field), handler);
-            }
+            probes::validate(e, &path.child(field), probe, kind);
         }
     }
 }
 
-fn ports(
-    e: &mut ErrorList,
-    path: &Path,
-    list: Option<&[ContainerPort]>,
-    host_network: bool,
-    taken: &mut BTreeSet<String>,
-) {
-    let mut named = BTreeSet::new();
-    for (index, port) in list.unwrap_or_default().iter().enumerate() {
+/// A container's own restart policy, and the exits it makes exceptions for.
+fn restarts(e: &mut ErrorList, path: &Path, it: &Container) {
+    let rules = it.restart_policy_rules.as_deref().unwrap_or_default();
+    let at = path.child("restartPolicy");
+    match &it.restart_policy {
+        None if !rules.is_empty() => {
+            let text = "must specify restartPolicy when restart rules are used";
+            e.push(Error::required(&at, text));
+        }
+        Some(policy) if !RESTART_POLICIES.contains(&policy.as_str()) => {
+            e.push(Error::not_supported(&at, policy, RESTART_POLICIES));
+        }
+        _ => {}
+    }
+    let at = path.child("restartPolicyRules");
+    if rules.len() > RESTART_RULES_LIMIT {
+        e.push(Error::too_many(&at, rules.len(), RESTART_RULES_LIMIT));
+    }
+    for (index, rule) in rules.iter().enumerate() {
+        restart_rule(e, &at.index(index), rule);
+    }
+}
+
+fn restart_rule(e: &mut ErrorList, path: &Path, rule: &ContainerRestartRule) {
+    if !RESTART_ACTIONS.contains(&rule.action.as_str()) {
+        let at = path.child("action");
+        e.push(Error::not_supported(&at, &rule.action, RESTART_ACTIONS));
+    }
+    let path = path.child("exitCodes");
+    let Some(codes) = &rule.exit_codes else {
+        return e.push(Error::required(&path, "must be specified"));
+    };
+    if !matches!(codes.operator.as_str(), "In" | "NotIn") {
+        let at = path.child("operator");
+        e.push(Error::not_supported(&at, &codes.operator, &["In", "NotIn"]));
+    }
+    let count = codes.values.as_ref().map_or(0, Vec::len);
+    if count > EXIT_CODES_LIMIT {
+        e.push(Error::too_many(
+            &path.child("values"),
+            count,
+            EXIT_CODES_LIMIT,
+        ));
+    }
+}
+
+fn ports(e: &mut ErrorList, path: &Path, list: &[ContainerPort]) {
+    let mut taken = BTreeSet::new();
+    for (index, port) in list.iter().enumerate() {
         let path = path.index(index);
         if let Some(name) = port.name.as_ref().filter(|it| !it.is_empty()) {
-            check::messages(e, &path.child("name"), name, names::port_name_errors(name));
-            if !named.insert(name) {
+            let wrong = names::port_name_errors(name);
+            if wrong.is_empty() && !taken.insert(name) {
                 e.push(Error::duplicate(&path.child("name"), name));
             }
+            check::messages(e, &path.child("name"), name, wrong);
         }
         if port.container_port == 0 {
             e.push(Error::required(&path.child("containerPort"), ""));
-        } else {
-            for message in names::port_number_errors(port.container_port.into()) {
-                e.push(Error::invalid(
-                    &path.child("containerPort"),
-                    port.container_port,
-                    &message,
-                ));
-            }
         }
         let host = port.host_port.unwrap_or(0);
-        if host != 0 {
-            for message in names::port_number_errors(host.into()) {
-                e.push(Error::invalid(&path.child("hostPort"), host, &message));
-            }
-            if host_network && host != port.container_port {
-                e.push(Error::invalid(
-                    &path.child("containerPort"),
-                    port.container_port,
-                    "must match `hostPort` when `hostNetwork` is true",
-                ));
-            }
-            let key = format!(
-                "{}/{}/{host}",
-                port.protocol.as_deref().unwrap_or_default(),
-                port.host_ip.as_deref().unwrap_or_default()
-            );
-            if !taken.insert(key.clone()) {
-                e.push(Error::duplicate(&path.child("hostPort"), key));
+        for (field, number) in [("containerPort", port.container_port), ("hostPort", host)] {
+            for text in names::port_number_errors(number.into()) {
+                if number != 0 {
+                    e.push(Error::invalid(&path.child(field), number, &text));
+                }
             }
         }
-        check::one_of(
-            e,
-            &path.child("protocol"),
-            port.protocol.as_ref(),
-            PROTOCOLS,
-        );
-        if let Some(ip) = port.host_ip.as_ref().filter(|it| !it.is_empty()) {
-            check::messages(e, &path.child("hostIP"), ip, names::ip_errors(ip));
-        }
+        let protocol = port.protocol.as_ref();
+        check::one_of(e, &path.child("protocol"), protocol, PROTOCOLS);
     }
 }
 
-fn environment(e: &mut ErrorList, path: &Path, variable: &EnvVar) {
-    if variable.name.is_empty() {
-        e.push(Error::required(&path.child("name"), ""));
-    } else {
-        check::messages(
-            e,
-            &path.child("name"),
-            &variable.name,
-            names::env_var_name_errors(&variable.name),
-        );
-    }
-    let Some(from) = &variable.value_from else {
-        return;
-    };
-    let path = path.child("valueFrom");
-    let given = [
-        from.field_ref.is_some(),
-        from.resource_field_ref.is_some(),
-        from.config_map_key_ref.is_some(),
-        from.secret_key_ref.is_some(),
-        from.file_key_ref.is_some(),
-    ];
-    let given = given.into_iter().filter(|it| *it).count();
-    let wrong = if given == 0 {
-        Some(
-            "must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef` or `secretKeyRef`",
-        )
-    } else if variable.value.as_ref().is_some_and(|it| !it.is_empty()) {
-        Some("may not be specified when `value` is not empty")
-    } else if given > 1 {
-        Some("may not have more than one field specified at a time")
-    } else {
-        None
-    };
-    if let Some(text) = wrong {
-        e.push(Error::invalid(&path, "", text));
-    }
-    let keyed = from
-        .config_map_key_ref
-        .as_ref()
-        .map(|it| ("configMapKeyRef", &it.name, &it.key));
-    let keyed = keyed.into_iter().chain(
-        from.secret_key_ref
-            .as_ref()
-            .map(|it| ("secretKeyRef", &it.name, &it.key)),
-    );
-    for (field, name, key) in keyed {
-        let path = path.child(field);
-        check::required(e, &path.child("name"), Some(name));
-        if check::required(e, &path.child("key"), Some(key)) {
-            check::messages(
-                e,
-                &path.child("key"),
-                key,
-                names::config_map_key_errors(key),
-            );
-        }
-    }
-    if let Some(field) = &from.field_ref {
-        super::volumes::field_path(e, &path.child("fieldRef"), &field.field_path, true);
-    }
-}
-
-fn environment_from(e: &mut ErrorList, path: &Path, container: &Container) {
-    for (index, source) in container.env_from.iter().flatten().enumerate() {
-        let path = path.index(index);
-        if let Some(prefix) = source.prefix.as_ref().filter(|it| !it.is_empty()) {
-            check::messages(
-                e,
-                &path.child("prefix"),
-                prefix,
-                names::env_var_name_errors(prefix),
-            );
-        }
-        match (&source.config_map_ref, &source.secret_ref) {
-            (None, None) => e.push(Error::invalid(
-                &path,
-                "",
-                "must specify one of: `configMapRef` or `secretRef`",
-            )),
-            (Some(_), Some(_)) => e.push(Error::invalid(
-                &path,
-                "",
-                "may not have more than one field specified at a time",
-            )),
-            (Some(it), None) => {
-                check::required(e, &path.child("configMapRef").child("name"), Some(&it.name));
-            }
-            (None, Some(it)) => {
-                check::required(e, &path.child("secretRef").child("name"), Some(&it.name));
-            }
-        }
-    }
-}
-
-fn mounts(e: &mut ErrorList, path: &Path, container: &Container, volumes: &BTreeSet<String>) {
+/// A port of the node is one container's.
+fn host_ports<'a>(
+    e: &mut ErrorList,
+    path: &Path,
+    list: impl Iterator<Item = (usize, &'a Container)>,
+) {
     let mut taken = BTreeSet::new();
-    for (index, mount) in container.volume_mounts.iter().flatten().enumerate() {
-        let path = path.index(index);
-        check::required(e, &path.child("name"), Some(&mount.name));
-        if !volumes.contains(&mount.name) {
-            e.push(Error::not_found(&path.child("name"), &mount.name));
-        }
-        check::required(e, &path.child("mountPath"), Some(&mount.mount_path));
-        if !taken.insert(&mount.mount_path) {
-            e.push(Error::invalid(
-                &path.child("mountPath"),
-                &mount.mount_path,
-                "must be unique",
-            ));
-        }
-        if let Some(below) = mount.sub_path.as_ref().filter(|it| !it.is_empty()) {
-            super::volumes::local_path(e, &path.child("subPath"), below);
-        }
-        let list = &["Bidirectional", "HostToContainer", "None"];
-        check::maybe_one_of(
-            e,
-            &path.child("mountPropagation"),
-            mount.mount_propagation.as_ref(),
-            list,
-        );
-    }
-}
-
-/// Resource names, amounts, and requests that do not pass their limits.
-pub(super) fn resources(e: &mut ErrorList, path: &Path, resources: &ResourceRequirements) {
-    for (field, map) in [
-        ("limits", &resources.limits),
-        ("requests", &resources.requests),
-    ] {
-        for (name, amount) in map.iter().flatten() {
-            let path = path.child(field).key(name);
-            check::messages(e, &path, name, names::qualified_name_errors(name));
-            if let Ok(amount) = Quantity::from_wire(amount)
-                && amount.is_negative()
-            {
-                e.push(Error::invalid(
-                    &path,
-                    amount.to_string(),
-                    check::NOT_NEGATIVE,
-                ));
+    for (index, container) in list {
+        for (at, port) in container.ports.iter().flatten().enumerate() {
+            let Some(host) = port.host_port.filter(|it| *it != 0) else {
+                continue;
+            };
+            let text = |text: &Option<String>| text.clone().unwrap_or_default();
+            let key = format!("{}/{}/{host}", text(&port.protocol), text(&port.host_ip));
+            if !taken.insert(key.clone()) {
+                let path = path.index(index).child("ports").index(at).child("hostPort");
+                e.push(Error::duplicate(&path, key));
             }
-            let standard = matches!(name.as_str(), "cpu" | "memory" | "ephemeral-storage")
-                || name.starts_with("hugepages-");
-            if !standard && !name.contains('/') {
-                e.push(Error::invalid(
-                    &path,
-                    name,
-                    "must be a standard resource for containers",
-                ));
-            }
-        }
-    }
-    for (name, request) in resources.requests.iter().flatten() {
-        let limit = resources.limits.as_ref().and_then(|it| it.get(name));
-        if let (Ok(request), Some(Ok(limit))) =
-            (Quantity::from_wire(request), limit.map(Quantity::from_wire))
-            && request > limit
-        {
-            let text = format!("must be less than or equal to {name} limit of {limit}");
-            e.push(Error::invalid(
-                &path.child("requests"),
-                request.to_string(),
-                &text,
-            ));
-        }
-    }
-}
-
-fn security(e: &mut ErrorList, path: &Path, context: &SecurityContext) {
-    id(e, &path.child("runAsUser"), context.run_as_user);
-    id(e, &path.child("runAsGroup"), context.run_as_group);
-    if context.allow_privilege_escalation == Some(false) {
-        let added = context
-            .capabilities
-            .iter()
-            .flat_map(|it| it.add.iter().flatten());
-        if context.privileged == Some(true) {
-            e.push(Error::invalid(
-                path,
-                serde_json::json!({}),
-                "cannot set `allowPrivilegeEscalation` to false and `privileged` to true",
-            ));
-        }
-        if added.into_iter().any(|it| it == "CAP_SYS_ADMIN") {
-            e.push(Error::invalid(path, serde_json::json!({}), "cannot set `allowPrivilegeEscalation` to false and `capabilities.Add` CAP_SYS_ADMIN"));
         }
     }
 }

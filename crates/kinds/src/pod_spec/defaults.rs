@@ -7,6 +7,8 @@ use k8s_openapi::{
     },
     apimachinery::pkg::api::resource::Quantity,
 };
+use machinery::quantity;
+use std::collections::BTreeMap;
 
 /// Mode of files in configMap, secret, downwardAPI and projected volumes: 0644.
 const FILE_MODE: i32 = 0o644;
@@ -40,27 +42,21 @@ pub(crate) fn spec(spec: &mut PodSpec) {
         container(item);
     }
     for item in spec.ephemeral_containers.iter_mut().flatten() {
-        let mut view = defaulted_part(item);
+        let mut view = super::lists::as_container(item);
         container(&mut view);
         item.image_pull_policy = view.image_pull_policy;
         item.termination_message_path = view.termination_message_path;
         item.termination_message_policy = view.termination_message_policy;
+        item.ports = view.ports;
         item.env = view.env;
         item.resources = view.resources;
+        item.liveness_probe = view.liveness_probe;
+        item.readiness_probe = view.readiness_probe;
+        item.startup_probe = view.startup_probe;
+        item.lifecycle = view.lifecycle;
     }
-}
-
-/// The part of an ephemeral container that has defaults.
-fn defaulted_part(item: &k8s_openapi::api::core::v1::EphemeralContainer) -> Container {
-    Container {
-        image: item.image.clone(),
-        image_pull_policy: item.image_pull_policy.clone(),
-        termination_message_path: item.termination_message_path.clone(),
-        termination_message_policy: item.termination_message_policy.clone(),
-        env: item.env.clone(),
-        resources: item.resources.clone(),
-        ..Container::default()
-    }
+    spec.overhead.iter_mut().for_each(amounts);
+    spec.resources.iter_mut().for_each(canonical);
 }
 
 fn container(container: &mut Container) {
@@ -73,7 +69,7 @@ fn container(container: &mut Container) {
         "/dev/termination-log",
     );
     text(&mut container.termination_message_policy, "File");
-    container.resources.get_or_insert_default();
+    canonical(container.resources.get_or_insert_default());
     for ContainerPort { protocol, .. } in container.ports.iter_mut().flatten() {
         text(protocol, "TCP");
     }
@@ -112,9 +108,11 @@ fn field(field: &mut ObjectFieldSelector) {
 }
 
 fn resource(field: &mut ResourceFieldSelector) {
-    field
-        .divisor
-        .get_or_insert_with(|| Quantity("0".to_owned()));
+    amount(
+        field
+            .divisor
+            .get_or_insert_with(|| Quantity("0".to_owned())),
+    );
 }
 
 fn probe(probe: &mut Probe) {
@@ -146,6 +144,13 @@ fn volume(volume: &mut Volume) {
     };
     if *volume == bare {
         volume.empty_dir = Some(Default::default());
+    }
+    if let Some(limit) = volume
+        .empty_dir
+        .as_mut()
+        .and_then(|it| it.size_limit.as_mut())
+    {
+        amount(limit);
     }
     if let Some(it) = &mut volume.secret {
         it.default_mode.get_or_insert(FILE_MODE);
@@ -245,7 +250,7 @@ pub(crate) fn pod_only(spec: &mut PodSpec) {
             }
         }
     }
-    spec.resources.iter_mut().for_each(requests);
+    pod_requests(spec);
 }
 
 fn requests(resources: &mut ResourceRequirements) {
@@ -256,6 +261,49 @@ fn requests(resources: &mut ResourceRequirements) {
                 .entry(name.clone())
                 .or_insert_with(|| limit.clone());
         }
+    }
+}
+
+/// A pod with limits as a whole asks for what its containers ask for, else for the limits.
+fn pod_requests(spec: &mut PodSpec) {
+    let sums = machinery::pods::container_requests(spec);
+    let Some(own) = &mut spec.resources else {
+        return;
+    };
+    let Some(limits) = &own.limits else { return };
+    let known = |name: &str| matches!(name, "cpu" | "memory");
+    let mut requests = own.requests.take().unwrap_or_default();
+    for (name, sum) in sums.into_iter().filter(|it| known(&it.0)) {
+        requests.entry(name).or_insert_with(|| sum.to_wire());
+    }
+    for (name, limit) in limits {
+        if known(name) || name.starts_with("hugepages-") {
+            requests
+                .entry(name.clone())
+                .or_insert_with(|| limit.clone());
+        }
+    }
+    own.requests = (!requests.is_empty()).then_some(requests);
+}
+
+fn canonical(resources: &mut ResourceRequirements) {
+    resources.limits.iter_mut().for_each(amounts);
+    resources.requests.iter_mut().for_each(amounts);
+}
+
+/// Amounts as upstream stores them: `1000m` is `1`, and what is finer than a thousandth is rounded up.
+pub(crate) fn amounts(amounts: &mut BTreeMap<String, Quantity>) {
+    for it in amounts.values_mut() {
+        if let Ok(parsed) = quantity::Quantity::from_wire(it) {
+            let milli = quantity::Quantity::from_milli(parsed.milli_value(), parsed.format());
+            *it = if milli == parsed { parsed } else { milli }.to_wire();
+        }
+    }
+}
+
+fn amount(amount: &mut Quantity) {
+    if let Ok(parsed) = quantity::Quantity::from_wire(amount) {
+        *amount = parsed.to_wire();
     }
 }
 

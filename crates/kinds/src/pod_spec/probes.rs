@@ -1,8 +1,11 @@
-//! Errors of probes and lifecycle handlers.
+//! Errors of probes and lifecycle hooks: upstream's `validateProbe`, `validateLifecycle` and what both
+//! can do, `validateHandler`.
 
 use crate::check;
 use k8s_openapi::{
-    api::core::v1::{ExecAction, HTTPGetAction, LifecycleHandler, Probe, TCPSocketAction},
+    api::core::v1::{
+        ExecAction, HTTPGetAction, Lifecycle, LifecycleHandler, PodSpec, Probe, SleepAction,
+    },
     apimachinery::pkg::util::intstr::IntOrString,
 };
 use machinery::{
@@ -10,20 +13,25 @@ use machinery::{
     names,
 };
 
-/// Errors of a probe; `once` when a single success must be enough.
-pub(super) fn validate(e: &mut ErrorList, path: &Path, probe: &Probe, once: bool) {
-    let grpc = probe.grpc.iter().map(|it| ("grpc", it.port));
-    for (field, port) in grpc.clone() {
-        number(e, &path.child(field).child("port"), port);
-    }
-    actions(
-        e,
-        path,
-        probe.exec.as_ref(),
-        probe.http_get.as_ref(),
-        probe.tcp_socket.as_ref(),
-        grpc.count(),
-    );
+/// What a probe decides.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Liveness and startup: a single success is enough.
+    Once,
+    /// Readiness: never ends the container.
+    Ready,
+}
+
+/// Errors of a probe.
+pub(super) fn validate(e: &mut ErrorList, path: &Path, probe: &Probe, kind: Kind) {
+    let actions = Actions {
+        exec: probe.exec.as_ref(),
+        http: probe.http_get.as_ref(),
+        tcp: probe.tcp_socket.as_ref().map(|it| &it.port),
+        grpc: probe.grpc.as_ref().map(|it| it.port),
+        sleep: None,
+    };
+    actions.validate(e, path, None);
     for (field, value) in [
         ("initialDelaySeconds", probe.initial_delay_seconds),
         ("timeoutSeconds", probe.timeout_seconds),
@@ -33,92 +41,128 @@ pub(super) fn validate(e: &mut ErrorList, path: &Path, probe: &Probe, once: bool
     ] {
         check::not_negative(e, &path.child(field), value);
     }
-    if let Some(grace) = probe.termination_grace_period_seconds {
-        let path = path.child("terminationGracePeriodSeconds");
-        if !once {
-            e.push(Error::invalid(
-                &path,
-                grace,
-                "must not be set for readinessProbes",
-            ));
-        } else if grace <= 0 {
-            e.push(Error::invalid(&path, grace, "must be greater than 0"));
+    let grace = probe.termination_grace_period_seconds;
+    let at = path.child("terminationGracePeriodSeconds");
+    if let Some(grace) = grace.filter(|it| *it <= 0) {
+        e.push(Error::invalid(&at, grace, "must be greater than 0"));
+    }
+    match (kind, grace, probe.success_threshold.unwrap_or(0)) {
+        (Kind::Ready, Some(grace), _) => {
+            let text = "must not be set for readinessProbes";
+            e.push(Error::invalid(&at, grace, text));
         }
-    }
-    if once && let Some(threshold) = probe.success_threshold.filter(|it| *it != 1) {
-        e.push(Error::invalid(
-            &path.child("successThreshold"),
-            threshold,
-            "must be 1",
-        ));
+        (Kind::Once, _, count) if count != 1 => {
+            let at = path.child("successThreshold");
+            e.push(Error::invalid(&at, count, "must be 1"));
+        }
+        _ => {}
     }
 }
 
-/// Errors of a lifecycle handler.
-pub(super) fn handler(e: &mut ErrorList, path: &Path, handler: &LifecycleHandler) {
-    if let Some(sleep) = &handler.sleep {
-        check::not_negative(
-            e,
-            &path.child("sleep").child("seconds"),
-            Some(sleep.seconds),
-        );
-    }
-    let more = usize::from(handler.sleep.is_some());
-    actions(
-        e,
-        path,
-        handler.exec.as_ref(),
-        handler.http_get.as_ref(),
-        handler.tcp_socket.as_ref(),
-        more,
-    );
-}
-
-fn actions(
+/// Errors of the hooks and the signal that ends a container.
+pub(super) fn lifecycle(
     e: &mut ErrorList,
     path: &Path,
-    exec: Option<&ExecAction>,
-    http: Option<&HTTPGetAction>,
-    tcp: Option<&TCPSocketAction>,
-    mut seen: usize,
+    it: &Lifecycle,
+    grace: Option<i64>,
+    spec: &PodSpec,
 ) {
-    let mut another = |e: &mut ErrorList, field: &str| {
-        seen += 1;
-        if seen > 1 {
-            e.push(Error::forbidden(
-                &path.child(field),
-                "may not specify more than 1 handler type",
-            ));
-        }
-        path.child(field)
-    };
-    if let Some(exec) = exec {
-        let path = another(e, "exec");
-        if exec.command.as_ref().is_none_or(Vec::is_empty) {
-            e.push(Error::required(&path.child("command"), ""));
+    for (field, hook) in [("postStart", &it.post_start), ("preStop", &it.pre_stop)] {
+        if let Some(hook) = hook {
+            Actions::of(hook).validate(e, &path.child(field), grace);
         }
     }
-    if let Some(http) = http {
-        let path = another(e, "httpGet");
-        check::required(e, &path.child("path"), http.path.as_ref());
-        port(e, &path.child("port"), &http.port);
-        let list = &["HTTP", "HTTPS"];
-        check::one_of(e, &path.child("scheme"), http.scheme.as_ref(), list);
-        for header in http.http_headers.iter().flatten() {
-            check::messages(
-                e,
-                &path.child("httpHeaders"),
-                &header.name,
-                names::http_header_errors(&header.name),
-            );
+    if let Some(signal) = &it.stop_signal {
+        let path = path.child("stopSignal");
+        match spec.os.as_ref().map(|it| it.name.as_str()) {
+            None => {
+                let text = "may not be set for containers with empty `spec.os.name`";
+                e.push(Error::forbidden(&path, text));
+            }
+            Some("windows") if !matches!(signal.as_str(), "SIGTERM" | "SIGKILL") => {
+                e.push(Error::not_supported(&path, signal, &["SIGKILL", "SIGTERM"]));
+            }
+            Some(_) => {}
         }
     }
-    if let Some(tcp) = tcp {
-        let path = another(e, "tcpSocket");
-        port(e, &path.child("port"), &tcp.port);
+}
+
+/// The one thing that a probe or hook does.
+struct Actions<'a> {
+    exec: Option<&'a ExecAction>,
+    http: Option<&'a HTTPGetAction>,
+    tcp: Option<&'a IntOrString>,
+    grpc: Option<i32>,
+    sleep: Option<&'a SleepAction>,
+}
+
+impl<'a> Actions<'a> {
+    fn of(hook: &'a LifecycleHandler) -> Self {
+        Self {
+            exec: hook.exec.as_ref(),
+            http: hook.http_get.as_ref(),
+            tcp: hook.tcp_socket.as_ref().map(|it| &it.port),
+            grpc: None,
+            sleep: hook.sleep.as_ref(),
+        }
     }
-    if seen == 0 {
-        e.push(Error::required(path, "must specify a handler type"));
+
+    fn validate(&self, e: &mut ErrorList, path: &Path, grace: Option<i64>) {
+        let given = [
+            ("exec", self.exec.is_some()),
+            ("httpGet", self.http.is_some()),
+            ("tcpSocket", self.tcp.is_some()),
+            ("grpc", self.grpc.is_some()),
+            ("sleep", self.sleep.is_some()),
+        ];
+        let mut given = given.into_iter().filter(|it| it.1).map(|it| it.0);
+        let Some(first) = given.next() else {
+            return e.push(Error::required(path, "must specify a handler type"));
+        };
+        self.one(e, &path.child(first), first, grace);
+        for other in given {
+            let text = "may not specify more than 1 handler type";
+            e.push(Error::forbidden(&path.child(other), text));
+        }
+    }
+
+    fn one(&self, e: &mut ErrorList, path: &Path, field: &str, grace: Option<i64>) {
+        match (field, self.exec, self.http, self.tcp) {
+            ("exec", Some(exec), ..) => {
+                if exec.command.as_ref().is_none_or(Vec::is_empty) {
+                    e.push(Error::required(&path.child("command"), ""));
+                }
+            }
+            ("httpGet", _, Some(http), _) => http_get(e, path, http),
+            ("tcpSocket", _, _, Some(port)) => self::port(e, &path.child("port"), port),
+            _ => {
+                if let Some(port) = self.grpc {
+                    number(e, &path.child("port"), port);
+                }
+                if let (Some(sleep), Some(grace)) = (self.sleep, grace)
+                    && !(0..=grace).contains(&sleep.seconds)
+                {
+                    let text = format!(
+                        "must be non-negative and less than terminationGracePeriodSeconds ({grace})"
+                    );
+                    e.push(Error::invalid(path, sleep.seconds, &text));
+                }
+            }
+        }
+    }
+}
+
+fn http_get(e: &mut ErrorList, path: &Path, http: &HTTPGetAction) {
+    check::required(e, &path.child("path"), http.path.as_ref());
+    port(e, &path.child("port"), &http.port);
+    let schemes = &["HTTP", "HTTPS"];
+    let scheme = http.scheme.as_deref().unwrap_or_default();
+    if !schemes.contains(&scheme) {
+        e.push(Error::not_supported(&path.child("scheme"), scheme, schemes));
+    }
+    for header in http.http_headers.iter().flatten() {
+        let wrong = names::http_header_errors(&header.name);
+        check::messages(e, &path.child("httpHeaders"), &header.name, wrong);
     }
 }
 

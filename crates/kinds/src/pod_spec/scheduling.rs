@@ -1,8 +1,16 @@
-//! Errors of what steers scheduling: tolerations, affinity, spreading, gates.
+//! Errors of what steers scheduling: tolerations, gates, affinity, spreading.
+
+mod spread;
+
+pub(super) use spread::spread;
 
 use crate::check;
-use k8s_openapi::api::core::v1::{
-    NodeSelectorTerm, PodAffinityTerm, PodSpec, Toleration, WeightedPodAffinityTerm,
+use k8s_openapi::{
+    api::core::v1::{
+        Affinity, NodeSelector, NodeSelectorRequirement, NodeSelectorTerm, PodAffinityTerm,
+        PodSpec, Toleration, WeightedPodAffinityTerm,
+    },
+    apimachinery::pkg::apis::meta::v1::LabelSelector,
 };
 use machinery::{
     field::{Error, ErrorList, Path},
@@ -12,40 +20,35 @@ use std::collections::BTreeSet;
 
 const EFFECTS: &[&str] = &["NoSchedule", "PreferNoSchedule", "NoExecute"];
 const OPERATORS: &[&str] = &["Equal", "Exists"];
-const NODE_OPERATORS: &[&str] = &["DoesNotExist", "Exists", "Gt", "In", "Lt", "NotIn"];
+const REQUIRED: &str = "requiredDuringSchedulingIgnoredDuringExecution";
+const PREFERRED: &str = "preferredDuringSchedulingIgnoredDuringExecution";
 
-/// Errors of a spec's scheduling fields.
-pub(super) fn validate(e: &mut ErrorList, path: &Path, spec: &PodSpec) {
-    for (index, it) in spec.tolerations.iter().flatten().enumerate() {
-        toleration(e, &path.child("tolerations").index(index), it);
-    }
-    let mut taken = BTreeSet::new();
-    for (index, gate) in spec.scheduling_gates.iter().flatten().enumerate() {
-        let path = path.child("schedulingGates").index(index);
-        check::messages(
-            e,
-            &path,
-            &gate.name,
-            names::qualified_name_errors(&gate.name),
-        );
-        if !taken.insert(&gate.name) {
-            e.push(Error::duplicate(&path, &gate.name));
-        }
-    }
+/// Errors of `readinessGates` and `schedulingGates`.
+pub(super) fn gates(e: &mut ErrorList, path: &Path, spec: &PodSpec) {
     for (index, gate) in spec.readiness_gates.iter().flatten().enumerate() {
         let path = path
             .child("readinessGates")
             .index(index)
             .child("conditionType");
-        check::messages(
-            e,
-            &path,
-            &gate.condition_type,
-            names::qualified_name_errors(&gate.condition_type),
-        );
+        let kind = &gate.condition_type;
+        check::messages(e, &path, kind, names::qualified_name_errors(kind));
     }
-    spread(e, &path.child("topologySpreadConstraints"), spec);
-    affinity(e, &path.child("affinity"), spec);
+    let mut taken = BTreeSet::new();
+    for (index, gate) in spec.scheduling_gates.iter().flatten().enumerate() {
+        let path = path.child("schedulingGates").index(index);
+        let name = &gate.name;
+        check::messages(e, &path, name, names::qualified_name_errors(name));
+        if !taken.insert(name) {
+            e.push(Error::duplicate(&path, name));
+        }
+    }
+}
+
+/// Errors of `tolerations`.
+pub(crate) fn tolerations(e: &mut ErrorList, path: &Path, list: &[Toleration]) {
+    for (index, it) in list.iter().enumerate() {
+        toleration(e, &path.index(index), it);
+    }
 }
 
 fn toleration(e: &mut ErrorList, path: &Path, it: &Toleration) {
@@ -56,6 +59,7 @@ fn toleration(e: &mut ErrorList, path: &Path, it: &Toleration) {
         text(&it.value),
         text(&it.effect),
     );
+    let at = path.child("operator");
     if !key.is_empty() {
         check::messages(
             e,
@@ -65,142 +69,100 @@ fn toleration(e: &mut ErrorList, path: &Path, it: &Toleration) {
         );
     } else if operator != "Exists" {
         let text = "operator must be Exists when `key` is empty, which means \"match all values and all keys\"";
-        e.push(Error::invalid(&path.child("operator"), &operator, text));
+        e.push(Error::invalid(&at, &operator, text));
     }
     if it.toleration_seconds.is_some() && effect != "NoExecute" {
-        e.push(Error::invalid(
-            &path.child("effect"),
-            &effect,
-            "effect must be 'NoExecute' when `tolerationSeconds` is set",
-        ));
+        let text = "effect must be 'NoExecute' when `tolerationSeconds` is set";
+        e.push(Error::invalid(&path.child("effect"), &effect, text));
     }
     match operator.as_str() {
-        "" | "Equal" => check::messages(
-            e,
-            &path.child("operator"),
-            &value,
-            names::label_value_errors(&value),
-        ),
+        "" | "Equal" => {
+            let wrong = names::label_value_errors(&value);
+            if !wrong.is_empty() {
+                e.push(Error::invalid(&at, &value, &wrong.join(";")));
+            }
+        }
         "Exists" if !value.is_empty() => {
-            e.push(Error::invalid(
-                &path.child("operator"),
-                &value,
-                "value must be empty when `operator` is 'Exists'",
-            ));
+            let text = "value must be empty when `operator` is 'Exists'";
+            e.push(Error::invalid(&at, &value, text));
         }
         "Exists" => {}
-        other => e.push(Error::not_supported(
-            &path.child("operator"),
-            other,
-            OPERATORS,
-        )),
+        other => e.push(Error::not_supported(&at, other, OPERATORS)),
     }
     if !effect.is_empty() && !EFFECTS.contains(&effect.as_str()) {
-        e.push(Error::not_supported(
-            &path.child("effect"),
-            &effect,
-            EFFECTS,
-        ));
+        let at = path.child("effect");
+        e.push(Error::not_supported(&at, &effect, EFFECTS));
     }
 }
 
-fn spread(e: &mut ErrorList, path: &Path, spec: &PodSpec) {
-    for (index, it) in spec
-        .topology_spread_constraints
-        .iter()
-        .flatten()
-        .enumerate()
-    {
-        let path = path.index(index);
-        if it.max_skew <= 0 {
-            e.push(Error::invalid(
-                &path.child("maxSkew"),
-                it.max_skew,
-                "must be greater than zero",
-            ));
-        }
-        topology_key(e, &path, &it.topology_key);
-        let list = &["DoNotSchedule", "ScheduleAnyway"];
-        let action = Some(&it.when_unsatisfiable);
-        check::one_of(e, &path.child("whenUnsatisfiable"), action, list);
-        if let Some(selector) = &it.label_selector {
-            e.extend(labels::validate(selector, &path.child("labelSelector")));
-        }
-    }
-}
-
-fn affinity(e: &mut ErrorList, path: &Path, spec: &PodSpec) {
-    const REQUIRED: &str = "requiredDuringSchedulingIgnoredDuringExecution";
-    const PREFERRED: &str = "preferredDuringSchedulingIgnoredDuringExecution";
+/// Errors of `affinity`.
+pub(super) fn affinity(e: &mut ErrorList, path: &Path, spec: &PodSpec) {
     let Some(affinity) = &spec.affinity else {
         return;
     };
     if let Some(node) = &affinity.node_affinity {
         let path = path.child("nodeAffinity");
-        if let Some(selector) = &node.required_during_scheduling_ignored_during_execution {
-            let path = path.child(REQUIRED).child("nodeSelectorTerms");
-            if selector.node_selector_terms.is_empty() {
-                e.push(Error::required(
-                    &path,
-                    "must have at least one node selector term",
-                ));
-            }
-            for (index, term) in selector.node_selector_terms.iter().enumerate() {
-                node_term(e, &path.index(index), term);
-            }
+        if let Some(it) = &node.required_during_scheduling_ignored_during_execution {
+            node_selector(e, &path.child(REQUIRED), it);
         }
-        for (index, it) in node
+        let preferred = node
             .preferred_during_scheduling_ignored_during_execution
-            .iter()
-            .flatten()
-            .enumerate()
-        {
+            .iter();
+        for (index, it) in preferred.flatten().enumerate() {
             let path = path.child(PREFERRED).index(index);
             weight(e, &path, it.weight);
-            node_term(e, &path.child("preference"), &it.preference);
+            node_term(e, &path.child("preference"), &it.preference, false);
         }
     }
-    let pod = affinity.pod_affinity.as_ref().map(|it| {
-        (
-            "podAffinity",
-            &it.required_during_scheduling_ignored_during_execution,
-            &it.preferred_during_scheduling_ignored_during_execution,
-        )
-    });
-    let anti = affinity.pod_anti_affinity.as_ref().map(|it| {
-        (
-            "podAntiAffinity",
-            &it.required_during_scheduling_ignored_during_execution,
-            &it.preferred_during_scheduling_ignored_during_execution,
-        )
-    });
-    for (field, required, preferred) in pod.into_iter().chain(anti) {
+    for (field, required, preferred) in pod_affinities(affinity) {
         let path = path.child(field);
-        for (index, term) in required.iter().flatten().enumerate() {
+        for (index, term) in required.iter().enumerate() {
             pod_term(e, &path.child(REQUIRED).index(index), term);
         }
-        for (
-            index,
-            WeightedPodAffinityTerm {
-                pod_affinity_term,
-                weight: it,
-            },
-        ) in preferred.iter().flatten().enumerate()
-        {
+        for (index, it) in preferred.iter().enumerate() {
             let path = path.child(PREFERRED).index(index);
-            weight(e, &path, *it);
-            pod_term(e, &path.child("podAffinityTerm"), pod_affinity_term);
+            weight(e, &path, it.weight);
+            pod_term(e, &path.child("podAffinityTerm"), &it.pod_affinity_term);
         }
     }
 }
 
+/// The terms of `podAffinity` and `podAntiAffinity`.
+type PodAffinities<'a> = (
+    &'static str,
+    &'a [PodAffinityTerm],
+    &'a [WeightedPodAffinityTerm],
+);
+
+/// Both sorts of affinity between pods, which have the same shape.
+pub(super) fn pod_affinities(affinity: &Affinity) -> Vec<PodAffinities<'_>> {
+    let to = affinity.pod_affinity.as_ref().map(|it| {
+        (
+            "podAffinity",
+            it.required_during_scheduling_ignored_during_execution
+                .as_deref(),
+            it.preferred_during_scheduling_ignored_during_execution
+                .as_deref(),
+        )
+    });
+    let from = affinity.pod_anti_affinity.as_ref().map(|it| {
+        (
+            "podAntiAffinity",
+            it.required_during_scheduling_ignored_during_execution
+                .as_deref(),
+            it.preferred_during_scheduling_ignored_during_execution
+                .as_deref(),
+        )
+    });
+    let both = to.into_iter().chain(from);
+    both.map(|it| (it.0, it.1.unwrap_or_default(), it.2.unwrap_or_default()))
+        .collect()
+}
+
 fn weight(e: &mut ErrorList, path: &Path, weight: i32) {
     if !(1..=100).contains(&weight) {
-        e.push(Error::invalid(
-            &path.child("weight"),
-            weight,
-            "must be in the range 1-100",
-        ));
+        let path = path.child("weight");
+        e.push(Error::invalid(&path, weight, "must be in the range 1-100"));
     }
 }
 
@@ -213,62 +175,140 @@ fn pod_term(e: &mut ErrorList, path: &Path, term: &PodAffinityTerm) {
             e.extend(labels::validate(selector, &path.child(field)));
         }
     }
-    for (index, name) in term.namespaces.iter().flatten().enumerate() {
-        check::messages(
-            e,
-            &path.child("namespaces").index(index),
-            name,
-            names::label_errors(name),
-        );
+    for name in term.namespaces.iter().flatten() {
+        check::messages(e, &path.child("namespace"), name, names::label_errors(name));
     }
-    if term.topology_key.is_empty() {
-        e.push(Error::required(
-            &path.child("topologyKey"),
-            "can not be empty",
-        ));
-    } else {
-        topology_key(e, path, &term.topology_key);
+    let matched = term.match_label_keys.as_deref().unwrap_or_default();
+    let mismatched = term.mismatch_label_keys.as_deref().unwrap_or_default();
+    let selector = term.label_selector.as_ref();
+    label_keys(e, &path.child("matchLabelKeys"), matched, selector);
+    label_keys(e, &path.child("mismatchLabelKeys"), mismatched, selector);
+    for (index, key) in doubled(matched, selector) {
+        let text = "exists in both matchLabelKeys and labelSelector";
+        e.push(Error::invalid(&path.index(index), key, text));
     }
-}
-
-fn topology_key(e: &mut ErrorList, path: &Path, key: &str) {
-    let path = path.child("topologyKey");
-    if key.is_empty() {
-        e.push(Error::required(&path, "can not be empty"));
-    } else {
-        check::messages(e, &path, key, names::qualified_name_errors(key));
-    }
-}
-
-fn node_term(e: &mut ErrorList, path: &Path, term: &NodeSelectorTerm) {
-    for (index, it) in term.match_expressions.iter().flatten().enumerate() {
-        let path = path.child("matchExpressions").index(index);
-        let count = it.values.as_ref().map_or(0, Vec::len);
-        match it.operator.as_str() {
-            "In" | "NotIn" if count == 0 => e.push(Error::required(
-                &path.child("values"),
-                "must be specified when `operator` is 'In' or 'NotIn'",
-            )),
-            "Exists" | "DoesNotExist" if count > 0 => e.push(Error::forbidden(
-                &path.child("values"),
-                "may not be specified when `operator` is 'Exists' or 'DoesNotExist'",
-            )),
-            "Gt" | "Lt" if count != 1 => e.push(Error::required(
-                &path.child("values"),
-                "must be specified single value when `operator` is 'Lt' or 'Gt'",
-            )),
-            operator if !NODE_OPERATORS.contains(&operator) => e.push(Error::invalid(
-                &path.child("operator"),
-                operator,
-                "not a valid selector operator",
-            )),
-            _ => {}
+    for (index, key) in matched.iter().enumerate() {
+        if mismatched.contains(key) {
+            let path = path.child("matchLabelKeys").index(index);
+            let text = "exists in both matchLabelKeys and mismatchLabelKeys";
+            e.push(Error::invalid(&path, key, text));
         }
+    }
+    let (at, key) = (path.child("topologyKey"), &term.topology_key);
+    if key.is_empty() {
+        e.push(Error::required(&at, "can not be empty"));
+    }
+    check::messages(e, &at, key, names::qualified_name_errors(key));
+}
+
+fn label_keys(e: &mut ErrorList, path: &Path, keys: &[String], selector: Option<&LabelSelector>) {
+    if !keys.is_empty() && selector.is_none() {
+        let text = "must not be specified when labelSelector is not set";
+        return e.push(Error::forbidden(path, text));
+    }
+    for (index, key) in keys.iter().enumerate() {
         check::messages(
             e,
-            &path.child("key"),
-            &it.key,
-            names::qualified_name_errors(&it.key),
+            &path.index(index),
+            key,
+            names::qualified_name_errors(key),
         );
+    }
+}
+
+/// Keys whose value the door merged into the selector although the selector names them by itself.
+fn doubled<'a>(keys: &'a [String], selector: Option<&LabelSelector>) -> Vec<(usize, &'a String)> {
+    let selector = selector.cloned().unwrap_or_default();
+    let mut seen: BTreeSet<String> = selector
+        .match_labels
+        .unwrap_or_default()
+        .into_keys()
+        .collect();
+    let mut found = Vec::new();
+    for it in selector.match_expressions.unwrap_or_default() {
+        let at = keys.iter().position(|key| *key == it.key);
+        found.extend(
+            at.filter(|_| seen.contains(&it.key))
+                .map(|at| (at, &keys[at])),
+        );
+        seen.insert(it.key);
+    }
+    found
+}
+
+/// Errors of a node selector.
+pub(crate) fn node_selector(e: &mut ErrorList, path: &Path, it: &NodeSelector) {
+    let path = path.child("nodeSelectorTerms");
+    if it.node_selector_terms.is_empty() {
+        let text = "must have at least one node selector term";
+        e.push(Error::required(&path, text));
+    }
+    for (index, term) in it.node_selector_terms.iter().enumerate() {
+        node_term(e, &path.index(index), term, true);
+    }
+}
+
+/// A preference may name values that no label can have; a demand may not.
+fn node_term(e: &mut ErrorList, path: &Path, term: &NodeSelectorTerm, strict: bool) {
+    for (index, it) in term.match_expressions.iter().flatten().enumerate() {
+        node_requirement(e, &path.child("matchExpressions").index(index), it, strict);
+    }
+    for (index, it) in term.match_fields.iter().flatten().enumerate() {
+        node_field(e, &path.child("matchFields").index(index), it);
+    }
+}
+
+fn node_requirement(e: &mut ErrorList, path: &Path, it: &NodeSelectorRequirement, strict: bool) {
+    let values = it.values.as_deref().unwrap_or_default();
+    let at = path.child("values");
+    match it.operator.as_str() {
+        "In" | "NotIn" if values.is_empty() => {
+            let text = "must be specified when `operator` is 'In' or 'NotIn'";
+            e.push(Error::required(&at, text));
+        }
+        "Exists" | "DoesNotExist" if !values.is_empty() => {
+            let text = "may not be specified when `operator` is 'Exists' or 'DoesNotExist'";
+            e.push(Error::forbidden(&at, text));
+        }
+        "Gt" | "Lt" if values.len() != 1 => {
+            let text = "must be specified single value when `operator` is 'Lt' or 'Gt'";
+            e.push(Error::required(&at, text));
+        }
+        "In" | "NotIn" | "Exists" | "DoesNotExist" | "Gt" | "Lt" => {}
+        other => e.push(Error::invalid(
+            &path.child("operator"),
+            other,
+            "not a valid selector operator",
+        )),
+    }
+    let wrong = names::qualified_name_errors(&it.key);
+    check::messages(e, &path.child("key"), &it.key, wrong);
+    for (index, value) in values.iter().enumerate().filter(|_| strict) {
+        check::messages(e, &at.index(index), value, names::label_value_errors(value));
+    }
+}
+
+fn node_field(e: &mut ErrorList, path: &Path, it: &NodeSelectorRequirement) {
+    let values = it.values.as_deref().unwrap_or_default();
+    match it.operator.as_str() {
+        "In" | "NotIn" if values.len() != 1 => {
+            let text =
+                "must be only one value when `operator` is 'In' or 'NotIn' for node field selector";
+            e.push(Error::required(&path.child("values"), text));
+        }
+        "In" | "NotIn" => {}
+        other => e.push(Error::invalid(
+            &path.child("operator"),
+            other,
+            "not a valid selector operator",
+        )),
+    }
+    if it.key != "metadata.name" {
+        let text = "not a valid field selector key";
+        return e.push(Error::invalid(&path.child("key"), &it.key, text));
+    }
+    for (index, value) in values.iter().enumerate() {
+        let path = path.child("values").index(index);
+        check::messages(e, &path, value, names::subdomain_errors(value));
     }
 }

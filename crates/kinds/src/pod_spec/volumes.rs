@@ -1,279 +1,191 @@
-//! Errors of volumes.
+//! Errors of volumes: upstream's `ValidateVolumes`. Each type of source has a row; a second one is refused.
 
+mod objects;
+mod storage;
+
+pub(super) use objects::no_tokens;
+
+use super::validate::Site;
 use crate::check;
-use k8s_openapi::api::core::v1::{
-    DownwardAPIVolumeFile, KeyToPath, PodSpec, Volume, VolumeProjection,
-};
+use k8s_openapi::api::core::v1::{PodSpec, Volume};
 use machinery::{
     field::{Error, ErrorList, Path},
     names,
 };
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-const FILE_FIELDS: &[&str] = &[
-    "metadata.annotations",
-    "metadata.labels",
-    "metadata.name",
-    "metadata.namespace",
-    "metadata.uid",
-];
-const ENV_FIELDS: &[&str] = &[
-    "metadata.name",
-    "metadata.namespace",
-    "metadata.uid",
-    "spec.nodeName",
-    "spec.serviceAccountName",
-    "status.hostIP",
-    "status.hostIPs",
-    "status.podIP",
-    "status.podIPs",
-];
-const HOST_PATH_TYPES: &[&str] = &[
-    "",
-    "BlockDevice",
-    "CharDevice",
-    "Directory",
-    "DirectoryOrCreate",
-    "File",
-    "FileOrCreate",
-    "Socket",
-];
-
-/// Errors of a spec's volumes; returns their names.
-pub(super) fn validate(e: &mut ErrorList, path: &Path, spec: &PodSpec) -> BTreeSet<String> {
-    let mut taken = BTreeSet::new();
-    for (index, volume) in spec.volumes.iter().flatten().enumerate() {
-        let path = path.child("volumes").index(index);
-        if check::required(e, &path.child("name"), Some(&volume.name)) {
-            check::messages(
-                e,
-                &path.child("name"),
-                &volume.name,
-                names::label_errors(&volume.name),
-            );
-        }
-        if !taken.insert(volume.name.clone()) {
-            e.push(Error::duplicate(&path.child("name"), &volume.name));
-        }
-        source(e, &path, volume);
-    }
-    taken
-}
-
-fn source(e: &mut ErrorList, path: &Path, volume: &Volume) {
-    let given = [
-        volume.empty_dir.is_some(),
-        volume.host_path.is_some(),
-        volume.config_map.is_some(),
-        volume.secret.is_some(),
-        volume.projected.is_some(),
-        volume.downward_api.is_some(),
-        volume.persistent_volume_claim.is_some(),
-        volume.ephemeral.is_some(),
-        volume.csi.is_some(),
-        volume.nfs.is_some(),
-        volume.image.is_some(),
-    ];
-    if given.into_iter().filter(|it| *it).count() > 1 {
-        e.push(Error::forbidden(
-            path,
-            "may not specify more than 1 volume type",
-        ));
-    }
-    machine_source(e, path, volume);
-    object_source(e, path, volume);
-    claim_source(e, path, volume);
-}
-
-/// Sources on the node itself.
-fn machine_source(e: &mut ErrorList, path: &Path, volume: &Volume) {
-    if let Some(it) = &volume.host_path {
-        let path = path.child("hostPath");
-        if check::required(e, &path.child("path"), Some(&it.path))
-            && it.path.split('/').any(|part| part == "..")
-        {
-            e.push(Error::invalid(
-                &path.child("path"),
-                &it.path,
-                "must not contain '..'",
-            ));
-        }
-        if let Some(kind) = it
-            .type_
-            .as_deref()
-            .filter(|it| !HOST_PATH_TYPES.contains(it))
-        {
-            e.push(Error::not_supported(
-                &path.child("type"),
-                kind,
-                HOST_PATH_TYPES,
-            ));
-        }
-    }
-}
-
-/// Sources made from objects of the API.
-fn object_source(e: &mut ErrorList, path: &Path, volume: &Volume) {
-    if let Some(it) = &volume.config_map {
-        let path = path.child("configMap");
-        check::required(e, &path.child("name"), Some(&it.name));
-        mode(e, &path.child("defaultMode"), it.default_mode);
-        items(e, &path.child("items"), it.items.as_deref());
-    }
-    if let Some(it) = &volume.secret {
-        let path = path.child("secret");
-        check::required(e, &path.child("secretName"), it.secret_name.as_ref());
-        mode(e, &path.child("defaultMode"), it.default_mode);
-        items(e, &path.child("items"), it.items.as_deref());
-    }
-    if let Some(it) = &volume.downward_api {
-        let path = path.child("downwardAPI");
-        mode(e, &path.child("defaultMode"), it.default_mode);
-        downward(e, &path.child("items"), it.items.as_deref());
-    }
-    if let Some(it) = &volume.projected {
-        let path = path.child("projected");
-        mode(e, &path.child("defaultMode"), it.default_mode);
-        for (index, source) in it.sources.iter().flatten().enumerate() {
-            projection(e, &path.child("sources").index(index), source);
-        }
-    }
-}
-
-/// Sources that storage elsewhere provides.
-fn claim_source(e: &mut ErrorList, path: &Path, volume: &Volume) {
-    if let Some(it) = &volume.persistent_volume_claim {
-        check::required(
-            e,
-            &path.child("persistentVolumeClaim").child("claimName"),
-            Some(&it.claim_name),
-        );
-    }
-    if let Some(it) = &volume.csi {
-        check::required(e, &path.child("csi").child("driver"), Some(&it.driver));
-    }
-    if let Some(it) = &volume.nfs {
-        let path = path.child("nfs");
-        check::required(e, &path.child("server"), Some(&it.server));
-        check::required(e, &path.child("path"), Some(&it.path));
-    }
-    if let Some(it) = &volume.ephemeral
-        && it.volume_claim_template.is_none()
-    {
-        e.push(Error::required(
-            &path.child("ephemeral").child("volumeClaimTemplate"),
-            "",
-        ));
-    }
-}
-
-fn projection(e: &mut ErrorList, path: &Path, source: &VolumeProjection) {
-    if let Some(it) = &source.config_map {
-        let path = path.child("configMap");
-        check::required(e, &path.child("name"), Some(&it.name));
-        items(e, &path.child("items"), it.items.as_deref());
-    }
-    if let Some(it) = &source.secret {
-        let path = path.child("secret");
-        check::required(e, &path.child("name"), Some(&it.name));
-        items(e, &path.child("items"), it.items.as_deref());
-    }
-    if let Some(it) = &source.downward_api {
-        downward(
-            e,
-            &path.child("downwardAPI").child("items"),
-            it.items.as_deref(),
-        );
-    }
-    if let Some(it) = &source.service_account_token {
-        let path = path.child("serviceAccountToken");
-        if let Some(seconds) = it.expiration_seconds {
-            let path = path.child("expirationSeconds");
-            if seconds < 600 {
-                e.push(Error::invalid(
-                    &path,
-                    seconds,
-                    "may not specify a duration less than 10 minutes",
-                ));
-            } else if seconds > 1 << 32 {
-                e.push(Error::invalid(
-                    &path,
-                    seconds,
-                    "may not specify a duration larger than 2^32 seconds",
-                ));
-            }
-        }
-        if check::required(e, &path.child("path"), Some(&it.path)) {
-            local_path(e, &path.child("path"), &it.path);
-        }
-    }
-}
-
-fn items(e: &mut ErrorList, path: &Path, items: Option<&[KeyToPath]>) {
-    for (index, item) in items.unwrap_or_default().iter().enumerate() {
-        let path = path.index(index);
-        check::required(e, &path.child("key"), Some(&item.key));
-        if check::required(e, &path.child("path"), Some(&item.path)) {
-            local_path(e, &path.child("path"), &item.path);
-        }
-        mode(e, &path.child("mode"), item.mode);
-    }
-}
-
-fn downward(e: &mut ErrorList, path: &Path, items: Option<&[DownwardAPIVolumeFile]>) {
-    for (index, item) in items.unwrap_or_default().iter().enumerate() {
-        let path = path.index(index);
-        if check::required(e, &path.child("path"), Some(&item.path)) {
-            local_path(e, &path.child("path"), &item.path);
-        }
-        match (&item.field_ref, &item.resource_field_ref) {
-            (Some(field), None) => field_path(e, &path.child("fieldRef"), &field.field_path, false),
-            (Some(_), Some(_)) => e.push(Error::invalid(
-                &path,
-                "resource",
-                "fieldRef and resourceFieldRef can not be specified simultaneously",
-            )),
-            (None, None) => e.push(Error::required(
-                &path,
-                "one of fieldRef and resourceFieldRef is required",
-            )),
-            (None, Some(_)) => {}
-        }
-        mode(e, &path.child("mode"), item.mode);
-    }
-}
-
-/// A field of the pod that may be shown to its containers.
-pub(super) fn field_path(e: &mut ErrorList, path: &Path, field: &str, environment: bool) {
-    let path = path.child("fieldPath");
-    let list = if environment { ENV_FIELDS } else { FILE_FIELDS };
-    let keyed = ["metadata.labels['", "metadata.annotations['"];
-    let keyed = keyed
+/// Errors of a spec's volumes; returns the well-formed ones by name.
+pub(super) fn validate<'a>(
+    e: &mut ErrorList,
+    path: &Path,
+    spec: &'a PodSpec,
+    site: Site<'_>,
+) -> BTreeMap<&'a str, &'a Volume> {
+    let list = spec.volumes.as_deref().unwrap_or_default();
+    let claim_of = |volume: &str| format!("{}-{volume}", site.name);
+    let created: BTreeSet<_> = list
         .iter()
-        .any(|prefix| field.starts_with(prefix) && field.ends_with("']"));
-    if field.is_empty() {
-        e.push(Error::required(&path, ""));
-    } else if !keyed && !list.contains(&field) {
-        e.push(Error::not_supported(&path, field, list));
+        .filter(|it| it.ephemeral.is_some() && !site.name.is_empty())
+        .map(|it| claim_of(&it.name))
+        .collect();
+    let mut good = BTreeMap::new();
+    for (index, volume) in list.iter().enumerate() {
+        let path = path.index(index);
+        let before = e.len();
+        source(e, &path, volume, site);
+        let at = path.child("name");
+        if check::required(e, &at, Some(&volume.name)) {
+            check::messages(e, &at, &volume.name, names::label_errors(&volume.name));
+        }
+        if good.contains_key(volume.name.as_str()) {
+            e.push(Error::duplicate(&at, &volume.name));
+        }
+        if e.len() == before {
+            good.insert(volume.name.as_str(), volume);
+        }
+        let claim = volume.persistent_volume_claim.as_ref();
+        if let Some(claim) = claim.filter(|it| created.contains(&it.claim_name)) {
+            let path = path.child("persistentVolumeClaim").child("claimName");
+            let text = "must not reference a PVC that gets created for an ephemeral volume";
+            e.push(Error::invalid(&path, &claim.claim_name, text));
+        }
+    }
+    good
+}
+
+type Rule<'a> = Box<dyn Fn(&mut ErrorList, &Path) + 'a>;
+
+/// The source of one volume.
+struct Sources<'a>(Vec<(&'static str, &'static str, Rule<'a>)>);
+
+impl<'a> Sources<'a> {
+    fn add<T>(
+        &mut self,
+        field: &'static str,
+        it: Option<&'a T>,
+        rule: fn(&mut ErrorList, &Path, &T),
+    ) {
+        self.at(field, field, it, rule);
+    }
+
+    /// A source whose errors upstream shows under another name.
+    fn at<T>(
+        &mut self,
+        field: &'static str,
+        shown: &'static str,
+        it: Option<&'a T>,
+        rule: fn(&mut ErrorList, &Path, &T),
+    ) {
+        if let Some(it) = it {
+            self.0
+                .push((field, shown, Box::new(move |e, path| rule(e, path, it))));
+        }
     }
 }
 
-/// A path below a volume.
-pub(super) fn local_path(e: &mut ErrorList, path: &Path, text: &str) {
+fn source(e: &mut ErrorList, path: &Path, volume: &Volume, site: Site<'_>) {
+    let sources = sources(volume);
+    for (index, (field, shown, rule)) in sources.0.iter().enumerate() {
+        if index == 0 {
+            rule(e, &path.child(shown));
+        } else {
+            let text = "may not specify more than 1 volume type";
+            e.push(Error::forbidden(&path.child(field), text));
+        }
+    }
+    if sources.0.is_empty() {
+        e.push(Error::required(path, "must specify a volume type"));
+    }
+    if let Some(it) = &volume.iscsi
+        && it.initiator_name.is_some()
+        && volume.name.len() + 1 + it.target_portal.len() > 64
+    {
+        let text = "Total length of <volume name>:<iscsi.targetPortal> must be under 64 characters if iscsi.initiatorName is specified.";
+        e.push(Error::invalid(&path.child("name"), &volume.name, text));
+    }
+    if volume.ephemeral.is_some() && !site.name.is_empty() && !volume.name.is_empty() {
+        let claim = format!("{}-{}", site.name, volume.name);
+        for text in names::subdomain_errors(&claim) {
+            let text = format!("PVC name {claim:?}: {text}");
+            e.push(Error::invalid(&path.child("name"), &volume.name, &text));
+        }
+    }
+    if let Some(it) = &volume.image
+        && site.pod
+    {
+        let path = path.child("image").child("reference");
+        check::required(e, &path, it.reference.as_ref());
+    }
+}
+
+/// The sources that are given, in upstream's order.
+fn sources(it: &Volume) -> Sources<'_> {
+    let mut all = Sources(Vec::new());
+    all.add("emptyDir", it.empty_dir.as_ref(), storage::empty_dir);
+    all.add("hostPath", it.host_path.as_ref(), storage::host_path);
+    all.add("gitRepo", it.git_repo.as_ref(), storage::git_repo);
+    let gce = it.gce_persistent_disk.as_ref();
+    all.at("gcePersistentDisk", "persistentDisk", gce, storage::gce);
+    let aws = it.aws_elastic_block_store.as_ref();
+    all.add("awsElasticBlockStore", aws, storage::aws);
+    all.add("secret", it.secret.as_ref(), objects::secret);
+    all.add("nfs", it.nfs.as_ref(), storage::nfs);
+    all.add("iscsi", it.iscsi.as_ref(), storage::iscsi);
+    all.add("glusterfs", it.glusterfs.as_ref(), storage::glusterfs);
+    all.add("flocker", it.flocker.as_ref(), storage::flocker);
+    let claim = it.persistent_volume_claim.as_ref();
+    all.add("persistentVolumeClaim", claim, storage::claim);
+    all.add("rbd", it.rbd.as_ref(), storage::rbd);
+    all.add("cinder", it.cinder.as_ref(), storage::cinder);
+    all.at("cephFS", "cephfs", it.cephfs.as_ref(), storage::cephfs);
+    all.add("quobyte", it.quobyte.as_ref(), storage::quobyte);
+    let downward = it.downward_api.as_ref();
+    all.at("downwarAPI", "downwardAPI", downward, objects::downward);
+    all.add("fc", it.fc.as_ref(), storage::fc);
+    all.add("flexVolume", it.flex_volume.as_ref(), storage::flex);
+    all.add("configMap", it.config_map.as_ref(), objects::config_map);
+    all.add("azureFile", it.azure_file.as_ref(), storage::azure_file);
+    all.add(
+        "vsphereVolume",
+        it.vsphere_volume.as_ref(),
+        storage::vsphere,
+    );
+    let photon = it.photon_persistent_disk.as_ref();
+    all.add("photonPersistentDisk", photon, storage::photon);
+    all.add(
+        "portworxVolume",
+        it.portworx_volume.as_ref(),
+        storage::portworx,
+    );
+    all.add("azureDisk", it.azure_disk.as_ref(), storage::azure_disk);
+    all.add("storageos", it.storageos.as_ref(), storage::storage_os);
+    all.add("projected", it.projected.as_ref(), objects::projected);
+    all.add("scaleIO", it.scale_io.as_ref(), storage::scale_io);
+    all.add("csi", it.csi.as_ref(), storage::csi);
+    all.add("ephemeral", it.ephemeral.as_ref(), storage::ephemeral);
+    all.add("image", it.image.as_ref(), storage::image);
+    all
+}
+
+/// A path inside a volume.
+pub(super) fn local_descending(e: &mut ErrorList, path: &Path, text: &str) {
     if text.starts_with('/') {
         e.push(Error::invalid(path, text, "must be a relative path"));
     }
-    if text.split('/').any(|part| part == "..") {
+    if !no_backsteps(text) {
         e.push(Error::invalid(path, text, "must not contain '..'"));
     }
 }
 
-fn mode(e: &mut ErrorList, path: &Path, mode: Option<i32>) {
-    if let Some(mode) = mode.filter(|it| !(0..=0o777).contains(it)) {
-        e.push(Error::invalid(
-            path,
-            mode,
-            "must be a number between 0 and 0777 (octal), both inclusive",
-        ));
+/// A path inside a volume that is not one of the names the kubelet keeps to itself.
+pub(super) fn local_not_reserved(e: &mut ErrorList, path: &Path, text: &str) {
+    local_descending(e, path, text);
+    if text.starts_with("..") && !text.starts_with("../") {
+        e.push(Error::invalid(path, text, "must not start with '..'"));
     }
+}
+
+/// Whether a path never goes up.
+pub(super) fn no_backsteps(text: &str) -> bool {
+    text.split('/').all(|part| part != "..")
 }

@@ -37,6 +37,21 @@ pub fn limits(pod: &Pod) -> Amounts {
 }
 
 fn total(spec: &PodSpec, pick: Pick) -> Amounts {
+    let mut sum = of_containers(spec, pick);
+    for (name, amount) in amounts(spec.resources.as_ref().and_then(pick)) {
+        sum.insert(name, amount);
+    }
+    sum
+}
+
+/// What the containers of a spec request together, whatever the pod as a whole asks for: upstream's
+/// `AggregateContainerRequests`.
+#[must_use]
+pub fn container_requests(spec: &PodSpec) -> Amounts {
+    of_containers(spec, |it| it.requests.as_ref())
+}
+
+fn of_containers(spec: &PodSpec, pick: Pick) -> Amounts {
     let of = |container: &Container| amounts(container.resources.as_ref().and_then(pick));
     let mut sum = Amounts::new();
     for container in &spec.containers {
@@ -56,9 +71,6 @@ fn total(spec: &PodSpec, pick: Pick) -> Amounts {
         }
     }
     max_all(&mut sum, &highest);
-    for (name, amount) in amounts(spec.resources.as_ref().and_then(pick)) {
-        sum.insert(name, amount);
-    }
     sum
 }
 

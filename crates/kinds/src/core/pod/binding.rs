@@ -94,13 +94,17 @@ fn refusal(pod: &Pod, name: &str) -> Option<String> {
 }
 
 fn scheduled(context: &Context<'_>, pod: &mut Pod) {
+    let generation = pod.metadata.generation;
     let status = pod.status.get_or_insert_default();
+    // The nomination has served.
+    status.nominated_node_name = None;
     let conditions = status.conditions.get_or_insert_default();
     conditions.retain(|it| it.type_ != "PodScheduled");
     conditions.push(PodCondition {
         type_: "PodScheduled".to_owned(),
         status: "True".to_owned(),
         last_transition_time: Some(Time(context.now)),
+        observed_generation: generation,
         ..Default::default()
     });
 }

@@ -3,6 +3,7 @@
 use super::*;
 use crate::Route;
 use api::Object;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 fn pod(tree: serde_json::Value) -> upstream::Pod {
     upstream::Pod::decode(tree.to_string().as_bytes()).unwrap()
@@ -125,32 +126,6 @@ fn connects_to_the_kubelet() {
     assert_eq!(
         check("log", "container=z"),
         "container z is not valid for pod x"
-    );
-}
-
-#[test]
-fn only_a_few_fields_change() {
-    let old = pod(
-        serde_json::json!({"metadata": {"name": "x"}, "spec": {"containers": [{"name": "a", "image": "i"}], "hostname": "h"}}),
-    );
-    let check = |change: fn(&mut upstream::PodSpec)| {
-        let mut new = old.clone();
-        change(new.spec.as_mut().unwrap());
-        update::validate(&new, &old)
-            .first()
-            .map(ToString::to_string)
-            .unwrap_or_default()
-    };
-    assert_eq!(
-        check(|spec| spec.containers[0].image = Some("j".into())),
-        ""
-    );
-    assert!(check(|spec| spec.hostname = None).starts_with(
-        "spec: Forbidden: pod updates may not change fields other than `spec.containers[*].image`"
-    ));
-    assert_eq!(
-        check(|spec| spec.containers.clear()),
-        "spec.containers: Forbidden: pod updates may not add or remove containers"
     );
 }
 

@@ -1,80 +1,67 @@
-//! What may change in a pod, and through which subresource: upstream's `ValidatePodUpdate` and the
-//! strategies of its subresources.
+//! What may change in a pod: upstream's `ValidatePodUpdate` and `ValidatePodEphemeralContainersUpdate`.
 
-use crate::{check, pod_spec};
-use k8s_openapi::api::core::v1::{Container, EphemeralContainer, Pod, PodSpec, Toleration};
+#[cfg(test)]
+mod tests;
+
+use crate::pod_spec::validate as pod_spec;
+use api::Object;
+use k8s_openapi::api::core::v1::{
+    Affinity, Container, NodeAffinity, NodeSelectorTerm, Pod, PodSpec,
+};
 use machinery::field::{Error, ErrorList, Path};
 
 const FROZEN: &str = "pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)";
-const RESIZE_FROZEN: &str = "only cpu and memory resources are mutable";
+const REQUIRED: &str = "requiredDuringSchedulingIgnoredDuringExecution";
 
 /// Errors of an update through the pod itself.
 pub(super) fn validate(new: &Pod, old: &Pod) -> ErrorList {
+    let mut errors = well_formed(new, old);
+    let e = &mut errors;
     let path = Path::new("spec");
-    let mut errors = ErrorList::new();
-    let (Some(new_spec), Some(old_spec)) = (&new.spec, &old.spec) else {
-        check::immutable(&mut errors, &path, new.spec == old.spec, "");
-        return errors;
+    let (new_spec, old_spec) = (
+        new.spec.clone().unwrap_or_default(),
+        old.spec.clone().unwrap_or_default(),
+    );
+    let count = |it: &PodSpec| {
+        [
+            it.containers.len(),
+            it.init_containers.as_ref().map_or(0, Vec::len),
+        ]
     };
-    for (field, new, old) in [
-        (
-            "containers",
-            Some(&new_spec.containers),
-            Some(&old_spec.containers),
-        ),
-        (
-            "initContainers",
-            new_spec.init_containers.as_ref(),
-            old_spec.init_containers.as_ref(),
-        ),
-    ] {
-        let new = new.map_or(&[][..], Vec::as_slice);
-        let path = path.child(field);
-        if new.len() != old.map_or(0, Vec::len) {
-            errors.push(Error::forbidden(
-                &path,
-                "pod updates may not add or remove containers",
-            ));
+    for (at, field) in ["containers", "initContainers"].into_iter().enumerate() {
+        if count(&new_spec)[at] != count(&old_spec)[at] {
+            let text = "pod updates may not add or remove containers";
+            e.push(Error::forbidden(&path.child(field), text));
             return errors;
         }
-        for (index, container) in new.iter().enumerate() {
-            let path = path.index(index).child("image");
-            pod_spec::containers::image(&mut errors, &path, container.image.as_ref());
-        }
     }
-    active_deadline(
-        &mut errors,
+    if !active_deadline(
+        e,
         &path.child("activeDeadlineSeconds"),
-        new_spec,
-        old_spec,
-    );
-    let mut allowed = new_spec.clone();
-    put_back(&mut allowed, old_spec);
-    let tolerations = path.child("tolerations");
-    let gated = old_spec
-        .scheduling_gates
-        .as_ref()
-        .is_some_and(|it| !it.is_empty());
-    if !tolerations_grew(
-        new_spec.tolerations.as_deref(),
-        old_spec.tolerations.as_deref(),
+        &new_spec,
+        &old_spec,
     ) {
-        errors.push(Error::forbidden(
-            &tolerations,
-            "existing toleration can not be modified except its tolerationSeconds",
-        ));
+        return errors;
     }
-    if gated {
-        gates(&mut errors, &path, new_spec, old_spec);
-        allowed
-            .scheduling_gates
-            .clone_from(&old_spec.scheduling_gates);
-        allowed.node_selector.clone_from(&old_spec.node_selector);
-        allowed.affinity.clone_from(&old_spec.affinity);
+    tolerations(e, &path.child("tolerations"), &new_spec, &old_spec);
+    gates(e, &path.child("schedulingGates"), &new_spec, &old_spec);
+    let mut rest = new_spec.clone();
+    put_back(&mut rest, &old_spec);
+    if old_spec.scheduling_gates.iter().flatten().next().is_some() {
+        gated(e, &path, &mut rest, &old_spec);
     }
-    if allowed != *old_spec {
-        errors.push(Error::forbidden(&path, FROZEN));
+    if rest != old_spec {
+        let text = format!("{FROZEN}\n{}", difference(&old_spec, &rest));
+        e.push(Error::forbidden(&path, &text));
     }
+    errors
+}
+
+/// Errors of the pod as it would be, and of annotations that may not change.
+pub(super) fn well_formed(new: &Pod, old: &Pod) -> ErrorList {
+    let mut errors = pod_spec::metadata_and_spec(new);
+    let path = Path::new("metadata").child("annotations");
+    pod_spec::annotation_changes(&mut errors, &path, &new.metadata, &old.metadata);
     errors
 }
 
@@ -82,12 +69,10 @@ pub(super) fn validate(new: &Pod, old: &Pod) -> ErrorList {
 fn put_back(new: &mut PodSpec, old: &PodSpec) {
     new.active_deadline_seconds = old.active_deadline_seconds;
     new.tolerations.clone_from(&old.tolerations);
-    if old
-        .termination_grace_period_seconds
-        .is_some_and(|it| it < 0)
-        && new.termination_grace_period_seconds == Some(1)
-    {
-        new.termination_grace_period_seconds = old.termination_grace_period_seconds;
+    new.scheduling_gates.clone_from(&old.scheduling_gates);
+    let grace = old.termination_grace_period_seconds;
+    if grace.is_some_and(|it| it < 0) && new.termination_grace_period_seconds == Some(1) {
+        new.termination_grace_period_seconds = grace;
     }
     let images = |new: &mut [Container], old: &[Container]| {
         for (new, old) in new.iter_mut().zip(old) {
@@ -100,205 +85,186 @@ fn put_back(new: &mut PodSpec, old: &PodSpec) {
     }
 }
 
-fn active_deadline(errors: &mut ErrorList, path: &Path, new: &PodSpec, old: &PodSpec) {
+/// Tells whether it is worth looking further.
+fn active_deadline(e: &mut ErrorList, path: &Path, new: &PodSpec, old: &PodSpec) -> bool {
     match (new.active_deadline_seconds, old.active_deadline_seconds) {
         (Some(new), _) if !(0..=i64::from(i32::MAX)).contains(&new) => {
             let text = format!("must be between 0 and {}, inclusive", i32::MAX);
-            errors.push(Error::invalid(path, new, &text));
+            e.push(Error::invalid(path, new, &text));
+            false
         }
         (Some(new), Some(old)) if new > old => {
-            errors.push(Error::invalid(
-                path,
-                new,
-                "must be less than or equal to previous value",
-            ));
+            let text = "must be less than or equal to previous value";
+            e.push(Error::invalid(path, new, text));
+            false
         }
         (None, Some(_)) => {
-            let value = serde_json::Value::Null;
-            errors.push(Error::invalid(
-                path,
-                value,
-                "must not update from a positive integer to nil value",
-            ));
+            let text = "must not update from a positive integer to nil value";
+            e.push(Error::invalid(path, serde_json::Value::Null, text));
+            true
         }
-        _ => {}
+        _ => true,
     }
 }
 
-fn tolerations_grew(new: Option<&[Toleration]>, old: Option<&[Toleration]>) -> bool {
-    let bare = |it: &Toleration| Toleration {
-        toleration_seconds: None,
-        ..it.clone()
+fn tolerations(e: &mut ErrorList, path: &Path, new: &PodSpec, old: &PodSpec) {
+    let bare = |spec: &PodSpec| {
+        let mut list = spec.tolerations.clone().unwrap_or_default();
+        list.iter_mut().for_each(|it| it.toleration_seconds = None);
+        list
     };
-    let new: Vec<_> = new.unwrap_or_default().iter().map(bare).collect();
-    old.unwrap_or_default()
-        .iter()
-        .all(|it| new.contains(&bare(it)))
+    let (kept, before) = (bare(new), bare(old));
+    if !before.iter().all(|it| kept.contains(it)) {
+        let text = "existing toleration can not be modified except its tolerationSeconds";
+        e.push(Error::forbidden(path, text));
+    }
 }
 
-fn gates(errors: &mut ErrorList, path: &Path, new: &PodSpec, old: &PodSpec) {
-    let path = path.child("schedulingGates");
-    for gate in new.scheduling_gates.iter().flatten() {
-        if !old
-            .scheduling_gates
+fn gates(e: &mut ErrorList, path: &Path, new: &PodSpec, old: &PodSpec) {
+    let known = |name: &str| {
+        old.scheduling_gates
             .iter()
             .flatten()
-            .any(|it| it.name == gate.name)
-        {
+            .any(|it| it.name == name)
+    };
+    for (index, gate) in new.scheduling_gates.iter().flatten().enumerate() {
+        if !known(&gate.name) {
             let text = format!(
                 "only deletion is allowed, but found new scheduling gate '{}'",
                 gate.name
             );
-            errors.push(Error::forbidden(&path, &text));
+            e.push(Error::forbidden(&path.index(index).child("name"), &text));
         }
     }
 }
 
-/// Takes from `new` only what the subresource may change.
-pub(super) fn prepare_for_subresource(subresource: &str, new: &mut Pod, old: &Pod) {
-    let asked = std::mem::replace(new, old.clone());
-    let mut changed = false;
-    match subresource {
-        "status" => {
-            let mut metadata = asked.metadata.clone();
-            metadata
-                .owner_references
-                .clone_from(&old.metadata.owner_references);
-            metadata
-                .deletion_timestamp
-                .clone_from(&old.metadata.deletion_timestamp);
-            metadata.generation = old.metadata.generation;
-            new.metadata = metadata;
-            let mut status = asked.status.unwrap_or_default();
-            status.qos_class = old.status.as_ref().and_then(|it| it.qos_class.clone());
-            new.status = Some(status);
-        }
-        "ephemeralcontainers" => {
-            if let (Some(asked), Some(spec)) = (asked.spec, &mut new.spec) {
-                changed = asked.ephemeral_containers != spec.ephemeral_containers;
-                spec.ephemeral_containers = asked.ephemeral_containers;
-            }
-        }
-        "resize" => {
-            if let (Some(asked), Some(spec)) = (asked.spec, &mut new.spec) {
-                changed = resize(spec, &asked);
-            }
-        }
-        _ => {}
+/// A pod held back by gates may be steered to fewer nodes.
+fn gated(e: &mut ErrorList, path: &Path, new: &mut PodSpec, old: &PodSpec) {
+    let chosen = new.node_selector.clone().unwrap_or_default();
+    let kept = |(key, value): (&String, &String)| chosen.get(key) == Some(value);
+    if !old.node_selector.iter().flatten().all(kept) {
+        let text = "only additions to spec.nodeSelector are allowed (no mutations or deletions)";
+        let at = path.child("nodeSelector");
+        e.push(Error::invalid(&at, serde_json::json!(chosen), text));
     }
-    if subresource != "status" {
-        new.metadata.resource_version = asked.metadata.resource_version;
-        new.metadata.managed_fields = asked.metadata.managed_fields;
-        crate::prepare::next_generation(&mut new.metadata, &old.metadata, changed);
+    new.node_selector.clone_from(&old.node_selector);
+    let node = |spec: &PodSpec| {
+        spec.affinity
+            .as_ref()
+            .and_then(|it| it.node_affinity.clone())
+    };
+    let at = path.child("affinity").child("nodeAffinity");
+    node_affinity(e, &at, node(new).as_ref(), node(old).as_ref());
+    let mut affinity = new.affinity.clone().unwrap_or_default();
+    affinity.node_affinity = node(old);
+    let bare = affinity == Affinity::default() && old.affinity.is_none();
+    new.affinity = (!bare).then_some(affinity);
+}
+
+fn node_affinity(
+    e: &mut ErrorList,
+    path: &Path,
+    new: Option<&NodeAffinity>,
+    old: Option<&NodeAffinity>,
+) {
+    let terms = |it: Option<&NodeAffinity>| {
+        let required = it.and_then(|it| {
+            it.required_during_scheduling_ignored_during_execution
+                .clone()
+        });
+        required
+            .map(|it| it.node_selector_terms)
+            .unwrap_or_default()
+    };
+    let (new, old) = (terms(new), terms(old));
+    let path = path.child(REQUIRED).child("nodeSelectorTerms");
+    let shown = |count: usize| serde_json::json!(format!("{count} terms"));
+    if !old.is_empty() && old.len() != new.len() {
+        let text = "no additions/deletions to non-empty NodeSelectorTerms list are allowed";
+        return e.push(Error::invalid(&path, shown(new.len()), text));
+    }
+    for (index, (new, old)) in new.iter().zip(&old).enumerate() {
+        if !only_adds(new, old) {
+            let text = "only additions are allowed (no mutations or deletions)";
+            e.push(Error::invalid(&path.index(index), shown(1), text));
+        }
     }
 }
 
-/// Takes the containers' resources; tells whether that changed anything.
-fn resize(spec: &mut PodSpec, asked: &PodSpec) -> bool {
-    let before = spec.clone();
-    let init = spec.init_containers.iter_mut().flatten();
-    for container in init.chain(&mut spec.containers) {
-        let all = asked
-            .init_containers
-            .iter()
-            .flatten()
-            .chain(&asked.containers);
-        if let Some(asked) = all.into_iter().find(|it| it.name == container.name) {
-            container.resources.clone_from(&asked.resources);
-            container.resize_policy.clone_from(&asked.resize_policy);
-        }
-    }
-    *spec != before
+fn only_adds(new: &NodeSelectorTerm, old: &NodeSelectorTerm) -> bool {
+    let lists = |it: &NodeSelectorTerm| {
+        [it.match_expressions.clone(), it.match_fields.clone()].map(Option::unwrap_or_default)
+    };
+    let (new, old) = (lists(new), lists(old));
+    let was_empty = old.iter().all(Vec::is_empty);
+    let is_empty = new.iter().all(Vec::is_empty);
+    (!was_empty || is_empty) && new.iter().zip(&old).all(|(new, old)| new.starts_with(old))
 }
 
-/// Errors of a change through a subresource.
-pub(super) fn validate_subresource(subresource: &str, new: &Pod, old: &Pod) -> ErrorList {
-    let path = Path::new("spec");
-    let mut errors = ErrorList::new();
-    match (subresource, &new.spec, &old.spec) {
-        ("ephemeralcontainers", Some(new), Some(old)) => ephemeral(&mut errors, &path, new, old),
-        ("resize", Some(new_spec), Some(old_spec)) => {
-            errors.extend(pod_spec::validate::spec(new_spec, &path));
-            for (index, (new, old)) in new_spec
-                .containers
-                .iter()
-                .zip(&old_spec.containers)
-                .enumerate()
-            {
-                if other_resources(new) != other_resources(old) {
-                    let path = path.child("containers").index(index).child("resources");
-                    errors.push(Error::forbidden(&path, RESIZE_FROZEN));
-                }
-            }
-            if machinery::pods::qos_class(new) != machinery::pods::qos_class(old) {
-                errors.push(Error::invalid(
-                    &path,
-                    machinery::pods::qos_class(new),
-                    "Pod QOS Class may not change as a result of resizing",
-                ));
+/// The fields that differ, before and after.
+fn difference(old: &PodSpec, new: &PodSpec) -> String {
+    let tree = |spec: &PodSpec| {
+        let pod = Pod {
+            spec: Some(spec.clone()),
+            ..Default::default()
+        };
+        let tree = serde_json::from_slice::<serde_json::Value>(&Object::encode(&pod));
+        let spec = tree
+            .ok()
+            .and_then(|mut it| it.get_mut("spec").map(serde_json::Value::take));
+        spec.and_then(|it| it.as_object().cloned())
+            .unwrap_or_default()
+    };
+    let (old, new) = (tree(old), tree(new));
+    let mut lines = String::new();
+    for field in old
+        .keys()
+        .chain(new.keys().filter(|it| !old.contains_key(*it)))
+    {
+        for (sign, before, after) in [('-', &old, &new), ('+', &new, &old)] {
+            let value = before.get(field).filter(|it| Some(*it) != after.get(field));
+            if let Some(value) = value {
+                lines += &format!("{sign} {field}: {value}\n");
             }
         }
-        _ => {}
+    }
+    lines
+}
+
+/// Errors of a change through `ephemeralcontainers`: they come, but never go or change.
+pub(super) fn ephemeral(new: &Pod, old: &Pod) -> ErrorList {
+    if pod_spec::is_mirror(&old.metadata) {
+        let text = "static pods do not support ephemeral containers";
+        return vec![Error::forbidden(&Path::default(), text)];
+    }
+    let mut errors = well_formed(new, old);
+    let path = Path::new("spec").child("ephemeralContainers");
+    let list = |pod: &Pod| {
+        let spec = pod.spec.as_ref();
+        spec.and_then(|it| it.ephemeral_containers.clone())
+            .unwrap_or_default()
+    };
+    let now = list(new);
+    for before in list(old) {
+        let what = match now.iter().find(|it| it.name == before.name) {
+            None => "removed",
+            Some(now) if *now != before => "changed",
+            Some(_) => continue,
+        };
+        let text = format!(
+            "existing ephemeral containers {:?} may not be {what}\n",
+            before.name
+        );
+        errors.push(Error::forbidden(&path, &text));
     }
     errors
 }
 
-fn other_resources(
-    container: &Container,
-) -> Vec<(
-    &String,
-    &k8s_openapi::apimachinery::pkg::api::resource::Quantity,
-)> {
-    let resources = container.resources.iter();
-    resources
-        .flat_map(|it| it.limits.iter().chain(&it.requests))
-        .flatten()
-        .filter(|(name, _)| !matches!(name.as_str(), "cpu" | "memory"))
-        .collect()
-}
-
-fn ephemeral(errors: &mut ErrorList, path: &Path, new: &PodSpec, old: &PodSpec) {
-    let path = path.child("ephemeralContainers");
-    let find = |list: &PodSpec, name: &str| -> Option<EphemeralContainer> {
-        list.ephemeral_containers
-            .iter()
-            .flatten()
-            .find(|it| it.name == name)
-            .cloned()
-    };
-    let mut taken: Vec<&str> = new
-        .containers
-        .iter()
-        .chain(new.init_containers.iter().flatten())
-        .map(|it| it.name.as_str())
-        .collect();
-    for (index, container) in new.ephemeral_containers.iter().flatten().enumerate() {
-        let path = path.index(index);
-        pod_spec::containers::name(errors, &path.child("name"), &container.name, &mut taken);
-        pod_spec::containers::image(errors, &path.child("image"), container.image.as_ref());
-        if let Some(target) = container
-            .target_container_name
-            .as_ref()
-            .filter(|it| !it.is_empty())
-            && !new
-                .containers
-                .iter()
-                .chain(new.init_containers.iter().flatten())
-                .any(|it| it.name == *target)
-        {
-            errors.push(Error::not_found(&path.child("targetContainerName"), target));
-        }
-    }
-    for before in old.ephemeral_containers.iter().flatten() {
-        let text = match find(new, &before.name) {
-            None => "removed",
-            Some(now) if now != *before => "changed",
-            Some(_) => continue,
-        };
-        let text = format!(
-            "existing ephemeral containers {:?} may not be {text}\n",
-            before.name
-        );
-        errors.push(Error::forbidden(&path, &text));
+/// Errors of a change through some subresource.
+pub(super) fn through(subresource: &str, new: &Pod, old: &Pod) -> ErrorList {
+    match subresource {
+        "ephemeralcontainers" => ephemeral(new, old),
+        "resize" => super::resize::validate(new, old),
+        _ => super::status::validate(new, old),
     }
 }
