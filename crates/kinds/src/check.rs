@@ -1,7 +1,10 @@
 //! Checks that many kinds share; each adds what it finds to the list it is given.
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
-use machinery::field::{Error, ErrorList, Path, Value};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, LabelSelector};
+use machinery::{
+    field::{Error, ErrorList, Path, Value},
+    names,
+};
 
 /// Upstream's text for a changed field that may not change.
 pub(crate) const IMMUTABLE: &str = "field is immutable";
@@ -61,6 +64,22 @@ pub(crate) fn immutable(errors: &mut ErrorList, path: &Path, same: bool, value: 
     }
 }
 
+/// A selector that may not change.
+pub(crate) fn same_selector(
+    errors: &mut ErrorList,
+    new: Option<&LabelSelector>,
+    old: Option<&LabelSelector>,
+) {
+    let path = Path::new("spec").child("selector");
+    immutable(errors, &path, new == old, shown(new));
+}
+
+/// A part of an object, such as `/spec/template`, as messages show it.
+pub(crate) fn part<O: api::Object>(object: &O, pointer: &str) -> Value {
+    let tree: serde_json::Value = serde_json::from_slice(&object.encode()).unwrap_or_default();
+    tree.pointer(pointer).cloned().unwrap_or_default().into()
+}
+
 /// A label selector as messages show it.
 pub(crate) fn shown(selector: Option<&LabelSelector>) -> Value {
     let mut tree = serde_json::Map::new();
@@ -72,4 +91,56 @@ pub(crate) fn shown(selector: Option<&LabelSelector>) -> Value {
         tree.insert("matchExpressions".to_owned(), list.into());
     }
     serde_json::Value::Object(tree).into()
+}
+
+const REASON_BYTES: usize = 1024;
+const MESSAGE_BYTES: usize = 32 * 1024;
+const REASON: &str = "a condition reason must start with alphabetic character, optionally followed by a string of alphanumeric characters or '_,:', and must end with an alphanumeric character or '_' (e.g. 'my_name',  or 'MY_NAME',  or 'MyName',  or 'ReasonA,ReasonB',  or 'ReasonA:ReasonB', regex used for validation is '[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?')";
+
+/// Conditions of the shared type: upstream's `ValidateConditions`.
+pub(crate) fn conditions(errors: &mut ErrorList, path: &Path, list: &[Condition]) {
+    for (index, it) in list.iter().enumerate() {
+        let path = path.index(index);
+        if list[..index].iter().any(|before| before.type_ == it.type_) {
+            errors.push(Error::duplicate(&path.child("type"), &it.type_));
+        }
+        let wrong = names::qualified_name_errors(&it.type_);
+        messages(errors, &path.child("type"), &it.type_, wrong);
+        let statuses = &["False", "True", "Unknown"];
+        if !statuses.contains(&it.status.as_str()) {
+            let path = path.child("status");
+            errors.push(Error::not_supported(&path, &it.status, statuses));
+        }
+        if let Some(seen) = it.observed_generation.filter(|it| *it < 0) {
+            let text = "must be greater than or equal to zero";
+            errors.push(Error::invalid(
+                &path.child("observedGeneration"),
+                seen,
+                text,
+            ));
+        }
+        let at = path.child("reason");
+        if required(errors, &at, Some(&it.reason)) {
+            if !is_reason(&it.reason) {
+                errors.push(Error::invalid(&at, &it.reason, REASON));
+            }
+            if it.reason.len() > REASON_BYTES {
+                errors.push(Error::too_long(&at, REASON_BYTES));
+            }
+        }
+        if it.message.len() > MESSAGE_BYTES {
+            errors.push(Error::too_long(&path.child("message"), MESSAGE_BYTES));
+        }
+    }
+}
+
+fn is_reason(text: &str) -> bool {
+    let word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    text.bytes()
+        .next()
+        .is_some_and(|byte| byte.is_ascii_alphabetic())
+        && text.bytes().last().is_some_and(word)
+        && text
+            .bytes()
+            .all(|byte| word(byte) || byte == b',' || byte == b':')
 }

@@ -37,6 +37,14 @@ macro_rules! spec_and_status {
             crate::prepare::next_generation(&mut new.metadata, &old.metadata, changed);
         }
 
+        crate::prepare::status!();
+    };
+}
+pub(crate) use spec_and_status;
+
+/// The status subresource writes nothing but the status (and metadata that anybody may write).
+macro_rules! status {
+    () => {
         fn prepare_for_subresource(
             &self,
             _: &str,
@@ -49,4 +57,4 @@ macro_rules! spec_and_status {
         }
     };
 }
-pub(crate) use spec_and_status;
+pub(crate) use status;

@@ -1,10 +1,12 @@
-//! What workloads have in common: a selector, a template that it matches, replicas, a scale.
+//! What workloads have in common: a selector, a template that it matches, replicas, a scale, counts in
+//! their status, and the last columns of `get -o wide`.
 
-use crate::check;
+use crate::{Cell, check, columns, pod_spec};
+use jiff::Timestamp;
 use k8s_openapi::{
     api::{
         autoscaling::v1::{Scale, ScaleSpec, ScaleStatus},
-        core::v1::PodTemplateSpec,
+        core::v1::{PodSpec, PodTemplateSpec},
     },
     apimachinery::pkg::{
         apis::meta::v1::{LabelSelector, ObjectMeta},
@@ -12,9 +14,10 @@ use k8s_openapi::{
     },
 };
 use machinery::{
-    field::{Error, ErrorList, Path},
+    field::{Error, ErrorList, Path, Value},
     int_or_string, labels, names,
 };
+use std::collections::BTreeMap;
 
 /// The object seen as a Scale.
 pub(crate) fn scale(
@@ -43,44 +46,25 @@ pub(crate) fn scale(
     }
 }
 
-/// Errors of a selector and the template it must match; `noun` is what messages call the kind.
-pub(crate) fn selector_and_template(
-    e: &mut ErrorList,
-    noun: &str,
-    path: &Path,
-    selector: &LabelSelector,
-    template: &PodTemplateSpec,
-) {
-    let at = path.child("selector");
-    let found = labels::validate(selector, &at);
-    let broken = !found.is_empty();
-    e.extend(found);
+/// Errors of a selector that must be given and select something; `noun` is what messages call the kind.
+pub(crate) fn selector(e: &mut ErrorList, path: &Path, selector: &LabelSelector, noun: &str) {
     if *selector == LabelSelector::default() {
-        // An absent selector selects nothing, so it cannot match the template either.
-        e.push(Error::required(&at, ""));
-        mismatch(e, &path.child("template"), template);
-    } else if selector
-        .match_labels
-        .as_ref()
-        .is_none_or(|it| it.is_empty())
-        && selector
-            .match_expressions
-            .as_ref()
-            .is_none_or(Vec::is_empty)
-    {
+        return e.push(Error::required(path, ""));
+    }
+    e.extend(labels::validate(selector, path));
+    if is_empty(selector) {
         let text = format!("empty selector is invalid for {noun}");
-        e.push(Error::invalid(&at, check::shown(Some(selector)), &text));
+        e.push(Error::invalid(path, check::shown(Some(selector)), &text));
     }
-    if !broken {
-        matches(e, &path.child("template"), selector, template);
-    }
-    e.extend(crate::pod_spec::validate::template(
-        template,
-        &path.child("template"),
-    ));
 }
 
-/// The template's labels must match.
+fn is_empty(selector: &LabelSelector) -> bool {
+    let labels = selector.match_labels.as_ref();
+    let expressions = selector.match_expressions.as_ref();
+    labels.is_none_or(BTreeMap::is_empty) && expressions.is_none_or(Vec::is_empty)
+}
+
+/// The template's labels must match. An absent selector selects nothing, so it does not.
 pub(crate) fn matches(
     e: &mut ErrorList,
     path: &Path,
@@ -88,45 +72,41 @@ pub(crate) fn matches(
     template: &PodTemplateSpec,
 ) {
     let own = template.metadata.as_ref().and_then(|it| it.labels.as_ref());
-    if let Ok(parsed) = labels::Selector::from_typed(Some(selector))
-        && !parsed.is_everything()
-        && !parsed.matches(own)
-    {
-        mismatch(e, path, template);
+    let absent = *selector == LabelSelector::default();
+    let Ok(parsed) = labels::Selector::from_typed(Some(selector)) else {
+        return;
+    };
+    if absent || !parsed.matches(own) {
+        let shown = serde_json::json!(own.cloned().unwrap_or_default());
+        let text = "`selector` does not match template `labels`";
+        e.push(Error::invalid(&path.child("metadata.labels"), shown, text));
     }
 }
 
-fn mismatch(e: &mut ErrorList, path: &Path, template: &PodTemplateSpec) {
-    let own = template.metadata.as_ref().and_then(|it| it.labels.clone());
-    let shown = serde_json::json!(own.unwrap_or_default());
-    let path = path.child("metadata").child("labels");
-    e.push(Error::invalid(
-        &path,
-        shown,
-        "`selector` does not match template `labels`",
-    ));
+/// Errors of the template of a controller that replaces its pods for ever; `kind` is its name.
+pub(crate) fn template(e: &mut ErrorList, path: &Path, template: &PodTemplateSpec, kind: &str) {
+    e.extend(pod_spec::validate::template(template, path));
+    restarts_always(e, path, template, kind);
 }
 
 /// Templates whose pods a controller replaces must restart for ever.
-pub(crate) fn restarts_always(e: &mut ErrorList, path: &Path, template: &PodTemplateSpec) {
+pub(crate) fn restarts_always(
+    e: &mut ErrorList,
+    path: &Path,
+    template: &PodTemplateSpec,
+    kind: &str,
+) {
     let spec = template.spec.as_ref();
-    let path = path.child("template").child("spec");
-    if let Some(policy) = spec
-        .and_then(|it| it.restart_policy.as_deref())
-        .filter(|it| *it != "Always")
-    {
-        e.push(Error::not_supported(
-            &path.child("restartPolicy"),
-            policy,
-            &["Always"],
-        ));
+    let policy = spec.and_then(|it| it.restart_policy.as_deref());
+    if policy != Some("Always") {
+        let at = path.child("spec.restartPolicy");
+        let policy = policy.unwrap_or_default();
+        e.push(Error::not_supported(&at, policy, &["Always"]));
     }
     if spec.is_some_and(|it| it.active_deadline_seconds.is_some()) {
-        let path = path.child("activeDeadlineSeconds");
-        e.push(Error::forbidden(
-            &path,
-            "activeDeadlineSeconds in ReplicaSet is not Supported",
-        ));
+        let text = format!("activeDeadlineSeconds in {kind} is not Supported");
+        let at = path.child("spec.activeDeadlineSeconds");
+        e.push(Error::forbidden(&at, &text));
     }
 }
 
@@ -135,7 +115,7 @@ pub(crate) fn count_or_percent(e: &mut ErrorList, path: &Path, value: Option<&In
     match value {
         Some(IntOrString::Int(number)) => check::not_negative(e, path, Some(*number)),
         Some(IntOrString::String(text)) => {
-            check::messages(e, path, text, names::percent_errors(text))
+            check::messages(e, path, text, names::percent_errors(text));
         }
         None => {}
     }
@@ -143,22 +123,80 @@ pub(crate) fn count_or_percent(e: &mut ErrorList, path: &Path, value: Option<&In
 
 /// A percentage above all there is.
 pub(crate) fn not_above_all(e: &mut ErrorList, path: &Path, value: Option<&IntOrString>) {
-    if let Some(value) = value
-        && int_or_string::percent(value).is_some_and(|it| it > 100)
-    {
+    if let Some(value) = value.filter(|it| int_or_string::percent(it).is_some_and(|it| it > 100)) {
         e.push(Error::invalid(
             path,
-            int_or_string::text(value),
+            shown(value),
             "must not be greater than 100%",
         ));
     }
 }
 
-/// Whether it is zero or zero percent.
+/// A count or percentage as messages show it.
+pub(crate) fn shown(value: &IntOrString) -> Value {
+    match value {
+        IntOrString::Int(number) => (*number).into(),
+        IntOrString::String(text) => text.into(),
+    }
+}
+
+/// Whether it is zero or zero percent. What is neither counts as zero.
 pub(crate) fn is_zero(value: Option<&IntOrString>) -> bool {
     match value {
         Some(IntOrString::Int(number)) => *number == 0,
-        Some(it) => int_or_string::percent(it) == Some(0),
+        Some(it) => int_or_string::percent(it).unwrap_or(0) == 0,
         None => true,
     }
+}
+
+/// Errors of the counts of a status, none of which is negative.
+pub(crate) fn counts(e: &mut ErrorList, path: &Path, counts: &[(&str, Option<i64>)]) {
+    for (field, count) in counts {
+        check::not_negative(e, &path.child(field), *count);
+    }
+}
+
+/// Errors of a count that is part of a larger one.
+pub(crate) fn part_of(e: &mut ErrorList, path: &Path, part: (&str, i32), whole: (&str, i32)) {
+    if part.1 > whole.1 {
+        let text = format!("cannot be greater than {}", whole.0);
+        e.push(Error::invalid(&path.child(part.0), part.1, &text));
+    }
+}
+
+/// The count of names that were taken already only grows.
+pub(crate) fn collisions(e: &mut ErrorList, path: &Path, new: Option<i32>, old: Option<i32>) {
+    if old.is_some_and(|old| new.is_none_or(|new| new < old)) {
+        let path = path.child("collisionCount");
+        e.push(Error::invalid(
+            &path,
+            new.unwrap_or(0),
+            "cannot be decremented",
+        ));
+    }
+}
+
+/// Warnings of a template, and of a name that its pods' names begin with. An update warns only about a
+/// new spec, or every status would repeat it.
+pub(crate) fn warnings(
+    new: &ObjectMeta,
+    old: Option<&ObjectMeta>,
+    path: &Path,
+    template: &PodTemplateSpec,
+    named: bool,
+) -> Vec<String> {
+    if old.is_some_and(|old| old.generation == new.generation) {
+        return Vec::new();
+    }
+    let name = (named && old.is_none())
+        .then(|| pod_spec::warnings::name(new, "Pod names and hostnames"))
+        .flatten();
+    let rest = pod_spec::warnings::template(template, path);
+    name.into_iter().chain(rest).collect()
+}
+
+/// The cells of Age, Containers and Images.
+pub(crate) fn tail(metadata: &ObjectMeta, now: Timestamp, spec: Option<&PodSpec>) -> [Cell; 3] {
+    let [containers, images] = columns::containers_and_images(spec);
+    [columns::age(metadata, now), containers, images]
 }

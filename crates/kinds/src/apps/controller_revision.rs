@@ -1,8 +1,9 @@
 //! An immutable snapshot of a workload's template, for rolling back.
 
-use crate::{Cell, Column, Names, Strategy, columns};
+use crate::{Cell, Column, Names, Strategy, check, columns};
 use jiff::Timestamp;
 use k8s_openapi::api::apps::v1 as upstream;
+use machinery::field::{Error, ErrorList, Path};
 
 /// The law of ControllerRevision.
 pub(crate) struct ControllerRevision;
@@ -12,6 +13,32 @@ impl Strategy for ControllerRevision {
 
     fn names(&self) -> Names {
         Names::namespaced("controllerrevisions", "controllerrevision")
+    }
+
+    fn validate(&self, object: &upstream::ControllerRevision) -> ErrorList {
+        let mut errors = revision(object);
+        let path = Path::new("data");
+        match object.data.as_ref().map(|it| &it.0) {
+            None | Some(serde_json::Value::Null) => {
+                errors.push(Error::required(&path, "data is mandatory"));
+            }
+            Some(data) if !data.is_object() => {
+                errors.push(Error::required(&path, "data must be a valid JSON object"));
+            }
+            Some(_) => {}
+        }
+        errors
+    }
+
+    fn validate_update(
+        &self,
+        new: &upstream::ControllerRevision,
+        old: &upstream::ControllerRevision,
+    ) -> ErrorList {
+        let mut errors = revision(new);
+        let data = new.data.as_ref().map(|it| it.0.clone()).unwrap_or_default();
+        check::immutable(&mut errors, &Path::new("data"), new.data == old.data, data);
+        errors
     }
 
     fn columns(&self) -> &'static [Column] {
@@ -49,4 +76,10 @@ impl Strategy for ControllerRevision {
             columns::age(&object.metadata, now),
         ]
     }
+}
+
+fn revision(object: &upstream::ControllerRevision) -> ErrorList {
+    let mut errors = ErrorList::new();
+    check::not_negative(&mut errors, &Path::new("revision"), Some(object.revision));
+    errors
 }

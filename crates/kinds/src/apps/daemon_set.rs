@@ -1,11 +1,12 @@
 //! One pod on every matching node.
 
 use crate::{
-    Cell, Column, Names, Strategy, Subresource, check, columns, pod_spec, prepare, workload,
+    Cell, Column, Context, Names, Strategy, Subresource, check, columns, pod_spec, prepare,
+    workload,
 };
 use jiff::Timestamp;
 use k8s_openapi::{api::apps::v1 as upstream, apimachinery::pkg::util::intstr::IntOrString};
-use machinery::field::{ErrorList, Path};
+use machinery::field::{Error, ErrorList, Path};
 
 /// The law of DaemonSet.
 pub(crate) struct DaemonSet;
@@ -35,7 +36,26 @@ impl Strategy for DaemonSet {
         pod_spec::defaults::template(&mut spec.template);
     }
 
-    prepare::spec_and_status!();
+    fn prepare_for_create(&self, _: &Context<'_>, object: &mut upstream::DaemonSet) {
+        object.status = None;
+        prepare::first_generation(&mut object.metadata);
+        set_templates(object, 1);
+    }
+
+    fn prepare_for_update(
+        &self,
+        _: &Context<'_>,
+        new: &mut upstream::DaemonSet,
+        old: &upstream::DaemonSet,
+    ) {
+        new.status.clone_from(&old.status);
+        prepare::next_generation(&mut new.metadata, &old.metadata, new.spec != old.spec);
+        let template = |it: &upstream::DaemonSet| it.spec.as_ref().map(|it| it.template.clone());
+        let changed = template(new) != template(old);
+        set_templates(new, templates(old) + i64::from(changed));
+    }
+
+    prepare::status!();
 
     fn validate(&self, object: &upstream::DaemonSet) -> ErrorList {
         let mut errors = ErrorList::new();
@@ -43,46 +63,77 @@ impl Strategy for DaemonSet {
         let path = Path::new("spec");
         let empty = upstream::DaemonSetSpec::default();
         let spec = object.spec.as_ref().unwrap_or(&empty);
-        workload::selector_and_template(e, "daemonset", &path, &spec.selector, &spec.template);
-        workload::restarts_always(e, &path, &spec.template);
+        let at = path.child("template");
+        workload::matches(e, &at, &spec.selector, &spec.template);
+        workload::selector(e, &path.child("selector"), &spec.selector, "daemonset");
+        workload::template(e, &at, &spec.template, "DaemonSet");
         check::not_negative(e, &path.child("minReadySeconds"), spec.min_ready_seconds);
-        let strategy = spec.update_strategy.as_ref();
-        let at = path.child("updateStrategy");
-        let kinds = &["OnDelete", "RollingUpdate"];
-        check::one_of(
+        strategy(
             e,
-            &at.child("type"),
-            strategy.and_then(|it| it.type_.as_ref()),
-            kinds,
+            &path.child("updateStrategy"),
+            spec.update_strategy.as_ref(),
         );
-        if let Some(rolling) = strategy.and_then(|it| it.rolling_update.as_ref()) {
-            let at = at.child("rollingUpdate");
-            workload::count_or_percent(
-                e,
-                &at.child("maxUnavailable"),
-                rolling.max_unavailable.as_ref(),
-            );
-            workload::count_or_percent(e, &at.child("maxSurge"), rolling.max_surge.as_ref());
-        }
-        check::not_negative(
-            e,
-            &path.child("revisionHistoryLimit"),
-            spec.revision_history_limit,
-        );
+        let limit = spec.revision_history_limit;
+        check::not_negative(e, &path.child("revisionHistoryLimit"), limit);
         errors
     }
 
     fn validate_update(&self, new: &upstream::DaemonSet, old: &upstream::DaemonSet) -> ErrorList {
-        let mut errors = self.validate(new);
+        let mut errors = ErrorList::new();
         let selector = |it: &upstream::DaemonSet| it.spec.as_ref().map(|it| it.selector.clone());
-        let path = Path::new("spec").child("selector");
-        check::immutable(
-            &mut errors,
-            &path,
-            selector(new) == selector(old),
-            check::shown(selector(new).as_ref()),
-        );
+        check::same_selector(&mut errors, selector(new).as_ref(), selector(old).as_ref());
+        errors.extend(self.validate(new));
         errors
+    }
+
+    fn validate_subresource(
+        &self,
+        _: &str,
+        new: &upstream::DaemonSet,
+        old: &upstream::DaemonSet,
+    ) -> ErrorList {
+        let mut errors = ErrorList::new();
+        let (e, path) = (&mut errors, Path::new("status"));
+        let it = new.status.clone().unwrap_or_default();
+        let wide = |it: Option<i32>| it.map(i64::from);
+        let table = [
+            (
+                "currentNumberScheduled",
+                Some(it.current_number_scheduled.into()),
+            ),
+            ("numberMisscheduled", Some(it.number_misscheduled.into())),
+            (
+                "desiredNumberScheduled",
+                Some(it.desired_number_scheduled.into()),
+            ),
+            ("numberReady", Some(it.number_ready.into())),
+            ("observedGeneration", it.observed_generation),
+            ("updatedNumberScheduled", wide(it.updated_number_scheduled)),
+            ("numberAvailable", wide(it.number_available)),
+            ("numberUnavailable", wide(it.number_unavailable)),
+            ("collisionCount", wide(it.collision_count)),
+        ];
+        workload::counts(e, &path, &table);
+        let before = old.status.as_ref().and_then(|it| it.collision_count);
+        workload::collisions(e, &path, it.collision_count, before);
+        errors
+    }
+
+    fn warnings(
+        &self,
+        new: &upstream::DaemonSet,
+        old: Option<&upstream::DaemonSet>,
+    ) -> Vec<String> {
+        let template = new.spec.as_ref().map(|it| it.template.clone());
+        let old = old.map(|it| &it.metadata);
+        let path = Path::new("spec.template");
+        workload::warnings(
+            &new.metadata,
+            old,
+            &path,
+            &template.unwrap_or_default(),
+            false,
+        )
     }
 
     fn columns(&self) -> &'static [Column] {
@@ -107,8 +158,7 @@ impl Strategy for DaemonSet {
         let status = object.status.clone().unwrap_or_default();
         let spec = object.spec.as_ref();
         let pods = spec.and_then(|it| it.template.spec.as_ref());
-        let [containers, images] = columns::containers_and_images(pods);
-        vec![
+        let own = [
             columns::name(&object.metadata),
             status.desired_number_scheduled.into(),
             status.current_number_scheduled.into(),
@@ -116,14 +166,61 @@ impl Strategy for DaemonSet {
             status.updated_number_scheduled.into(),
             status.number_available.into(),
             columns::labels(pods.and_then(|it| it.node_selector.as_ref())).into(),
-            columns::age(&object.metadata, now),
-            containers,
-            images,
-            machinery::labels::describe(spec.map(|it| &it.selector)).into(),
-        ]
+        ];
+        let tail = workload::tail(&object.metadata, now, pods);
+        let selector = machinery::labels::describe(spec.map(|it| &it.selector)).into();
+        own.into_iter().chain(tail).chain([selector]).collect()
     }
 
     fn subresources(&self) -> &'static [Subresource] {
         const { &[Subresource::status("DaemonSet")] }
+    }
+}
+
+/// Counts the changes of the template, in an annotation since the field is gone.
+const TEMPLATES: &str = "deprecated.daemonset.template.generation";
+
+fn templates(object: &upstream::DaemonSet) -> i64 {
+    let count = machinery::workloads::annotation(&object.metadata, TEMPLATES);
+    count.and_then(|it| it.parse().ok()).unwrap_or(0)
+}
+
+fn set_templates(object: &mut upstream::DaemonSet, count: i64) {
+    machinery::workloads::set_annotation(&mut object.metadata, TEMPLATES, &count.to_string());
+}
+
+fn strategy(e: &mut ErrorList, path: &Path, it: Option<&upstream::DaemonSetUpdateStrategy>) {
+    let strategy = it.cloned().unwrap_or_default();
+    match (
+        strategy.type_.as_deref().unwrap_or_default(),
+        strategy.rolling_update,
+    ) {
+        ("OnDelete", _) => {}
+        ("RollingUpdate", None) => e.push(Error::required(&path.child("rollingUpdate"), "")),
+        ("RollingUpdate", Some(it)) => {
+            let path = path.child("rollingUpdate");
+            let (gone, surge) = (it.max_unavailable.as_ref(), it.max_surge.as_ref());
+            let (gone_at, surge_at) = (path.child("maxUnavailable"), path.child("maxSurge"));
+            workload::count_or_percent(e, &gone_at, gone);
+            workload::count_or_percent(e, &surge_at, surge);
+            workload::not_above_all(e, &gone_at, gone);
+            workload::not_above_all(e, &surge_at, surge);
+            match (
+                workload::is_zero(gone),
+                surge.filter(|it| !workload::is_zero(Some(it))),
+            ) {
+                (false, Some(surge)) => {
+                    let text = "may not be set when maxUnavailable is non-zero";
+                    e.push(Error::invalid(&surge_at, workload::shown(surge), text));
+                }
+                (true, None) => e.push(Error::required(&gone_at, "cannot be 0 when maxSurge is 0")),
+                _ => {}
+            }
+        }
+        (other, _) => {
+            let shown = serde_json::json!({ "Type": other, "RollingUpdate": null });
+            let list = &["RollingUpdate", "OnDelete"];
+            e.push(Error::not_supported(path, shown, list));
+        }
     }
 }

@@ -1,7 +1,8 @@
 //! Declarative updates for stateless pods.
 
 use crate::{
-    Cell, Column, Names, Strategy, Subresource, check, columns, pod_spec, prepare, workload,
+    Cell, Column, Context, Names, Strategy, Subresource, check, columns, pod_spec, prepare,
+    workload,
 };
 use jiff::Timestamp;
 use k8s_openapi::{
@@ -44,46 +45,59 @@ impl Strategy for Deployment {
         pod_spec::defaults::template(&mut spec.template);
     }
 
-    prepare::spec_and_status!();
+    fn prepare_for_create(&self, _: &Context<'_>, object: &mut upstream::Deployment) {
+        object.status = None;
+        prepare::first_generation(&mut object.metadata);
+    }
+
+    fn prepare_for_update(
+        &self,
+        _: &Context<'_>,
+        new: &mut upstream::Deployment,
+        old: &upstream::Deployment,
+    ) {
+        new.status.clone_from(&old.status);
+        // Its replica sets copy the annotations, so a change of them is work to do as well.
+        let annotated = new.metadata.annotations != old.metadata.annotations;
+        let changed = new.spec != old.spec || annotated;
+        prepare::next_generation(&mut new.metadata, &old.metadata, changed);
+    }
+
+    fn prepare_for_subresource(
+        &self,
+        _: &str,
+        _: &Context<'_>,
+        new: &mut upstream::Deployment,
+        old: &upstream::Deployment,
+    ) {
+        new.spec.clone_from(&old.spec);
+        new.metadata.labels.clone_from(&old.metadata.labels);
+        new.metadata.generation = old.metadata.generation;
+    }
 
     fn validate(&self, object: &upstream::Deployment) -> ErrorList {
         let mut errors = ErrorList::new();
+        let e = &mut errors;
         let path = Path::new("spec");
         let empty = upstream::DeploymentSpec::default();
         let spec = object.spec.as_ref().unwrap_or(&empty);
-        check::not_negative(&mut errors, &path.child("replicas"), spec.replicas);
-        workload::selector_and_template(
-            &mut errors,
-            "deployment",
-            &path,
-            &spec.selector,
-            &spec.template,
+        check::not_negative(e, &path.child("replicas"), spec.replicas);
+        workload::selector(e, &path.child("selector"), &spec.selector, "deployment");
+        let at = path.child("template");
+        workload::matches(e, &at, &spec.selector, &spec.template);
+        workload::template(e, &at, &spec.template, "ReplicaSet");
+        strategy(e, &path.child("strategy"), spec);
+        check::not_negative(e, &path.child("minReadySeconds"), spec.min_ready_seconds);
+        let limit = spec.revision_history_limit;
+        check::not_negative(e, &path.child("revisionHistoryLimit"), limit);
+        let (at, deadline) = (
+            path.child("progressDeadlineSeconds"),
+            spec.progress_deadline_seconds,
         );
-        workload::restarts_always(&mut errors, &path, &spec.template);
-        strategy(&mut errors, &path.child("strategy"), spec);
-        check::not_negative(
-            &mut errors,
-            &path.child("minReadySeconds"),
-            spec.min_ready_seconds,
-        );
-        check::not_negative(
-            &mut errors,
-            &path.child("revisionHistoryLimit"),
-            spec.revision_history_limit,
-        );
-        let deadline = spec.progress_deadline_seconds;
-        check::not_negative(
-            &mut errors,
-            &path.child("progressDeadlineSeconds"),
-            deadline,
-        );
+        check::not_negative(e, &at, deadline);
         if let Some(deadline) = deadline.filter(|it| *it <= spec.min_ready_seconds.unwrap_or(0)) {
-            let path = path.child("progressDeadlineSeconds");
-            errors.push(Error::invalid(
-                &path,
-                deadline,
-                "must be greater than minReadySeconds",
-            ));
+            let text = "must be greater than minReadySeconds";
+            e.push(Error::invalid(&at, deadline, text));
         }
         errors
     }
@@ -91,14 +105,59 @@ impl Strategy for Deployment {
     fn validate_update(&self, new: &upstream::Deployment, old: &upstream::Deployment) -> ErrorList {
         let mut errors = self.validate(new);
         let selector = |it: &upstream::Deployment| it.spec.as_ref().map(|it| it.selector.clone());
-        let path = Path::new("spec").child("selector");
-        check::immutable(
-            &mut errors,
-            &path,
-            selector(new) == selector(old),
-            check::shown(selector(new).as_ref()),
-        );
+        check::same_selector(&mut errors, selector(new).as_ref(), selector(old).as_ref());
         errors
+    }
+
+    fn validate_subresource(
+        &self,
+        _: &str,
+        new: &upstream::Deployment,
+        old: &upstream::Deployment,
+    ) -> ErrorList {
+        let mut errors = ErrorList::new();
+        let (e, path) = (&mut errors, Path::new("status"));
+        let it = new.status.clone().unwrap_or_default();
+        let wide = |it: Option<i32>| it.map(i64::from);
+        let table = [
+            ("observedGeneration", it.observed_generation),
+            ("replicas", wide(it.replicas)),
+            ("updatedReplicas", wide(it.updated_replicas)),
+            ("readyReplicas", wide(it.ready_replicas)),
+            ("availableReplicas", wide(it.available_replicas)),
+            ("unavailableReplicas", wide(it.unavailable_replicas)),
+            ("terminatingReplicas", wide(it.terminating_replicas)),
+            ("collisionCount", wide(it.collision_count)),
+        ];
+        workload::counts(e, &path, &table);
+        let all = ("status.replicas", it.replicas.unwrap_or(0));
+        let updated = it.updated_replicas.unwrap_or(0);
+        workload::part_of(e, &path, ("updatedReplicas", updated), all);
+        let ready = it.ready_replicas.unwrap_or(0);
+        workload::part_of(e, &path, ("readyReplicas", ready), all);
+        let available = ("availableReplicas", it.available_replicas.unwrap_or(0));
+        workload::part_of(e, &path, available, all);
+        workload::part_of(e, &path, available, ("readyReplicas", ready));
+        let before = old.status.as_ref().and_then(|it| it.collision_count);
+        workload::collisions(e, &path, it.collision_count, before);
+        errors
+    }
+
+    fn warnings(
+        &self,
+        new: &upstream::Deployment,
+        old: Option<&upstream::Deployment>,
+    ) -> Vec<String> {
+        let template = new.spec.as_ref().map(|it| it.template.clone());
+        let old = old.map(|it| &it.metadata);
+        let path = Path::new("spec.template");
+        workload::warnings(
+            &new.metadata,
+            old,
+            &path,
+            &template.unwrap_or_default(),
+            true,
+        )
     }
 
     fn columns(&self) -> &'static [Column] {
@@ -121,18 +180,16 @@ impl Strategy for Deployment {
         let spec = object.spec.as_ref();
         let ready = status.ready_replicas.unwrap_or(0);
         let wanted = spec.and_then(|it| it.replicas).unwrap_or(0);
-        let [containers, images] =
-            columns::containers_and_images(spec.and_then(|it| it.template.spec.as_ref()));
-        vec![
+        let own = [
             columns::name(&object.metadata),
             format!("{ready}/{wanted}").into(),
             status.updated_replicas.into(),
             status.available_replicas.into(),
-            columns::age(&object.metadata, now),
-            containers,
-            images,
-            machinery::labels::describe(spec.map(|it| &it.selector)).into(),
-        ]
+        ];
+        let pods = spec.and_then(|it| it.template.spec.as_ref());
+        let tail = workload::tail(&object.metadata, now, pods);
+        let selector = machinery::labels::describe(spec.map(|it| &it.selector)).into();
+        own.into_iter().chain(tail).chain([selector]).collect()
     }
 
     fn subresources(&self) -> &'static [Subresource] {
@@ -159,57 +216,43 @@ impl Strategy for Deployment {
     }
 }
 
-fn strategy(errors: &mut ErrorList, path: &Path, spec: &upstream::DeploymentSpec) {
-    let Some(strategy) = &spec.strategy else {
-        return;
-    };
-    let rolling = strategy.rolling_update.as_ref();
-    match (strategy.type_.as_deref().unwrap_or_default(), rolling) {
+fn strategy(e: &mut ErrorList, path: &Path, spec: &upstream::DeploymentSpec) {
+    let strategy = spec.strategy.clone().unwrap_or_default();
+    let at = path.child("rollingUpdate");
+    match (
+        strategy.type_.as_deref().unwrap_or_default(),
+        strategy.rolling_update,
+    ) {
         ("Recreate", Some(_)) => {
-            let path = path.child("rollingUpdate");
-            errors.push(Error::forbidden(
-                &path,
-                "may not be specified when strategy `type` is 'Recreate'",
-            ));
+            let text = "may not be specified when strategy `type` is 'Recreate'";
+            e.push(Error::forbidden(&at, text));
         }
         ("Recreate", None) => {}
         ("RollingUpdate", None) => {
             let text = "this should be defaulted and never be nil";
-            errors.push(Error::required(&path.child("rollingUpdate"), text));
+            e.push(Error::required(&at, text));
         }
         ("RollingUpdate", Some(it)) => {
-            let path = path.child("rollingUpdate");
-            workload::count_or_percent(
-                errors,
-                &path.child("maxUnavailable"),
-                it.max_unavailable.as_ref(),
-            );
-            workload::count_or_percent(errors, &path.child("maxSurge"), it.max_surge.as_ref());
-            if workload::is_zero(it.max_unavailable.as_ref())
-                && workload::is_zero(it.max_surge.as_ref())
+            let (gone, surge) = (it.max_unavailable.as_ref(), it.max_surge.as_ref());
+            let gone_at = at.child("maxUnavailable");
+            workload::count_or_percent(e, &gone_at, gone);
+            workload::count_or_percent(e, &at.child("maxSurge"), surge);
+            if let Some(gone) =
+                gone.filter(|it| workload::is_zero(Some(it)) && workload::is_zero(surge))
             {
-                let shown = it
-                    .max_unavailable
-                    .as_ref()
-                    .map(machinery::int_or_string::text)
-                    .unwrap_or_default();
-                errors.push(Error::invalid(
-                    &path.child("maxUnavailable"),
-                    shown,
-                    "may not be 0 when `maxSurge` is 0",
-                ));
+                let text = "may not be 0 when `maxSurge` is 0";
+                e.push(Error::invalid(&gone_at, workload::shown(gone), text));
             }
-            workload::not_above_all(
-                errors,
-                &path.child("maxUnavailable"),
-                it.max_unavailable.as_ref(),
-            );
+            workload::not_above_all(e, &gone_at, gone);
         }
-        (other, _) => errors.push(Error::not_supported(
-            &path.child("type"),
-            other,
-            &["Recreate", "RollingUpdate"],
-        )),
+        (other, _) => {
+            let shown = serde_json::json!({ "Type": other, "RollingUpdate": null });
+            e.push(Error::not_supported(
+                path,
+                shown,
+                &["Recreate", "RollingUpdate"],
+            ));
+        }
     }
 }
 

@@ -35,34 +35,68 @@ impl Strategy for ReplicaSet {
         let empty = upstream::ReplicaSetSpec::default();
         let spec = object.spec.as_ref().unwrap_or(&empty);
         let template = spec.template.clone().unwrap_or_default();
-        check::not_negative(&mut errors, &path.child("replicas"), spec.replicas);
-        check::not_negative(
-            &mut errors,
-            &path.child("minReadySeconds"),
-            spec.min_ready_seconds,
-        );
-        workload::selector_and_template(
-            &mut errors,
-            "deployment",
-            &path,
-            &spec.selector,
-            &template,
-        );
-        workload::restarts_always(&mut errors, &path, &template);
+        let e = &mut errors;
+        check::not_negative(e, &path.child("replicas"), spec.replicas);
+        check::not_negative(e, &path.child("minReadySeconds"), spec.min_ready_seconds);
+        workload::selector(e, &path.child("selector"), &spec.selector, "deployment");
+        let at = path.child("template");
+        workload::matches(e, &at, &spec.selector, &template);
+        workload::template(e, &at, &template, "ReplicaSet");
         errors
     }
 
     fn validate_update(&self, new: &upstream::ReplicaSet, old: &upstream::ReplicaSet) -> ErrorList {
         let mut errors = self.validate(new);
         let selector = |it: &upstream::ReplicaSet| it.spec.as_ref().map(|it| it.selector.clone());
-        let path = Path::new("spec").child("selector");
-        check::immutable(
-            &mut errors,
-            &path,
-            selector(new) == selector(old),
-            check::shown(selector(new).as_ref()),
-        );
+        check::same_selector(&mut errors, selector(new).as_ref(), selector(old).as_ref());
         errors
+    }
+
+    fn validate_subresource(
+        &self,
+        _: &str,
+        new: &upstream::ReplicaSet,
+        _: &upstream::ReplicaSet,
+    ) -> ErrorList {
+        let mut errors = ErrorList::new();
+        let (e, path) = (&mut errors, Path::new("status"));
+        let it = new.status.clone().unwrap_or_default();
+        let wide = |it: Option<i32>| it.map(i64::from);
+        let table = [
+            ("replicas", Some(it.replicas.into())),
+            ("fullyLabeledReplicas", wide(it.fully_labeled_replicas)),
+            ("readyReplicas", wide(it.ready_replicas)),
+            ("availableReplicas", wide(it.available_replicas)),
+            ("observedGeneration", it.observed_generation),
+            ("terminatingReplicas", wide(it.terminating_replicas)),
+        ];
+        workload::counts(e, &path, &table);
+        let all = ("status.replicas", it.replicas);
+        let labeled = it.fully_labeled_replicas.unwrap_or(0);
+        workload::part_of(e, &path, ("fullyLabeledReplicas", labeled), all);
+        let ready = it.ready_replicas.unwrap_or(0);
+        workload::part_of(e, &path, ("readyReplicas", ready), all);
+        let available = ("availableReplicas", it.available_replicas.unwrap_or(0));
+        workload::part_of(e, &path, available, all);
+        workload::part_of(e, &path, available, ("readyReplicas", ready));
+        errors
+    }
+
+    fn warnings(
+        &self,
+        new: &upstream::ReplicaSet,
+        old: Option<&upstream::ReplicaSet>,
+    ) -> Vec<String> {
+        let template = new.spec.as_ref().and_then(|it| it.template.clone());
+        let old = old.map(|it| &it.metadata);
+        let path = Path::new("spec.template");
+        workload::warnings(
+            &new.metadata,
+            old,
+            &path,
+            &template.unwrap_or_default(),
+            true,
+        )
     }
 
     fn columns(&self) -> &'static [Column] {
@@ -84,18 +118,16 @@ impl Strategy for ReplicaSet {
         let status = object.status.clone().unwrap_or_default();
         let spec = object.spec.as_ref();
         let template = spec.and_then(|it| it.template.as_ref());
-        let [containers, images] =
-            columns::containers_and_images(template.and_then(|it| it.spec.as_ref()));
-        vec![
+        let own = [
             columns::name(&object.metadata),
             spec.and_then(|it| it.replicas).into(),
             status.replicas.into(),
             status.ready_replicas.into(),
-            columns::age(&object.metadata, now),
-            containers,
-            images,
-            machinery::labels::describe(spec.map(|it| &it.selector)).into(),
-        ]
+        ];
+        let pods = template.and_then(|it| it.spec.as_ref());
+        let tail = workload::tail(&object.metadata, now, pods);
+        let selector = machinery::labels::describe(spec.map(|it| &it.selector)).into();
+        own.into_iter().chain(tail).chain([selector]).collect()
     }
 
     fn selectable_fields(&self, object: &upstream::ReplicaSet) -> Vec<(&'static str, String)> {

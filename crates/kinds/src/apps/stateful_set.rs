@@ -1,16 +1,18 @@
 //! Pods with stable names and storage, started in order.
 
-use crate::{
-    Cell, Column, Names, Strategy, Subresource, check, columns, pod_spec, prepare, workload,
-};
+mod validate;
+
+use crate::{Cell, Column, Names, Strategy, Subresource, columns, pod_spec, prepare, workload};
 use jiff::Timestamp;
 use k8s_openapi::api::{apps::v1 as upstream, autoscaling::v1::Scale};
-use machinery::field::{Error, ErrorList, Path};
+use machinery::{
+    field::{ErrorList, Path},
+    names,
+};
 
 /// The law of StatefulSet.
 pub(crate) struct StatefulSet;
 
-const FROZEN: &str = "updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', 'updateStrategy', 'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden";
 const REVISION_HISTORY_LIMIT: i32 = 10;
 
 impl Strategy for StatefulSet {
@@ -48,46 +50,16 @@ impl Strategy for StatefulSet {
 
     prepare::spec_and_status!();
 
+    /// Pods are called after their set, and a pod's name is its host's.
+    fn name_errors(&self, name: &str) -> Vec<String> {
+        names::label_errors(name)
+    }
+
     fn validate(&self, object: &upstream::StatefulSet) -> ErrorList {
         let mut errors = ErrorList::new();
-        let e = &mut errors;
-        let path = Path::new("spec");
         let empty = upstream::StatefulSetSpec::default();
         let spec = object.spec.as_ref().unwrap_or(&empty);
-        let policies = &["OrderedReady", "Parallel"];
-        check::one_of(
-            e,
-            &path.child("podManagementPolicy"),
-            spec.pod_management_policy.as_ref(),
-            policies,
-        );
-        let kind = spec
-            .update_strategy
-            .as_ref()
-            .and_then(|it| it.type_.as_ref());
-        check::one_of(
-            e,
-            &path.child("updateStrategy").child("type"),
-            kind,
-            &["OnDelete", "RollingUpdate"],
-        );
-        let partition = spec
-            .update_strategy
-            .as_ref()
-            .and_then(|it| it.rolling_update.as_ref())
-            .and_then(|it| it.partition);
-        check::not_negative(
-            e,
-            &path
-                .child("updateStrategy")
-                .child("rollingUpdate")
-                .child("partition"),
-            partition,
-        );
-        check::not_negative(e, &path.child("replicas"), spec.replicas);
-        check::not_negative(e, &path.child("minReadySeconds"), spec.min_ready_seconds);
-        workload::selector_and_template(e, "statefulset", &path, &spec.selector, &spec.template);
-        workload::restarts_always(e, &path, &spec.template);
+        validate::spec(&mut errors, &Path::new("spec"), spec, validate::Depth::New);
         errors
     }
 
@@ -96,25 +68,61 @@ impl Strategy for StatefulSet {
         new: &upstream::StatefulSet,
         old: &upstream::StatefulSet,
     ) -> ErrorList {
-        let mut errors = self.validate(new);
-        if let (Some(new), Some(old)) = (&new.spec, &old.spec) {
-            let allowed = upstream::StatefulSetSpec {
-                replicas: old.replicas,
-                ordinals: old.ordinals.clone(),
-                template: old.template.clone(),
-                update_strategy: old.update_strategy.clone(),
-                revision_history_limit: old.revision_history_limit,
-                persistent_volume_claim_retention_policy: old
-                    .persistent_volume_claim_retention_policy
-                    .clone(),
-                min_ready_seconds: old.min_ready_seconds,
-                ..new.clone()
-            };
-            if allowed != *old {
-                errors.push(Error::forbidden(&Path::new("spec"), FROZEN));
-            }
+        validate::update(new, old)
+    }
+
+    fn validate_subresource(
+        &self,
+        _: &str,
+        new: &upstream::StatefulSet,
+        old: &upstream::StatefulSet,
+    ) -> ErrorList {
+        validate::status(new, old)
+    }
+
+    fn warnings(
+        &self,
+        new: &upstream::StatefulSet,
+        old: Option<&upstream::StatefulSet>,
+    ) -> Vec<String> {
+        let spec = new.spec.clone().unwrap_or_default();
+        let before = old.map(|it| &it.metadata);
+        let path = Path::new("spec");
+        let at = path.child("template");
+        let mut all = workload::warnings(&new.metadata, before, &at, &spec.template, false);
+        if before.is_some_and(|it| it.generation == new.metadata.generation) {
+            return all;
         }
-        errors
+        for (index, claim) in spec.volume_claim_templates.iter().flatten().enumerate() {
+            let resources = claim
+                .spec
+                .clone()
+                .and_then(|it| it.resources)
+                .unwrap_or_default();
+            let at = path
+                .child("volumeClaimTemplates")
+                .index(index)
+                .child("spec.resources");
+            let fraction = pod_spec::warnings::fraction;
+            fraction(
+                &mut all,
+                &at.child("requests"),
+                resources.requests.as_ref(),
+                "storage",
+            );
+            fraction(
+                &mut all,
+                &at.child("limits"),
+                resources.limits.as_ref(),
+                "storage",
+            );
+        }
+        if spec.revision_history_limit.is_some_and(|it| it < 0) {
+            let text =
+                "a negative value retains all historical revisions; a value >= 0 is recommended";
+            all.push(format!("{}: {text}", path.child("revisionHistoryLimit")));
+        }
+        all
     }
 
     fn columns(&self) -> &'static [Column] {
@@ -137,15 +145,13 @@ impl Strategy for StatefulSet {
             .as_ref()
             .and_then(|it| it.ready_replicas)
             .unwrap_or(0);
-        let [containers, images] =
-            columns::containers_and_images(spec.and_then(|it| it.template.spec.as_ref()));
-        vec![
+        let own = [
             columns::name(&object.metadata),
             format!("{ready}/{wanted}").into(),
-            columns::age(&object.metadata, now),
-            containers,
-            images,
-        ]
+        ];
+        let pods = spec.and_then(|it| it.template.spec.as_ref());
+        let tail = workload::tail(&object.metadata, now, pods);
+        own.into_iter().chain(tail).collect()
     }
 
     fn subresources(&self) -> &'static [Subresource] {

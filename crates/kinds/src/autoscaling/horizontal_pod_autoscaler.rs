@@ -1,10 +1,13 @@
 //! Scales a workload by metrics (autoscaling/v2, the stored form).
 
+#[cfg(test)]
+mod tests;
+mod validate;
+
 use crate::{Cell, Column, Names, Strategy, Subresource, check, columns};
 use jiff::Timestamp;
 use k8s_openapi::api::autoscaling::v2 as upstream;
-
-use machinery::field::{Error, ErrorList, Path};
+use machinery::field::{ErrorList, Path};
 
 /// The law of HorizontalPodAutoscaler.
 pub(crate) struct HorizontalPodAutoscaler;
@@ -25,48 +28,52 @@ impl Strategy for HorizontalPodAutoscaler {
     fn default(&self, object: &mut upstream::HorizontalPodAutoscaler) {
         object.spec.min_replicas.get_or_insert(1);
         if object.spec.metrics.as_ref().is_none_or(Vec::is_empty) {
-            object.spec.metrics = Some(vec![super::targets::cpu(CPU_PERCENT)]);
+            object.spec.metrics = Some(vec![super::targets::cpu(super::targets::CPU_PERCENT)]);
+        }
+        if let Some(behavior) = &mut object.spec.behavior {
+            let up = behavior.scale_up.get_or_insert_default();
+            up.stabilization_window_seconds.get_or_insert(0);
+            rules(up, &[("Pods", 4), ("Percent", 100)]);
+            rules(
+                behavior.scale_down.get_or_insert_default(),
+                &[("Percent", 100)],
+            );
         }
     }
 
     crate::prepare::spec_and_status!();
 
     fn validate(&self, object: &upstream::HorizontalPodAutoscaler) -> ErrorList {
+        validate::spec(&object.spec, 1)
+    }
+
+    /// One that was scaled to nothing before may stay so.
+    fn validate_update(
+        &self,
+        new: &upstream::HorizontalPodAutoscaler,
+        old: &upstream::HorizontalPodAutoscaler,
+    ) -> ErrorList {
+        let least = if old.spec.min_replicas == Some(0) {
+            0
+        } else {
+            1
+        };
+        validate::spec(&new.spec, least)
+    }
+
+    fn validate_subresource(
+        &self,
+        _: &str,
+        new: &upstream::HorizontalPodAutoscaler,
+        _: &upstream::HorizontalPodAutoscaler,
+    ) -> ErrorList {
         let mut errors = ErrorList::new();
-        let path = Path::new("spec");
-        let spec = &object.spec;
-        if let Some(least) = spec.min_replicas.filter(|it| *it < 1) {
-            errors.push(Error::invalid(
-                &path.child("minReplicas"),
-                least,
-                "must be greater than or equal to 1",
-            ));
-        }
-        if spec.max_replicas < 1 {
-            errors.push(Error::invalid(
-                &path.child("maxReplicas"),
-                spec.max_replicas,
-                "must be greater than 0",
-            ));
-        }
-        if spec.min_replicas.is_some_and(|it| spec.max_replicas < it) {
-            errors.push(Error::invalid(
-                &path.child("maxReplicas"),
-                spec.max_replicas,
-                "must be greater than or equal to `minReplicas`",
-            ));
-        }
-        let path = path.child("scaleTargetRef");
-        check::required(
-            &mut errors,
-            &path.child("kind"),
-            Some(&spec.scale_target_ref.kind),
-        );
-        check::required(
-            &mut errors,
-            &path.child("name"),
-            Some(&spec.scale_target_ref.name),
-        );
+        let status = new.status.clone().unwrap_or_default();
+        let path = Path::new("status");
+        let current = status.current_replicas;
+        check::not_negative(&mut errors, &path.child("currentReplicas"), current);
+        let desired = Some(status.desired_replicas);
+        check::not_negative(&mut errors, &path.child("desiredReplicas"), desired);
         errors
     }
 
@@ -121,5 +128,17 @@ impl Strategy for HorizontalPodAutoscaler {
     }
 }
 
-/// The target when none is given.
-const CPU_PERCENT: i32 = 80;
+/// How long a default policy counts.
+const PERIOD_SECONDS: i32 = 15;
+
+fn rules(rules: &mut upstream::HPAScalingRules, policies: &[(&str, i32)]) {
+    crate::pod_spec::defaults::text(&mut rules.select_policy, "Max");
+    let policy = |(type_, value): &(&str, i32)| upstream::HPAScalingPolicy {
+        type_: (*type_).to_owned(),
+        value: *value,
+        period_seconds: PERIOD_SECONDS,
+    };
+    rules
+        .policies
+        .get_or_insert_with(|| policies.iter().map(policy).collect());
+}

@@ -75,17 +75,20 @@ fn to_v2(view: &upstream::HorizontalPodAutoscaler) -> v2::HorizontalPodAutoscale
         .spec
         .target_cpu_utilization_percentage
         .map(targets::cpu);
-    let metrics: Vec<_> = cpu
+    let mut metrics: Vec<_> = cpu
         .into_iter()
         .chain(kept.metrics.unwrap_or_default())
         .collect();
+    if metrics.is_empty() {
+        metrics.push(targets::cpu(targets::CPU_PERCENT));
+    }
     let target = view.spec.scale_target_ref;
     v2::HorizontalPodAutoscaler {
         metadata,
         spec: v2::HorizontalPodAutoscalerSpec {
             behavior: kept.behavior,
             max_replicas: view.spec.max_replicas,
-            metrics: (!metrics.is_empty()).then_some(metrics),
+            metrics: Some(metrics),
             min_replicas: view.spec.min_replicas,
             scale_target_ref: v2::CrossVersionObjectReference {
                 api_version: target.api_version,

@@ -8,6 +8,9 @@ use k8s_openapi::api::autoscaling::v2::{
 /// How many targets are listed before the rest is counted.
 const LISTED_TARGETS: usize = 2;
 
+/// The target when none is given.
+pub(super) const CPU_PERCENT: i32 = 80;
+
 /// A target of CPU use in percent of the request.
 pub(super) fn cpu(percent: i32) -> MetricSpec {
     MetricSpec {

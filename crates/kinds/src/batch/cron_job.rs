@@ -1,13 +1,17 @@
 //! Jobs on a schedule.
 
+mod schedule;
+#[cfg(test)]
+mod tests;
+
 use super::job;
 use crate::{
     Cell, Column, Names, Strategy, Subresource, check,
     columns::{self, NONE},
-    pod_spec::defaults::text,
-    prepare,
+    pod_spec::{self, defaults::text},
+    prepare, workload,
 };
-use jiff::Timestamp;
+use jiff::{Timestamp, tz::TimeZone};
 use k8s_openapi::api::batch::v1 as upstream;
 use machinery::field::{Error, ErrorList, Path};
 
@@ -48,60 +52,40 @@ impl Strategy for CronJob {
 
     fn validate(&self, object: &upstream::CronJob) -> ErrorList {
         let mut errors = ErrorList::new();
-        let e = &mut errors;
-        let path = Path::new("spec");
-        let spec = &object.spec;
+        spec(&mut errors, &object.spec, None);
         let name = object.metadata.name.as_deref().unwrap_or_default();
         if name.len() > NAME_LIMIT_BYTES {
-            let text = format!("must be no more than {NAME_LIMIT_BYTES} characters");
-            e.push(Error::invalid(
-                &Path::new("metadata").child("name"),
-                name,
-                &text,
-            ));
+            let text = format!("must be no more than {NAME_LIMIT_BYTES} bytes");
+            let path = Path::new("metadata").child("name");
+            errors.push(Error::invalid(&path, name, &text));
         }
-        let at = path.child("schedule");
-        if check::required(e, &at, Some(&spec.schedule)) {
-            let fields = spec.schedule.split_whitespace().count();
-            if spec.schedule.contains("TZ=") {
-                e.push(Error::invalid(
-                    &at,
-                    &spec.schedule,
-                    "cannot use TZ or CRON_TZ in schedule, use timeZone field instead",
-                ));
-            } else if fields != 5 && !spec.schedule.starts_with('@') {
-                let text = format!(
-                    "expected exactly 5 fields, found {fields}: {:?}",
-                    spec.schedule
-                );
-                e.push(Error::invalid(&at, &spec.schedule, &text));
-            }
-        }
-        check::not_negative(
-            e,
-            &path.child("startingDeadlineSeconds"),
-            spec.starting_deadline_seconds,
-        );
-        check::one_of(
-            e,
-            &path.child("concurrencyPolicy"),
-            spec.concurrency_policy.as_ref(),
-            &["Allow", "Forbid", "Replace"],
-        );
-        check::not_negative(
-            e,
-            &path.child("successfulJobsHistoryLimit"),
-            spec.successful_jobs_history_limit,
-        );
-        check::not_negative(
-            e,
-            &path.child("failedJobsHistoryLimit"),
-            spec.failed_jobs_history_limit,
-        );
-        let empty = upstream::JobSpec::default();
-        let template = spec.job_template.spec.as_ref().unwrap_or(&empty);
-        job::validate_spec(e, &path.child("jobTemplate").child("spec"), template);
         errors
+    }
+
+    /// A name that was taken before the limit came stays usable.
+    fn validate_update(&self, new: &upstream::CronJob, old: &upstream::CronJob) -> ErrorList {
+        let mut errors = ErrorList::new();
+        spec(&mut errors, &new.spec, Some(&old.spec));
+        errors
+    }
+
+    fn warnings(&self, new: &upstream::CronJob, old: Option<&upstream::CronJob>) -> Vec<String> {
+        if old.is_some_and(|it| it.metadata.generation == new.metadata.generation) {
+            return Vec::new();
+        }
+        let name = pod_spec::warnings::name(&new.metadata, "Pod names and hostnames");
+        let mut all: Vec<_> = name.filter(|_| old.is_none()).into_iter().collect();
+        let template = new.spec.job_template.spec.clone().unwrap_or_default();
+        all.extend(job::warnings(
+            &template,
+            &Path::new("spec.jobTemplate.spec"),
+        ));
+        if new.spec.schedule.contains("TZ") {
+            all.push(
+                "cannot use TZ or CRON_TZ in spec.spec.schedule, use timeZone instead".to_owned(),
+            );
+        }
+        all
     }
 
     fn columns(&self) -> &'static [Column] {
@@ -126,23 +110,112 @@ impl Strategy for CronJob {
         let last = status.last_schedule_time.as_ref();
         let last = last.map_or_else(|| NONE.to_owned(), |time| columns::since(Some(time), now));
         let job = object.spec.job_template.spec.as_ref();
-        let [containers, images] =
-            columns::containers_and_images(job.and_then(|it| it.template.spec.as_ref()));
-        vec![
+        let own = [
             columns::name(&object.metadata),
             object.spec.schedule.clone().into(),
             columns::or(object.spec.time_zone.as_ref(), NONE),
             columns::truth(object.spec.suspend),
             status.active.as_ref().map_or(0, Vec::len).into(),
             last.into(),
-            columns::age(&object.metadata, now),
-            containers,
-            images,
-            machinery::labels::describe(job.and_then(|it| it.selector.as_ref())).into(),
-        ]
+        ];
+        let pods = job.and_then(|it| it.template.spec.as_ref());
+        let tail = workload::tail(&object.metadata, now, pods);
+        let selector = machinery::labels::describe(job.and_then(|it| it.selector.as_ref())).into();
+        own.into_iter().chain(tail).chain([selector]).collect()
     }
 
     fn subresources(&self) -> &'static [Subresource] {
         const { &[Subresource::status("CronJob")] }
+    }
+}
+
+fn spec(e: &mut ErrorList, spec: &upstream::CronJobSpec, old: Option<&upstream::CronJobSpec>) {
+    let path = Path::new("spec");
+    let at = path.child("schedule");
+    if check::required(e, &at, Some(&spec.schedule)) {
+        schedule(e, &at, spec, old);
+    }
+    let deadline = spec.starting_deadline_seconds;
+    check::not_negative(e, &path.child("startingDeadlineSeconds"), deadline);
+    if old.is_none_or(|it| it.time_zone != spec.time_zone) {
+        time_zone(e, &path.child("timeZone"), spec.time_zone.as_deref());
+    }
+    let policy = spec.concurrency_policy.as_ref();
+    let policies = &["Allow", "Forbid", "Replace"];
+    check::one_of(e, &path.child("concurrencyPolicy"), policy, policies);
+    let at = path.child("jobTemplate.spec");
+    let template = spec.job_template.spec.clone().unwrap_or_default();
+    job::validate::spec(e, &at, &template);
+    if let Some(selector) = &template.selector {
+        let shown = check::shown(Some(selector));
+        e.push(Error::invalid(
+            &at.child("selector"),
+            shown,
+            "`selector` will be auto-generated",
+        ));
+    }
+    if template.manual_selector == Some(true) {
+        let at = at.child("manualSelector");
+        e.push(Error::not_supported(&at, true, &["nil", "false"]));
+    }
+    let (done, failed) = (
+        spec.successful_jobs_history_limit,
+        spec.failed_jobs_history_limit,
+    );
+    check::not_negative(e, &path.child("successfulJobsHistoryLimit"), done);
+    check::not_negative(e, &path.child("failedJobsHistoryLimit"), failed);
+}
+
+/// A time zone in the schedule itself is accepted where it stood before it was refused.
+fn schedule(
+    e: &mut ErrorList,
+    path: &Path,
+    spec: &upstream::CronJobSpec,
+    old: Option<&upstream::CronJobSpec>,
+) {
+    let text = &spec.schedule;
+    if let Err(why) = schedule::parse(text) {
+        e.push(Error::invalid(path, text, &why));
+    }
+    let had = old.is_some_and(|it| it.schedule.contains("TZ"));
+    if !text.contains("TZ") {
+        return;
+    }
+    if had && spec.time_zone.is_some() {
+        let why = "cannot use both timeZone field and TZ or CRON_TZ in schedule";
+        e.push(Error::invalid(path, text, why));
+    } else if !had {
+        let why = "cannot use TZ or CRON_TZ in schedule, use timeZone field instead";
+        e.push(Error::invalid(path, text, why));
+    }
+}
+
+/// The longest part of a time zone's name.
+const ZONE_PART_BYTES: usize = 14;
+
+fn time_zone(e: &mut ErrorList, path: &Path, zone: Option<&str>) {
+    let Some(zone) = zone else { return };
+    if zone.is_empty() {
+        let text = "timeZone must be nil or non-empty string";
+        return e.push(Error::invalid(path, zone, text));
+    }
+    let unknown = format!("unknown time zone {zone}");
+    let good = |part: &str| {
+        let letters = |byte: u8| byte.is_ascii_alphanumeric() || b".-_+".contains(&byte);
+        (1..=ZONE_PART_BYTES).contains(&part.len())
+            && part.bytes().all(letters)
+            && !matches!(part, "." | "..")
+            && !part.starts_with('-')
+    };
+    if !zone.split('/').all(good) {
+        return e.push(Error::invalid(path, zone, &unknown));
+    }
+    if zone.eq_ignore_ascii_case("Local") {
+        let text =
+            "timeZone must be an explicit time zone as defined in https://www.iana.org/time-zones";
+        e.push(Error::invalid(path, zone, text));
+    }
+    if TimeZone::get(zone).is_err() {
+        e.push(Error::invalid(path, zone, &unknown));
     }
 }

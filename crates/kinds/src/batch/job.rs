@@ -1,12 +1,21 @@
 //! Pods that run to completion.
 
+mod status;
+#[cfg(test)]
+mod tests;
+mod update;
+pub(super) mod validate;
+
 use crate::{
-    Cell, Column, Context, Names, Strategy, Subresource, check, columns, pod_spec, prepare,
-    workload,
+    Cell, Column, Context, Names, Strategy, Subresource, columns, pod_spec, prepare, workload,
 };
 use jiff::Timestamp;
-use k8s_openapi::{api::batch::v1 as upstream, apimachinery::pkg::apis::meta::v1::LabelSelector};
-use machinery::field::{Error, ErrorList, Path};
+use k8s_openapi::{
+    api::batch::v1 as upstream,
+    apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta},
+};
+use machinery::field::{ErrorList, Path};
+use std::collections::BTreeMap;
 
 /// The law of Job.
 pub(crate) struct Job;
@@ -26,6 +35,7 @@ impl Strategy for Job {
     fn default(&self, object: &mut upstream::Job) {
         if let Some(spec) = &mut object.spec {
             defaults(spec);
+            take_labels(&mut object.metadata, spec);
         }
     }
 
@@ -40,83 +50,31 @@ impl Strategy for Job {
         prepare::next_generation(&mut new.metadata, &old.metadata, new.spec != old.spec);
     }
 
-    fn prepare_for_subresource(
-        &self,
-        _: &str,
-        _: &Context<'_>,
-        new: &mut upstream::Job,
-        old: &upstream::Job,
-    ) {
-        new.spec.clone_from(&old.spec);
-        new.metadata.generation = old.metadata.generation;
-    }
+    prepare::status!();
 
     fn validate(&self, object: &upstream::Job) -> ErrorList {
-        let mut errors = ErrorList::new();
-        let path = Path::new("spec");
-        let empty = upstream::JobSpec::default();
-        let spec = object.spec.as_ref().unwrap_or(&empty);
-        if spec.selector.is_none() {
-            errors.push(Error::required(&path.child("selector"), ""));
-        }
-        validate_spec(&mut errors, &path, spec);
-        if let Some(selector) = &spec.selector {
-            errors.extend(machinery::labels::validate(
-                selector,
-                &path.child("selector"),
-            ));
-            workload::matches(
-                &mut errors,
-                &path.child("template"),
-                selector,
-                &spec.template,
-            );
-        }
-        errors
+        validate::job(object, true)
     }
 
     fn validate_update(&self, new: &upstream::Job, old: &upstream::Job) -> ErrorList {
-        let mut errors = self.validate(new);
-        let e = &mut errors;
-        let path = Path::new("spec");
-        if let (Some(new), Some(old)) = (&new.spec, &old.spec) {
-            let indexed = new.completion_mode.as_deref() == Some("Indexed")
-                && new.completions == new.parallelism;
-            check::immutable(
-                e,
-                &path.child("completions"),
-                indexed || new.completions == old.completions,
-                serde_json::json!(new.completions),
-            );
-            check::immutable(
-                e,
-                &path.child("selector"),
-                new.selector == old.selector,
-                check::shown(new.selector.as_ref()),
-            );
-            let suspended = old.suspend == Some(true);
-            let same = suspended || new.template == old.template;
-            check::immutable(e, &path.child("template"), same, serde_json::json!({}));
-            check::immutable(
-                e,
-                &path.child("completionMode"),
-                new.completion_mode == old.completion_mode,
-                new.completion_mode.clone().unwrap_or_default(),
-            );
-            check::immutable(
-                e,
-                &path.child("podFailurePolicy"),
-                new.pod_failure_policy == old.pod_failure_policy,
-                serde_json::json!({}),
-            );
-            check::immutable(
-                e,
-                &path.child("managedBy"),
-                new.managed_by == old.managed_by,
-                new.managed_by.clone().unwrap_or_default(),
-            );
+        update::validate(new, old)
+    }
+
+    fn validate_subresource(&self, _: &str, new: &upstream::Job, old: &upstream::Job) -> ErrorList {
+        status::validate(new, old)
+    }
+
+    fn warnings(&self, new: &upstream::Job, old: Option<&upstream::Job>) -> Vec<String> {
+        if old.is_some_and(|it| it.metadata.generation == new.metadata.generation) {
+            return Vec::new();
         }
-        errors
+        let name = pod_spec::warnings::name(&new.metadata, "Pod names and hostnames");
+        let spec = new.spec.clone().unwrap_or_default();
+        let rest = warnings(&spec, &Path::new("spec"));
+        name.filter(|_| old.is_none())
+            .into_iter()
+            .chain(rest)
+            .collect()
     }
 
     fn columns(&self) -> &'static [Column] {
@@ -150,17 +108,15 @@ impl Strategy for Job {
                 let end = status.completion_time.as_ref().map_or(now, |it| it.0);
                 machinery::durations::human(end.as_second() - start.0.as_second())
             });
-        let [containers, images] = columns::containers_and_images(spec.template.spec.as_ref());
-        vec![
+        let own = [
             columns::name(&object.metadata),
             state(object).into(),
             completions.into(),
             duration.into(),
-            columns::age(&object.metadata, now),
-            containers,
-            images,
-            machinery::labels::describe(spec.selector.as_ref()).into(),
-        ]
+        ];
+        let tail = workload::tail(&object.metadata, now, spec.template.spec.as_ref());
+        let selector = machinery::labels::describe(spec.selector.as_ref()).into();
+        own.into_iter().chain(tail).chain([selector]).collect()
     }
 
     fn selectable_fields(&self, object: &upstream::Job) -> Vec<(&'static str, String)> {
@@ -209,51 +165,24 @@ pub(super) fn defaults(spec: &mut upstream::JobSpec) {
     pod_spec::defaults::template(&mut spec.template);
 }
 
-/// Errors of a job's spec, also in a CronJob's template.
-pub(super) fn validate_spec(e: &mut ErrorList, path: &Path, spec: &upstream::JobSpec) {
-    for (field, value) in [
-        ("parallelism", spec.parallelism.map(i64::from)),
-        ("completions", spec.completions.map(i64::from)),
-        ("activeDeadlineSeconds", spec.active_deadline_seconds),
-        ("backoffLimit", spec.backoff_limit.map(i64::from)),
-        (
-            "ttlSecondsAfterFinished",
-            spec.ttl_seconds_after_finished.map(i64::from),
-        ),
-    ] {
-        check::not_negative(e, &path.child(field), value);
+/// Past these, what the controller remembers of an indexed job may not fit into its status.
+const MANY_COMPLETIONS: i32 = 100_000;
+const MANY_AT_ONCE: i32 = 10_000;
+
+/// Warnings of a job's spec, also in a CronJob's template.
+pub(super) fn warnings(spec: &upstream::JobSpec, path: &Path) -> Vec<String> {
+    let mut all = Vec::new();
+    let indexed = spec.completion_mode.as_deref() == Some("Indexed");
+    let many = spec.completions.unwrap_or(0) > MANY_COMPLETIONS;
+    if indexed && many && spec.parallelism.unwrap_or(0) > MANY_AT_ONCE {
+        let text = "In Indexed Jobs with a number of completions higher than 10^5 and a parallelism higher than 10^4, Kubernetes might not be able to track completedIndexes when a big number of indexes fail";
+        all.push(format!("{path}: {text}"));
     }
-    let modes = &["Indexed", "NonIndexed"];
-    check::maybe_one_of(
-        e,
-        &path.child("completionMode"),
-        spec.completion_mode.as_ref(),
-        modes,
-    );
-    if spec.completion_mode.as_deref() == Some("Indexed") && spec.completions.is_none() {
-        e.push(Error::required(
-            &path.child("completions"),
-            "when completion mode is Indexed",
-        ));
-    }
-    e.extend(pod_spec::validate::template(
+    all.extend(pod_spec::warnings::template(
         &spec.template,
         &path.child("template"),
     ));
-    let policy = spec
-        .template
-        .spec
-        .as_ref()
-        .and_then(|it| it.restart_policy.as_deref());
-    let at = path.child("template").child("spec").child("restartPolicy");
-    match policy.unwrap_or_default() {
-        "Never" | "OnFailure" => {}
-        "" | "Always" => e.push(Error::required(
-            &at,
-            r#"valid values: "OnFailure", "Never""#,
-        )),
-        other => e.push(Error::not_supported(&at, other, &["OnFailure", "Never"])),
-    }
+    all
 }
 
 /// Unless the user manages the selector, it is the job's UID, which the template's labels carry.
@@ -280,6 +209,15 @@ fn generate_selector(object: &mut upstream::Job) {
     let selector = spec.selector.get_or_insert_with(LabelSelector::default);
     let wanted = selector.match_labels.get_or_insert_default();
     wanted.entry(UID_LABELS[0].to_owned()).or_insert(uid);
+    take_labels(&mut object.metadata, spec);
+}
+
+/// A job without labels has its template's.
+fn take_labels(metadata: &mut ObjectMeta, spec: &upstream::JobSpec) {
+    if metadata.labels.as_ref().is_none_or(BTreeMap::is_empty) {
+        let template = spec.template.metadata.as_ref();
+        metadata.labels = template.and_then(|it| it.labels.clone());
+    }
 }
 
 fn state(object: &upstream::Job) -> &'static str {

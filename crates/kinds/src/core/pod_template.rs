@@ -1,8 +1,9 @@
 //! A template for pods, kept for controllers outside the cluster.
 
-use crate::{Cell, Column, Names, Strategy, columns};
+use crate::{Cell, Column, Context, Names, Strategy, columns, prepare, workload};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1 as upstream;
+use machinery::field::{ErrorList, Path};
 
 /// The law of PodTemplate.
 pub(crate) struct PodTemplate;
@@ -18,6 +19,36 @@ impl Strategy for PodTemplate {
         if let Some(template) = &mut object.template {
             crate::pod_spec::defaults::template(template);
         }
+    }
+
+    fn prepare_for_create(&self, _: &Context<'_>, object: &mut upstream::PodTemplate) {
+        prepare::first_generation(&mut object.metadata);
+    }
+
+    fn prepare_for_update(
+        &self,
+        _: &Context<'_>,
+        new: &mut upstream::PodTemplate,
+        old: &upstream::PodTemplate,
+    ) {
+        let changed = new.template != old.template;
+        prepare::next_generation(&mut new.metadata, &old.metadata, changed);
+    }
+
+    fn validate(&self, object: &upstream::PodTemplate) -> ErrorList {
+        let template = object.template.clone().unwrap_or_default();
+        crate::pod_spec::validate::template(&template, &Path::new("template"))
+    }
+
+    fn warnings(
+        &self,
+        new: &upstream::PodTemplate,
+        old: Option<&upstream::PodTemplate>,
+    ) -> Vec<String> {
+        let template = new.template.clone().unwrap_or_default();
+        let old = old.map(|it| &it.metadata);
+        let path = Path::new("template");
+        workload::warnings(&new.metadata, old, &path, &template, false)
     }
 
     fn columns(&self) -> &'static [Column] {

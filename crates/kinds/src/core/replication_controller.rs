@@ -1,11 +1,11 @@
 //! Keeps a number of pods running; the ancestor of ReplicaSet.
 
-use crate::{Cell, Column, Names, Strategy, Subresource, columns};
+use crate::{Cell, Column, Names, Strategy, Subresource, check, columns, prepare, workload};
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1 as upstream;
-
-use crate::{check, workload};
-use k8s_openapi::{api::autoscaling::v1::Scale, apimachinery::pkg::apis::meta::v1::LabelSelector};
+use k8s_openapi::{
+    api::{autoscaling::v1::Scale, core::v1 as upstream},
+    apimachinery::pkg::apis::meta::v1::LabelSelector,
+};
 use machinery::field::{Error, ErrorList, Path};
 
 /// The law of ReplicationController.
@@ -40,43 +40,81 @@ impl Strategy for ReplicationController {
         if spec.selector.as_ref().is_none_or(|it| it.is_empty()) {
             spec.selector.clone_from(&labels);
         }
-        if object
-            .metadata
-            .labels
-            .as_ref()
-            .is_none_or(|it| it.is_empty())
-        {
-            object.metadata.labels = labels;
+        let own = &mut object.metadata.labels;
+        if own.as_ref().is_none_or(|it| it.is_empty()) {
+            *own = labels;
         }
     }
 
-    crate::prepare::spec_and_status!();
+    prepare::spec_and_status!();
 
     fn validate(&self, object: &upstream::ReplicationController) -> ErrorList {
         let mut errors = ErrorList::new();
+        let e = &mut errors;
         let path = Path::new("spec");
         let spec = object.spec.clone().unwrap_or_default();
-        check::not_negative(&mut errors, &path.child("replicas"), spec.replicas);
+        check::not_negative(e, &path.child("minReadySeconds"), spec.min_ready_seconds);
         if spec.selector.as_ref().is_none_or(|it| it.is_empty()) {
-            errors.push(Error::required(&path.child("selector"), ""));
+            e.push(Error::required(&path.child("selector"), ""));
         }
+        check::not_negative(e, &path.child("replicas"), spec.replicas);
+        let path = path.child("template");
         match &spec.template {
-            None => errors.push(Error::required(&path.child("template"), "")),
+            None => e.push(Error::required(&path, "")),
             Some(template) => {
-                workload::matches(
-                    &mut errors,
-                    &path.child("template"),
-                    &selector(object),
-                    template,
-                );
-                errors.extend(crate::pod_spec::validate::template(
-                    template,
-                    &path.child("template"),
-                ));
-                workload::restarts_always(&mut errors, &path, template);
+                if spec.selector.is_some_and(|it| !it.is_empty()) {
+                    workload::matches(e, &path, &selector(object), template);
+                }
+                workload::template(e, &path, template, "ReplicationController");
             }
         }
         errors
+    }
+
+    fn validate_subresource(
+        &self,
+        _: &str,
+        new: &upstream::ReplicationController,
+        _: &upstream::ReplicationController,
+    ) -> ErrorList {
+        let mut errors = ErrorList::new();
+        let (e, path) = (&mut errors, Path::new("status"));
+        let it = new.status.clone().unwrap_or_default();
+        let count = |it: Option<i32>| Some(i64::from(it.unwrap_or(0)));
+        let table = [
+            ("replicas", Some(it.replicas.into())),
+            ("fullyLabeledReplicas", count(it.fully_labeled_replicas)),
+            ("readyReplicas", count(it.ready_replicas)),
+            ("availableReplicas", count(it.available_replicas)),
+            ("observedGeneration", it.observed_generation),
+        ];
+        workload::counts(e, &path, &table);
+        let all = ("status.replicas", it.replicas);
+        let labeled = it.fully_labeled_replicas.unwrap_or(0);
+        workload::part_of(e, &path, ("fullyLabeledReplicas", labeled), all);
+        let ready = it.ready_replicas.unwrap_or(0);
+        workload::part_of(e, &path, ("readyReplicas", ready), all);
+        let available = ("availableReplicas", it.available_replicas.unwrap_or(0));
+        workload::part_of(e, &path, available, all);
+        workload::part_of(e, &path, available, ("readyReplicas", ready));
+        errors
+    }
+
+    fn warnings(
+        &self,
+        new: &upstream::ReplicationController,
+        old: Option<&upstream::ReplicationController>,
+    ) -> Vec<String> {
+        let template = new.spec.as_ref().and_then(|it| it.template.clone());
+        let path = Path::new("spec.template");
+        let old = old.map(|it| &it.metadata);
+        workload::warnings(
+            &new.metadata,
+            old,
+            &path,
+            &template.unwrap_or_default(),
+            true,
+        )
     }
 
     fn selectable_fields(
@@ -119,18 +157,16 @@ impl Strategy for ReplicationController {
     fn row(&self, object: &upstream::ReplicationController, now: Timestamp) -> Vec<Cell> {
         let spec = object.spec.clone().unwrap_or_default();
         let status = object.status.clone().unwrap_or_default();
-        let [containers, images] =
-            columns::containers_and_images(spec.template.as_ref().and_then(|it| it.spec.as_ref()));
-        vec![
+        let pods = spec.template.as_ref().and_then(|it| it.spec.as_ref());
+        let own = [
             columns::name(&object.metadata),
             spec.replicas.into(),
             status.replicas.into(),
             status.ready_replicas.into(),
-            columns::age(&object.metadata, now),
-            containers,
-            images,
-            columns::labels(spec.selector.as_ref()).into(),
-        ]
+        ];
+        let tail = workload::tail(&object.metadata, now, pods);
+        let selector = columns::labels(spec.selector.as_ref()).into();
+        own.into_iter().chain(tail).chain([selector]).collect()
     }
 }
 

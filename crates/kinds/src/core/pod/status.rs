@@ -75,6 +75,11 @@ pub(super) fn validate(new: &Pod, old: &Pod) -> ErrorList {
         &ips,
         |ip| serde_json::json!({ "IP": ip }),
     );
+    containers(e, &path, &status, &spec);
+    errors
+}
+
+fn containers(e: &mut ErrorList, path: &Path, status: &PodStatus, spec: &PodSpec) {
     let lists = [
         (
             "containerStatuses",
@@ -126,7 +131,6 @@ pub(super) fn validate(new: &Pod, old: &Pod) -> ErrorList {
             }
         }
     }
-    errors
 }
 
 /// A container that has ended for good does not come back.
