@@ -1,6 +1,6 @@
 //! Bodies of requests: bounded, in JSON, YAML or protobuf, checked as strictly as the client asks.
 
-use crate::{answer::Body, query::Query, resources::Resource};
+use crate::{answer::Body, resources::Resource};
 use api::{AnyObject, protobuf, schema, strict};
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, header};
@@ -180,19 +180,55 @@ pub(crate) enum FieldValidation {
 }
 
 impl FieldValidation {
-    pub(crate) fn parse(query: &Query) -> Result<Self, Status> {
-        match query.get("fieldValidation") {
-            None | Some("Warn") => Ok(Self::Warn),
-            Some("Strict") => Ok(Self::Strict),
-            Some("Ignore") => Ok(Self::Ignore),
-            Some(other) => Err(Status::failure(
-                422,
-                "Invalid",
-                format!(
-                    "fieldValidation: Unsupported value: {other:?}: supported values: \"Ignore\", \"Strict\", \"Warn\""
-                ),
-            )),
+    /// `Warn` when nothing is said; none for a word that is none of the three.
+    pub(crate) fn parse(text: Option<&str>) -> Option<Self> {
+        match text {
+            None | Some("Warn") => Some(Self::Warn),
+            Some("Strict") => Some(Self::Strict),
+            Some("Ignore") => Some(Self::Ignore),
+            Some(_) => None,
         }
+    }
+}
+
+/// The object of a request's body, given as JSON and as it was sent: YAML has duplicate keys of its own.
+pub(crate) fn body(
+    call: &crate::verbs::Call,
+    json: &[u8],
+    sent: &[u8],
+    validation: FieldValidation,
+    warnings: &mut Vec<String>,
+) -> Result<Box<dyn AnyObject>, Status> {
+    let is_yaml = media_type(&call.headers) == "application/yaml";
+    let duplicates = match is_yaml && validation != FieldValidation::Ignore {
+        true => machinery::yaml::parse_strict(sent).ok().and_then(|it| it.1),
+        false => None,
+    };
+    let resource = &*call.resource;
+    let Some(found) = duplicates else {
+        return object(resource, json, validation, warnings);
+    };
+    let prefix = "error converting YAML to JSON: ";
+    let found = found.strip_prefix(prefix).unwrap_or(&found).to_owned();
+    if validation == FieldValidation::Warn {
+        warnings.push(found);
+        return object(resource, json, validation, warnings);
+    }
+    let (strict, wrong) = findings(resource, json);
+    let all: Vec<String> = std::iter::once(found).chain(strict).collect();
+    let error = wrong.unwrap_or_else(|| format!("strict decoding error: {}", all.join(", ")));
+    Err(malformed(resource.kind(), resource.version(), &error))
+}
+
+/// Unknown and duplicate fields, and what is malformed.
+pub(crate) fn findings(resource: &Resource, json: &[u8]) -> (Vec<String>, Option<String>) {
+    let schemas = schema::builtin();
+    match schemas.kind(resource.group(), resource.version(), resource.kind()) {
+        Some(of) => {
+            let report = strict::report(json, schemas, of);
+            (report.strict, report.malformed)
+        }
+        None => Default::default(),
     }
 }
 

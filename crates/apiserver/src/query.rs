@@ -1,5 +1,8 @@
 //! Query strings and percent-encoding, as the API paths use them.
 
+use machinery::{durations, status::Status};
+use std::time::Duration;
+
 /// Decoded pairs in their order.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Query(Vec<(String, String)>);
@@ -31,6 +34,41 @@ impl Query {
             .iter()
             .filter(move |(own, _)| own == key)
             .map(|(_, value)| value.as_str())
+    }
+
+    /// A whole number; an absent or empty one is none.
+    ///
+    /// # Errors
+    /// 400 in the words of Go's parser.
+    pub(crate) fn integer(&self, key: &str) -> Result<Option<i64>, Status> {
+        self.get(key).map_or(Ok(None), |text| {
+            text.parse().map(Some).map_err(|_| {
+                Status::bad_request(format!(
+                    "strconv.ParseInt: parsing {text:?}: invalid syntax"
+                ))
+            })
+        })
+    }
+
+    /// What `?timeout=` allows, at most `most`; 0 is upstream's word for that.
+    ///
+    /// # Errors
+    /// 400 for what is no duration.
+    pub(crate) fn deadline(&self, most: Duration) -> Result<Duration, Status> {
+        let Some(text) = self.get("timeout") else {
+            return Ok(most);
+        };
+        let asked = durations::parse_go(text).map_err(|error| {
+            Status::bad_request(format!(
+                "invalid timeout specified in the request URL: {error}"
+            ))
+        })?;
+        let asked = Duration::try_from(asked).unwrap_or(most);
+        Ok(if asked.is_zero() {
+            most
+        } else {
+            asked.min(most)
+        })
     }
 
     /// `?key`, `?key=true`, `?key=1`: upstream reads all but `false` and `0` as true.

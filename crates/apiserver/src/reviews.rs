@@ -61,7 +61,7 @@ pub(crate) async fn run(door: &Door, call: &Call, body: &Bytes) -> Answer {
     decode::object(
         &call.resource,
         &json,
-        call.field_validation()?,
+        call.field_validation(),
         &mut warnings,
     )?;
     let mut tree = forms::tree(&json)?;

@@ -18,7 +18,8 @@ use crate::{
     route::{self, Route, Target},
     turns::Turns,
     verbs::{
-        Call, create, delete, delete_collection, get, list, patch, subresource, update, watch,
+        Call, create, delete, delete_collection, get, list, options, patch, subresource, update,
+        watch,
     },
     watch_cache::WatchCache,
 };
@@ -84,19 +85,20 @@ impl Door {
         let observed = self.metrics.begin(&route, known);
         let compress = discovery::accepts_gzip(request.headers());
         let form = negotiate::status(request.headers(), &query);
+        let deadline = query.deadline(DEADLINE);
         let run =
             AssertUnwindSafe(Arc::clone(self).boxed_path(route, query, request)).catch_unwind();
-        let ended = if connects {
-            run.await
-        } else {
-            match tokio::time::timeout(DEADLINE, run).await {
+        let ended = match deadline {
+            _ if connects => run.await,
+            Err(status) => Ok(Err(status)),
+            Ok(deadline) => match tokio::time::timeout(deadline, run).await {
                 Ok(ended) => ended,
                 Err(_) => Ok(Err(Status::failure(
                     504,
                     "Timeout",
                     "Timeout: request did not complete within the allotted timeout",
                 ))),
-            }
+            },
         };
         let response = match ended {
             Ok(Ok(response)) => response,
@@ -161,11 +163,8 @@ impl Door {
         {
             return Err(Status::no_such_path());
         }
-        match sub {
-            Some(sub) if sub.serves == SubresourceKind::Connect => {
-                return subresource::connect(self, &call, sub, request).await;
-            }
-            _ => {}
+        if let Some(sub) = sub.filter(|sub| sub.serves == SubresourceKind::Connect) {
+            return subresource::connect(self, &call, sub, request).await;
         }
         if reads && sub.is_none() {
             return match call.verb {
@@ -175,6 +174,7 @@ impl Door {
             };
         }
         let body = decode::read(&call.headers, request.into_body()).await?;
+        options::check(&call)?;
         match (sub, call.verb) {
             (Some(sub), _) => subresource::run(self, &call, sub, &body).await,
             (None, "create") if reviews::handles(&call) => reviews::run(self, &call, &body).await,

@@ -8,12 +8,17 @@ pub(crate) mod delete;
 pub(crate) mod delete_collection;
 pub(crate) mod get;
 pub(crate) mod list;
+pub(crate) mod list_options;
 pub(crate) mod managed_fields;
+pub(crate) mod options;
+pub(crate) mod owner_references;
 pub(crate) mod patch;
 pub(crate) mod scale;
 pub(crate) mod subresource;
 pub(crate) mod update;
 pub(crate) mod watch;
+
+pub(crate) use managed_fields::stored_bytes;
 
 use crate::{
     Door, User,
@@ -26,7 +31,6 @@ use crate::{
     route::Target,
     watch_cache::Selection,
 };
-use bytes::Bytes;
 use http::HeaderMap;
 use jiff::Timestamp;
 use kinds::{Context, Subresource};
@@ -71,59 +75,42 @@ impl Call {
         })
     }
 
-    pub(crate) fn field_validation(&self) -> Result<FieldValidation, Status> {
-        FieldValidation::parse(&self.query)
+    /// How strictly fields are checked; [`options::check`] has refused what is none of the three.
+    pub(crate) fn field_validation(&self) -> FieldValidation {
+        FieldValidation::parse(self.query.get("fieldValidation")).unwrap_or(FieldValidation::Warn)
     }
 
-    pub(crate) fn dry_run(&self) -> Result<bool, Status> {
-        dry_run(self.query.all("dryRun"))
+    /// Whether nothing is to be stored.
+    pub(crate) fn dry_run(&self) -> bool {
+        self.query.all("dryRun").any(|value| value == "All")
     }
 
     /// The `?fieldManager`, or the user agent up to its first slash.
-    pub(crate) fn manager(&self) -> Result<String, Status> {
-        const LIMIT_BYTES: usize = 128;
+    pub(crate) fn manager(&self) -> String {
         if let Some(manager) = self.query.get("fieldManager") {
-            if manager.len() > LIMIT_BYTES || manager.chars().any(char::is_control) {
-                return Err(Status::bad_request(format!(
-                    "fieldManager: Invalid value: {manager:?}: must be at most {LIMIT_BYTES} printable characters"
-                )));
-            }
-            return Ok(manager.to_owned());
+            return manager.to_owned();
         }
-        let agent = self
-            .headers
-            .get(http::header::USER_AGENT)
-            .and_then(|value| value.to_str().ok())
-            .unwrap_or_default();
-        let name = agent.split('/').next().unwrap_or_default();
-        let name: String = name
-            .chars()
-            .filter(|c| !c.is_control())
-            .take(LIMIT_BYTES)
-            .collect();
-        Ok(if name.is_empty() {
-            "unknown".to_owned()
-        } else {
-            name
-        })
+        let agent = self.headers.get(http::header::USER_AGENT);
+        let agent = agent.and_then(|value| value.to_str().ok());
+        machinery::apply::manager_of_user_agent(agent.unwrap_or_default())
     }
 
     /// Selectors and namespace of a collection.
     pub(crate) fn selection(&self) -> Result<Selection, Status> {
+        let bad = |error: &dyn std::fmt::Display| Status::bad_request(error.to_string());
         let labels = labels::Selector::parse(self.query.get("labelSelector").unwrap_or_default())
-            .map_err(|error| {
-            Status::bad_request(format!("unable to parse requirement: {error}"))
-        })?;
+            .map_err(|error| bad(&error))?;
         let fields = fields::Selector::parse(self.query.get("fieldSelector").unwrap_or_default())
-            .map_err(|error| Status::bad_request(error.to_string()))?;
-        let mut known = vec!["metadata.name"];
-        if self.resource.namespaced() {
-            known.push("metadata.namespace");
-        }
-        known.extend(self.resource.stored.selectable_field_names());
-        fields
-            .check_known(&known)
-            .map_err(|error| Status::bad_request(error.to_string()))?;
+            .map_err(|error| bad(&error))?;
+        let own = self.resource.stored.selectable_field_names();
+        let mut known = vec!["metadata.name", "metadata.namespace"];
+        known.extend(own);
+        fields.check_known(&known).map_err(|error| match error {
+            fields::Error::Unknown(field) if own.is_empty() => Status::bad_request(format!(
+                "{field:?} is not a known field selector: only \"metadata.name\", \"metadata.namespace\""
+            )),
+            error => bad(&error),
+        })?;
         Ok(Selection {
             namespace: self.target.namespace.clone(),
             labels,
@@ -157,22 +144,6 @@ impl Call {
             door,
         }
     }
-}
-
-/// `dryRun=All` or nothing.
-pub(crate) fn dry_run<'a>(values: impl Iterator<Item = &'a str>) -> Result<bool, Status> {
-    let mut dry = false;
-    for value in values.filter(|it| !it.is_empty()) {
-        if value != "All" {
-            return Err(Status::failure(
-                422,
-                "Invalid",
-                format!("dryRun: Unsupported value: {value:?}: supported values: \"All\""),
-            ));
-        }
-        dry = true;
-    }
-    Ok(dry)
 }
 
 /// How a write ended.
@@ -223,15 +194,9 @@ pub(crate) fn revision(text: Option<&str>) -> Result<Option<Revision>, Status> {
     text.map(|text| {
         text.parse().map_err(|_| {
             Status::bad_request(format!(
-                "resourceVersion: Invalid value: {text:?}: strconv.ParseUint: parsing {text:?}: invalid syntax"
+                "invalid resource version: resourceVersion: Invalid value: {text:?}: strconv.ParseUint: parsing {text:?}: invalid syntax"
             ))
         })
     })
     .transpose()
-}
-
-/// The stored bytes of an object: encoded once, without a resourceVersion.
-pub(crate) fn stored_bytes(object: &mut dyn api::AnyObject) -> Bytes {
-    object.metadata_mut().resource_version = None;
-    object.encode().into()
 }

@@ -3,10 +3,12 @@
 //! client is answered from here. Upstream: the cacher.
 
 mod item;
+mod paging;
 mod ring;
 mod selection;
 
-pub(crate) use item::{Item, with_revision};
+pub(crate) use item::{Item, with_metadata, with_revision};
+pub(crate) use paging::Page;
 pub(crate) use ring::{CacheEvent, Lost};
 pub(crate) use selection::Selection;
 
@@ -55,16 +57,6 @@ pub(crate) struct WatchCache {
     wakers: Vec<watch::Sender<Revision>>,
     /// The store cannot be followed any more.
     cut: AtomicBool,
-}
-
-/// A page of a list, all of one revision.
-pub(crate) struct Page {
-    pub(crate) items: Vec<Arc<Item>>,
-    pub(crate) revision: Revision,
-    /// Local key of the last item, when items follow it.
-    pub(crate) next: Option<Arc<str>>,
-    /// How many follow, when that is known.
-    pub(crate) remaining: Option<usize>,
 }
 
 impl WatchCache {
@@ -274,80 +266,6 @@ impl WatchCache {
         self.state.read().resources[slot].items.len()
     }
 
-    /// One page of what is selected. `limit` 0 means all.
-    pub(crate) fn list(&self, slot: Slot, selection: &Selection, limit: usize) -> Page {
-        let state = self.state.read();
-        let contents = &state.resources[slot].items;
-        let revision = state.revision;
-        let mut selected = selection.range(contents);
-        let mut items = Vec::new();
-        let mut next = None;
-        for item in selected.by_ref() {
-            if limit > 0 && items.len() == limit {
-                next = items.last().map(|last: &Arc<Item>| Arc::clone(&last.key));
-                break;
-            }
-            items.push(Arc::clone(item));
-        }
-        let remaining = (next.is_some() && selection.is_whole()).then(|| 1 + selected.count());
-        Page {
-            items,
-            revision,
-            next,
-            remaining,
-        }
-    }
-
-    /// One page as of an earlier revision, read from the store's history.
-    pub(crate) async fn list_at(
-        &self,
-        slot: Slot,
-        selection: &Selection,
-        limit: usize,
-        at: Revision,
-        after: Option<&str>,
-    ) -> Result<Page, store::Error> {
-        let resource = &self.served.slots()[slot];
-        let prefix = format!("{}{}", resource.prefix, selection.key_prefix());
-        let mut after = after.map(|local| format!("{}{local}", resource.prefix));
-        let mut page = Page {
-            items: Vec::new(),
-            revision: at,
-            next: None,
-            remaining: None,
-        };
-        loop {
-            let read = self
-                .store
-                .range(RangeOptions {
-                    prefix: &prefix,
-                    start_after: after.as_deref(),
-                    limit: LOAD_PAGE,
-                    at: Some(at),
-                })
-                .await?;
-            for entry in &read.entries {
-                let local = &entry.key[resource.prefix.len()..];
-                let item = Item::new(resource.law, local, &entry.value, entry.revision);
-                if !selection.matches(&item) {
-                    continue;
-                }
-                if limit > 0 && page.items.len() == limit {
-                    page.next = page
-                        .items
-                        .last()
-                        .map(|last: &Arc<Item>| Arc::clone(&last.key));
-                    return Ok(page);
-                }
-                page.items.push(Arc::new(item));
-            }
-            after = read.entries.last().map(|entry| entry.key.to_string());
-            if !read.more {
-                return Ok(page);
-            }
-        }
-    }
-
     /// Events after `from`, at most `limit`, with the revision everything up to which was looked at.
     pub(crate) fn events_after(
         &self,
@@ -358,7 +276,8 @@ impl WatchCache {
         let state = self.state.read();
         let events = state.resources[slot].ring.after(from, limit)?;
         let seen = match events.last() {
-            Some(last) if events.len() == limit => last.revision,
+            // More may follow; what is here ends with a whole transaction.
+            Some(last) if events.len() >= limit => last.revision,
             _ => state.revision.max(from),
         };
         Ok((events, seen))

@@ -7,13 +7,15 @@
 mod books;
 mod compare;
 pub mod field_set;
+mod last_applied;
 mod merge;
 #[cfg(test)]
 mod tests;
+mod typed;
 
 use crate::{
     durations,
-    node::Node,
+    node::{Node, empty_object},
     status::{Cause, Details, Status},
 };
 use api::schema::{Schemas, TypeRef};
@@ -36,14 +38,16 @@ pub struct Request<'a> {
     pub now: Timestamp,
     /// Whether to take fields that others own.
     pub force: bool,
-    /// Top-level fields that this way of writing cannot change (`status` for the object itself,
-    /// `spec` for its status); nobody owns them by it.
-    pub reset_fields: &'a [&'a str],
+    /// Fields that this way of writing cannot change (`status` for the object itself, `spec` for its
+    /// status); nobody owns them by it.
+    pub reset_fields: &'a [&'a [&'a str]],
     /// The arena of the kind's schema.
     pub schemas: &'a Schemas,
     /// The kind's type in it.
     pub of: TypeRef,
 }
+
+const MANAGED_FIELDS: &str = "/metadata/managedFields";
 
 /// Longest name of a field manager.
 pub const MANAGER_LIMIT_BYTES: usize = 128;
@@ -64,7 +68,10 @@ impl Request<'_> {
 
     /// Takes away what no manager owns.
     fn strip(&self, set: &mut Set) {
-        for field in ["apiVersion", "kind"].iter().chain(self.reset_fields) {
+        for path in self.reset_fields {
+            set.remove_field(path);
+        }
+        for field in ["apiVersion", "kind"] {
             set.remove_field(&[field]);
         }
         set.remove_member(&["metadata"]);
@@ -86,95 +93,129 @@ impl Request<'_> {
 /// Applies `applied` to `live` (absent on create): the object to store, its `managedFields` included.
 ///
 /// # Errors
-/// 409 with upstream's causes when others own changed fields, 400 when `applied` or the object's
-/// `managedFields` cannot be used.
+/// 409 with upstream's causes when others own changed fields, 400 when `applied` cannot be applied at all,
+/// 500 when it does not fit the schema, as upstream answers.
 pub fn apply(
     live: Option<&Value>,
     applied: &Value,
     request: &Request<'_>,
 ) -> Result<Value, Status> {
-    if applied
-        .pointer("/metadata/managedFields")
-        .and_then(Value::as_array)
-        .is_some_and(|entries| !entries.is_empty())
-    {
-        return Err(Status::bad_request("metadata.managedFields must be nil"));
-    }
-    let mut books = Books::read(live)?;
-    if let Some(live) = live.filter(|_| books.is_empty()) {
-        books.open_before_first_apply(live, request);
-    }
-    let mut wanted = applied.clone();
-    drop_managed_fields(&mut wanted);
-    let mut bare = live
-        .cloned()
-        .unwrap_or_else(|| Value::Object(serde_json::Map::new()));
-    drop_managed_fields(&mut bare);
-
+    check(applied, request)?;
     let node = request.node();
-    let mut owned = Set::of(&wanted, node);
+    let mut books =
+        Books::read(live.and_then(|it| it.pointer(MANAGED_FIELDS))).map_err(|error| {
+            Status::failure(500, "", format!("failed to decode managed fields: {error}"))
+        })?;
+    let mut bare = live.unwrap_or_else(|| empty_object()).clone();
+    drop_managed_fields(&mut bare);
+    if books.is_empty() && live.is_some() {
+        books.open_before_first_apply(&bare, request);
+    }
+    let mut owned = Set::of(applied, node);
     request.strip(&mut owned);
     let who = request.manager("Apply");
     let last = books.set_of(&who).cloned().unwrap_or_default();
-    let before = books.clone();
-    books.write(who.clone(), owned, request.now);
+    books.write(who.clone(), owned, None);
 
-    let mut merged = merge::merge(&bare, &wanted, node);
+    let mut merged = merge::merge(&bare, applied, node);
     merge::prune(&mut merged, node, &last, &books.union());
-    let changes = compare(Some(&bare), Some(&merged), node);
+    let mut changes = compare(Some(&bare), &merged, node);
+    changes.exclude(request.reset_fields);
     let conflicts = books.conflicts(&who, &changes);
     if !conflicts.is_empty() && !request.force {
-        return Err(conflict(&conflicts));
+        let left = last_applied::left(conflicts, live, request);
+        if !left.is_empty() {
+            return Err(conflict(&left));
+        }
     }
     books.yield_to(&who, &changes);
-    let unchanged = live.is_some() && changes.is_empty() && books.same_sets(&before);
-    (if unchanged { &before } else { &books }).store(&mut merged);
+    if merged != bare
+        && let Some(set) = books.set_of(&who).cloned()
+    {
+        books.write(who, set, Some(request.now));
+    }
+    last_applied::sync(&mut merged, applied, request);
+    if let (Some(list), Some(metadata)) = (
+        books.to_tree(),
+        merged.get_mut("metadata").and_then(Value::as_object_mut),
+    ) {
+        metadata.insert("managedFields".to_owned(), list);
+    }
     Ok(merged)
 }
 
-/// Records in `new` that `request.manager` changed what differs from `old` (absent on create).
-/// `managedFields` that the client sent replace the stored ones, as upstream allows; an empty list clears them.
-pub fn track_update(old: Option<&Value>, new: &mut Value, request: &Request<'_>) {
-    let sent = new.pointer("/metadata/managedFields").cloned();
-    let cleared = old.is_some()
-        && sent
-            .as_ref()
-            .and_then(Value::as_array)
-            .is_some_and(|list| list.is_empty() || list == &[serde_json::json!({})]);
-    if cleared {
-        drop_managed_fields(new);
-        return;
+/// What every applied object must be.
+fn check(applied: &Value, request: &Request<'_>) -> Result<(), Status> {
+    let text = |path: &str| {
+        applied
+            .pointer(path)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+    };
+    let (version, kind) = (text("/apiVersion"), text("/kind"));
+    let kind_here = request.schemas.get(request.of).short_name();
+    let slash = if version.contains('/') { "" } else { "/" };
+    let kind = format!("{slash}{version}, Kind={kind}");
+    if version != request.api_version || !kind.ends_with(&format!("={kind_here}")) {
+        return Err(Status::bad_request(format!("invalid object type: {kind}")));
     }
+    if applied.pointer(MANAGED_FIELDS).is_some_and(Value::is_array) {
+        return Err(Status::bad_request("metadata.managedFields must be nil"));
+    }
+    match typed::misfit(applied, request.node()) {
+        None => Ok(()),
+        Some(wrong) => Err(Status::failure(
+            500,
+            "",
+            format!(
+                "failed to create typed patch object ({}/{}; {kind}): {wrong}",
+                text("/metadata/namespace"),
+                text("/metadata/name"),
+            ),
+        )),
+    }
+}
+
+/// The `managedFields` of `new`, which `request.manager` made of `old` (absent on create); neither tree
+/// holds any. `before` are those of `old`, `sent` those that the client sent: they replace the stored ones,
+/// as upstream allows for the object itself, and an empty list clears them.
+#[must_use]
+pub fn track_update(
+    old: Option<&Value>,
+    new: &Value,
+    before: Option<&Value>,
+    sent: Option<&Value>,
+    request: &Request<'_>,
+) -> Option<Value> {
+    let sent = sent.filter(|_| request.subresource.is_empty());
+    let reset = sent
+        .and_then(Value::as_array)
+        .is_some_and(|list| list.is_empty() || list == &[serde_json::json!({})]);
     let mut books = match sent {
-        Some(_) => Books::read(Some(new)).or_else(|_| Books::read(old)),
-        None => Books::read(old),
+        _ if reset => Books::default(),
+        Some(list) => Books::read(Some(list)).unwrap_or_default(),
+        None => Books::default(),
+    };
+    if books.is_empty() && !reset {
+        books = Books::read(before).unwrap_or_default();
     }
-    .unwrap_or_default();
-    let (mut old, mut bare) = (old.cloned(), std::mem::take(new));
-    if let Some(old) = &mut old {
-        drop_managed_fields(old);
+    // Who once stopped keeping books, or cleared them, has them opened again by the first apply.
+    if books.is_empty() && old.is_some() {
+        return None;
     }
-    drop_managed_fields(&mut bare);
-    let changes = compare(old.as_ref(), Some(&bare), request.node());
+    let mut changes = compare(old, new, request.node());
+    changes.exclude(request.reset_fields);
     let who = request.manager("Update");
-    books.yield_to(&who, &changes);
-    let Comparison {
-        mut added,
-        modified,
-        removed,
-    } = changes;
-    added.add(&modified);
-    request.strip(&mut added);
     let mut set = books.set_of(&who).cloned().unwrap_or_default();
-    let had = set.clone();
+    books.yield_to(&who, &changes);
+    let mut taken = changes.taken();
+    request.strip(&mut taken);
+    let Comparison { removed, .. } = changes;
     set.subtract(&removed);
-    set.add(&added);
-    if set != had || !added.is_empty() {
-        books.write(who, set, request.now);
-        books.cap_updates();
-    }
-    books.store(&mut bare);
-    *new = bare;
+    set.add(&taken);
+    books.write(who, set, (!taken.is_empty()).then_some(request.now));
+    books.cap_updates();
+    books.to_tree()
 }
 
 fn drop_managed_fields(object: &mut Value) {
@@ -183,15 +224,24 @@ fn drop_managed_fields(object: &mut Value) {
     }
 }
 
-/// The manager's name for a request without `fieldManager`: the user agent up to its first `/`.
+/// The manager's name for a request without `fieldManager`: what is printable of the user agent up to
+/// its first `/`.
 #[must_use]
-pub fn manager_of_user_agent(user_agent: &str) -> &str {
-    let name = user_agent.split('/').next().unwrap_or_default();
-    let mut end = name.len().min(MANAGER_LIMIT_BYTES);
-    while !name.is_char_boundary(end) {
-        end -= 1;
+pub fn manager_of_user_agent(user_agent: &str) -> String {
+    let mut name = String::new();
+    for c in user_agent.split('/').next().unwrap_or_default().chars() {
+        if c.is_control() {
+            continue;
+        }
+        if name.len() + c.len_utf8() > MANAGER_LIMIT_BYTES {
+            break;
+        }
+        name.push(c);
     }
-    if end == 0 { "unknown" } else { &name[..end] }
+    if name.is_empty() {
+        "unknown".clone_into(&mut name);
+    }
+    name
 }
 
 /// One field that another manager owns.

@@ -1,8 +1,20 @@
 //! A place in a schema, walked beside a tree: which fields, items and merge rules hold there.
 
 use api::schema::{Field, ListKind, PatchStrategy, Schemas, Shape, Structure, Type, TypeRef};
-use serde_json::Value;
-use std::sync::Arc;
+use serde_json::{Map, Value};
+use std::sync::{Arc, LazyLock};
+
+static EMPTY: LazyLock<Value> = LazyLock::new(|| Value::Object(Map::new()));
+static NULL: Value = Value::Null;
+static FALSE: Value = Value::Bool(false);
+static ZERO: LazyLock<Value> = LazyLock::new(|| Value::from(0));
+static NOTHING: LazyLock<Value> = LazyLock::new(|| Value::from(""));
+static NO_QUANTITY: LazyLock<Value> = LazyLock::new(|| Value::from("0"));
+
+/// An object without fields.
+pub(crate) fn empty_object() -> &'static Value {
+    &EMPTY
+}
 
 /// How a value is compared, merged and owned.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -85,12 +97,55 @@ impl<'a> Node<'a> {
         matches!(self.place, Place::Shape(Shape::Map(_)))
     }
 
-    /// Whether the definition requires this field.
-    pub(crate) fn is_required(&self) -> bool {
-        self.field.is_some_and(|field| field.required)
+    /// Whether the type here lists a field of that name.
+    pub(crate) fn has_field(&self, name: &str) -> bool {
+        self.object().is_some_and(|of| of.field(name).is_some())
     }
 
-    /// How server-side apply treats `value` here. A value of another shape than the schema's is one value.
+    /// Whether fields that are not listed are kept here.
+    pub(crate) fn is_open(&self) -> bool {
+        self.object().is_none_or(|of| of.open)
+    }
+
+    /// The scalar that belongs here; none where an object or a list does, or anything may stand.
+    pub(crate) fn scalar(&self) -> Option<&'a Shape> {
+        match self.place {
+            Place::Shape(Shape::Object(_) | Shape::List(_) | Shape::Map(_) | Shape::Any)
+            | Place::Object(_)
+            | Place::Unknown => None,
+            Place::Shape(shape) => Some(shape),
+        }
+    }
+
+    /// Whether an object (or map) belongs here.
+    pub(crate) fn wants_object(&self) -> bool {
+        matches!(
+            self.place,
+            Place::Object(_) | Place::Shape(Shape::Object(_) | Shape::Map(_))
+        )
+    }
+
+    /// Whether a list belongs here.
+    pub(crate) fn wants_list(&self) -> bool {
+        matches!(self.place, Place::Shape(Shape::List(_)))
+    }
+
+    /// What Go's struct holds in the field `name` when nobody set it; none for a field that is absent
+    /// then. Go knows no absent struct, and writes what has no `omitempty`: such fields are always there,
+    /// and nobody becomes the owner of them for that.
+    pub(crate) fn zero(&self, name: &str) -> Option<&'static Value> {
+        zero(self.object()?.field(name)?)
+    }
+
+    /// The fields that Go's struct always has.
+    pub(crate) fn zeros(&self) -> impl Iterator<Item = &'a str> {
+        let fields = self.object().map_or(&[][..], |of| &of.fields);
+        let present = fields.iter().filter(|field| zero(field).is_some());
+        present.map(|field| &*field.name)
+    }
+
+    /// How server-side apply treats `value` here. A value of another shape than the schema's is one value;
+    /// null is an empty container.
     pub(crate) fn rule(&self, value: &Value) -> Rule<'a> {
         let atomic = self
             .field
@@ -102,9 +157,9 @@ impl<'a> Node<'a> {
             _ if atomic => Rule::Leaf,
             (
                 Place::Object(_) | Place::Shape(Shape::Object(_) | Shape::Map(_)),
-                Value::Object(_),
+                Value::Object(_) | Value::Null,
             ) => Rule::Map,
-            (Place::Shape(Shape::List(_)), Value::Array(_)) => {
+            (Place::Shape(Shape::List(_)), Value::Array(_) | Value::Null) => {
                 match self.field.map(|field| &field.list) {
                     Some(ListKind::Set) => Rule::Set,
                     Some(ListKind::Map { keys }) => Rule::Keyed(keys),
@@ -123,5 +178,23 @@ impl<'a> Node<'a> {
     /// How strategic merge patch treats this field.
     pub(crate) fn patch(&self) -> Option<&'a PatchStrategy> {
         self.field.map(|field| &field.patch)
+    }
+}
+
+fn zero(field: &Field) -> Option<&'static Value> {
+    if field.proto.is_none_or(|proto| proto.pointer) {
+        return None;
+    }
+    match &field.shape {
+        Shape::Object(_) => Some(&EMPTY),
+        Shape::Time | Shape::MicroTime if &*field.name != "creationTimestamp" => Some(&NULL),
+        Shape::IntOrString => Some(&ZERO),
+        Shape::Quantity => Some(&NO_QUANTITY),
+        _ if !field.required => None,
+        Shape::List(_) | Shape::Map(_) => Some(&NULL),
+        Shape::String => Some(&NOTHING),
+        Shape::Boolean => Some(&FALSE),
+        Shape::Int32 | Shape::Int64 | Shape::Double => Some(&ZERO),
+        _ => None,
     }
 }

@@ -2,27 +2,34 @@
 //! object as it is and the request's body, and gives the object as it shall be or the Status to answer.
 
 mod strategic;
+mod strict;
 #[cfg(test)]
 mod tests;
 mod three_way;
 
+pub use strict::{duplicates, go_text, strict_operations};
+
 use crate::{
     node::Node,
-    status::{Cause, Details, Status},
+    status::{Details, Status},
 };
 use api::schema::{Schemas, TypeRef};
-use json_patch::{PatchErrorKind, PatchOperation};
+use json_patch::PatchOperation;
 use serde_json::Value;
 
 /// Operations of one JSON patch; upstream's limit.
 pub const OPERATIONS_LIMIT: usize = 10_000;
+/// What the copies of one JSON patch may add to the object; upstream's `JSONPatchMaxCopyBytes`.
+pub const COPIES_LIMIT_BYTES: usize = 3 << 20;
 
 /// Applies an RFC 6902 patch.
 ///
 /// # Errors
 /// 400 when the body is no patch, 413 for too many operations, 422 when an operation does not apply.
 pub fn json(object: &Value, body: &[u8]) -> Result<Value, Status> {
-    let operations: Vec<Value> = decode(body)?;
+    let Value::Array(operations) = decode(body)? else {
+        return Err(wrong_shape(body, "[]handlers.jsonPatchOp"));
+    };
     if operations.len() > OPERATIONS_LIMIT {
         return Err(Status::failure(
             413,
@@ -33,37 +40,20 @@ pub fn json(object: &Value, body: &[u8]) -> Result<Value, Status> {
             ),
         ));
     }
-    let operations: Vec<PatchOperation> = operations
-        .into_iter()
-        .map(serde_json::from_value)
-        .collect::<Result<_, _>>()
-        .map_err(|error| bad_body(&error))?;
     let mut patched = object.clone();
-    json_patch::patch(&mut patched, &operations).map_err(|error| {
-        let name = operations.get(error.operation).map_or("", operation_name);
-        unprocessable(&match error.kind {
-            PatchErrorKind::TestFailed => {
-                format!("testing value {} failed: test failed", error.path)
+    let mut copied_bytes = 0;
+    for operation in operations {
+        let operation = serde_json::from_value(operation).map_err(|_| unprocessable())?;
+        if let PatchOperation::Copy(copy) = &operation {
+            let value = patched.pointer(copy.from.as_str());
+            copied_bytes += value.map_or(0, |value| value.to_string().len());
+            if copied_bytes > COPIES_LIMIT_BYTES {
+                return Err(unprocessable());
             }
-            PatchErrorKind::InvalidFromPointer | PatchErrorKind::InvalidPointer => format!(
-                "{name} operation does not apply: doc is missing path: {}: missing value",
-                error.path
-            ),
-            other => format!("{name} operation does not apply: {other}"),
-        })
-    })?;
-    Ok(patched)
-}
-
-fn operation_name(operation: &PatchOperation) -> &'static str {
-    match operation {
-        PatchOperation::Add(_) => "add",
-        PatchOperation::Remove(_) => "remove",
-        PatchOperation::Replace(_) => "replace",
-        PatchOperation::Move(_) => "move",
-        PatchOperation::Copy(_) => "copy",
-        PatchOperation::Test(_) => "test",
+        }
+        json_patch::patch(&mut patched, &[operation]).map_err(|_| unprocessable())?;
     }
+    Ok(patched)
 }
 
 /// Applies an RFC 7386 patch.
@@ -73,9 +63,7 @@ fn operation_name(operation: &PatchOperation) -> &'static str {
 pub fn merge(object: &Value, body: &[u8]) -> Result<Value, Status> {
     let patch: Value = decode(body)?;
     if !patch.is_object() {
-        return Err(Status::bad_request(
-            "error decoding patch: the patch is not a JSON object",
-        ));
+        return Err(wrong_shape(body, "map[string]interface {}"));
     }
     let mut patched = object.clone();
     json_patch::merge(&mut patched, &patch);
@@ -93,6 +81,9 @@ pub fn strategic(
     of: TypeRef,
 ) -> Result<Value, Status> {
     let patch: Value = decode(body)?;
+    if !patch.is_object() {
+        return Err(wrong_shape(body, "map[string]interface {}"));
+    }
     strategic_tree(object, &patch, schemas, of)
 }
 
@@ -107,11 +98,14 @@ pub fn strategic_tree(
     of: TypeRef,
 ) -> Result<Value, Status> {
     let (Value::Object(object), Value::Object(patch)) = (object, patch) else {
-        return Err(Status::bad_request("Invalid JSON document"));
+        return Err(Status::bad_request("invalid JSON document"));
     };
     strategic::merge_map(object.clone(), patch, Node::root(schemas, of))
         .map(Value::Object)
-        .map_err(|error| Status::bad_request(error.to_string()))
+        .map_err(|error| match error.is_format() {
+            true => Status::bad_request(error.to_string()),
+            false => Status::failure(500, "", error.to_string()),
+        })
 }
 
 /// The patch that brings `current` to the manifest `modified`, given the manifest last applied:
@@ -141,20 +135,28 @@ fn bad_body(error: &serde_json::Error) -> Status {
     Status::bad_request(format!("error decoding patch: {error}"))
 }
 
-/// Upstream's generic 422: the reason is in the cause.
-fn unprocessable(cause: &str) -> Status {
+/// A body of another shape than the patch has.
+fn wrong_shape(body: &[u8], go_type: &str) -> Status {
+    let found = match serde_json::from_slice(body) {
+        Ok(Value::Object(_)) => "object",
+        Ok(Value::Array(_)) => "array",
+        Ok(Value::String(_)) => "string",
+        Ok(Value::Bool(_)) => "bool",
+        Ok(Value::Number(_)) => "number",
+        _ => "null",
+    };
+    Status::bad_request(format!(
+        "error decoding patch: json: cannot unmarshal {found} into Go value of type {go_type}"
+    ))
+}
+
+/// Upstream's generic 422, which says no more.
+fn unprocessable() -> Status {
     let mut status = Status::failure(
         422,
         "Invalid",
         "the server rejected our request due to an error in our request",
     );
-    status.details = Some(Details {
-        causes: vec![Cause {
-            reason: "UnexpectedServerResponse".to_owned(),
-            message: cause.to_owned(),
-            field: String::new(),
-        }],
-        ..Details::default()
-    });
+    status.details = Some(Details::default());
     status
 }

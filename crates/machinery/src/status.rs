@@ -22,6 +22,24 @@ pub struct Status {
     /// What it is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub details: Option<Details>,
+    /// Where a list that expired can go on.
+    #[serde(default, skip_serializing_if = "ListMeta::is_empty")]
+    pub metadata: ListMeta,
+}
+
+/// The metadata of a [`Status`].
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ListMeta {
+    /// A token for the rest of a list.
+    #[serde(rename = "continue", skip_serializing_if = "String::is_empty")]
+    pub continue_token: String,
+}
+
+impl ListMeta {
+    fn is_empty(&self) -> bool {
+        self.continue_token.is_empty()
+    }
 }
 
 /// The object and the causes of a [`Status`].
@@ -97,6 +115,7 @@ impl Status {
             reason: reason.to_owned(),
             message: message.into(),
             details: None,
+            metadata: ListMeta::default(),
         }
     }
 
@@ -168,6 +187,19 @@ impl Status {
     pub fn already_exists(resource: Resource<'_>, name: &str) -> Self {
         let message = format!("{} {name:?} already exists", resource.qualified());
         Self::failure(409, "AlreadyExists", message).about(resource, name)
+    }
+
+    /// 409 on create with `generateName` when each generated name was taken.
+    #[must_use]
+    pub fn no_unique_name(resource: Resource<'_>, name: &str) -> Self {
+        let mut status = Self::already_exists(resource, name);
+        status
+            .message
+            .push_str(", the server was not able to generate a unique name for the object");
+        if let Some(details) = &mut status.details {
+            details.retry_after_seconds = 1;
+        }
+        status
     }
 
     /// 409 on update: `Operation cannot be fulfilled on pods "x": because`.
@@ -249,6 +281,7 @@ impl Status {
             reason: String::new(),
             message: String::new(),
             details: None,
+            metadata: ListMeta::default(),
         }
         .about(resource, name);
         if let Some(details) = &mut status.details {
@@ -261,6 +294,9 @@ impl Status {
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         let mut tree = serde_json::json!({ "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": self.status });
+        if !self.metadata.is_empty() {
+            tree["metadata"]["continue"] = self.metadata.continue_token.as_str().into();
+        }
         if let Some(map) = tree.as_object_mut() {
             for (key, value) in [("message", &self.message), ("reason", &self.reason)] {
                 if !value.is_empty() {

@@ -40,6 +40,29 @@ pub fn parse_documents(bytes: &[u8]) -> Result<Vec<Value>, Error> {
     read::documents(text)
 }
 
+/// Reads the first document, and says which keys it has twice, in goyaml's words: the error that upstream's
+/// strict reading ends with.
+///
+/// # Errors
+/// See [`parse_documents`].
+pub fn parse_strict(bytes: &[u8]) -> Result<(Value, Option<String>), Error> {
+    let text = std::str::from_utf8(bytes).map_err(|_| Error::Encoding)?;
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let (mut documents, duplicates) = read::documents_and_duplicates(text)?;
+    let tree = if documents.is_empty() {
+        Value::Null
+    } else {
+        documents.swap_remove(0)
+    };
+    let found = (!duplicates.is_empty()).then(|| {
+        format!(
+            "error converting YAML to JSON: yaml: unmarshal errors:\n  {}",
+            duplicates.join("\n  ")
+        )
+    });
+    Ok((tree, found))
+}
+
 /// Reads the first document; an empty stream is null.
 ///
 /// # Errors

@@ -11,8 +11,8 @@ use tokio::sync::Notify;
 /// What a watch delivers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// Changes in revision order, never empty. A transaction's changes may end one event and begin
-    /// the next only while history is being replayed.
+    /// Changes in revision order, never empty. A transaction's changes share a revision and an event, so
+    /// that whoever remembers the last revision of an event has missed nothing.
     Changes(Vec<Change>),
     /// All changes up to this revision have been delivered. Sent when asked for.
     Progress(Revision),
@@ -20,7 +20,7 @@ pub enum Event {
 
 /// A stream of changes. Dropping it ends it.
 pub struct Watch {
-    replay: Option<Replay>,
+    replay: Option<std::iter::Peekable<Replay>>,
     queue: Arc<Queue>,
 }
 
@@ -74,15 +74,24 @@ impl Watch {
 
     fn replay_step(&mut self) -> Option<Result<Event, Error>> {
         let replay = self.replay.as_mut()?;
-        let step: Result<Vec<Change>, Error> = replay.take(limits::REPLAY_STEP).collect();
-        match step {
-            Ok(changes) if changes.is_empty() => {
-                self.replay = None;
-                None
+        let mut changes: Vec<Change> = Vec::new();
+        let fits = |next: &Result<Change, Error>, changes: &[Change]| match (next, changes.last()) {
+            (Ok(next), Some(last)) => {
+                changes.len() < limits::REPLAY_STEP || next.revision == last.revision
             }
-            Ok(changes) => Some(Ok(Event::Changes(changes))),
-            Err(error) => Some(Err(error)),
+            (_, last) => last.is_none(),
+        };
+        while let Some(next) = replay.next_if(|next| fits(next, &changes)) {
+            match next {
+                Ok(change) => changes.push(change),
+                Err(error) => return Some(Err(error)),
+            }
         }
+        if changes.is_empty() {
+            self.replay = None;
+            return None;
+        }
+        Some(Ok(Event::Changes(changes)))
     }
 }
 
@@ -177,7 +186,10 @@ impl Hub {
             published: Arc::clone(&self.published),
         });
         self.watchers.lock().push(Arc::clone(&queue));
-        Watch { replay, queue }
+        Watch {
+            replay: replay.map(Iterator::peekable),
+            queue,
+        }
     }
 
     /// Tells every watcher; those that are gone or too slow are forgotten.

@@ -5,79 +5,80 @@ use super::{
     managed_fields::{self, How},
     patch,
 };
-use crate::{Door, answer::Answer, decode};
+use crate::{
+    Door,
+    answer::Answer,
+    decode::{self, FieldValidation},
+};
+use api::AnyObject;
 use bytes::Bytes;
-use machinery::{apply, field, status::Status};
+use machinery::{apply, status::Status, yaml};
 use serde_json::Value;
 
 /// Answers the request.
 pub(crate) async fn run(door: &Door, call: &Call, body: &Bytes) -> Answer {
-    let wanted = machinery::yaml::parse(body)
+    let (wanted, duplicates) = yaml::parse_strict(body)
         .map_err(|error| Status::bad_request(format!("error decoding YAML: {error}")))?;
-    check(call, &wanted)?;
-    let validation = call.field_validation()?;
+    if !matches!(wanted, Value::Object(_) | Value::Null) {
+        return Err(Status::bad_request(
+            "error decoding YAML: error unmarshaling JSON: the document is not an object",
+        ));
+    }
     let force = call.query.truth("force");
-    // What is applied is checked as it was sent; what it merges with was checked before.
-    let mut found = Vec::new();
-    decode::check_fields(
-        &call.resource,
-        wanted.to_string().as_bytes(),
-        validation,
-        &mut found,
-    )?;
-    let merge = |live: Option<&Value>| {
-        managed_fields::with_request(call, false, force, |request| {
+    let merge = |live: Option<&Value>, warnings: &mut Vec<String>| {
+        let merged = managed_fields::with_request(call, false, force, |request| {
             apply::apply(live, &wanted, request)
-        })?
-        .unwrap_or_else(|| Err(Status::internal(&"the kind has no schema to apply by")))
+        });
+        let merged = merged
+            .unwrap_or_else(|| Err(Status::internal(&"the kind has no schema to apply by")))?;
+        if let Some(found) = &duplicates {
+            match call.field_validation() {
+                FieldValidation::Ignore => {}
+                FieldValidation::Warn => warnings.push(found.clone()),
+                FieldValidation::Strict => {
+                    return Err(Status::bad_request(format!(
+                        "error strict decoding YAML: {found}"
+                    )));
+                }
+            }
+        }
+        object(call, &merged, warnings)
     };
     let changed = change::run(door, call, How::Applied, &mut |current, warnings| {
-        warnings.extend(found.iter().cloned());
-        let live = patch::document(call, current)?;
-        let merged = merge(Some(&live))?;
-        patch::object(call, &merged, decode::FieldValidation::Ignore, warnings)
+        merge(Some(&patch::document(call, current)?), warnings)
     })
     .await;
     match changed {
         Ok(changed) => changed.answer(call, 200),
         Err(status) if status.is("NotFound") && call.subresource.is_none() => {
-            let mut warnings = found.clone();
-            let merged = merge(None)?;
-            let view = patch::object(
-                call,
-                &merged,
-                decode::FieldValidation::Ignore,
-                &mut warnings,
-            )?;
+            let mut warnings = Vec::new();
+            let mut view = merge(None, &mut warnings)?;
+            if let Some(uid) = &view.metadata().uid {
+                let because = format!(
+                    "uid mismatch: the provided object specified uid {uid}, and no existing object was found"
+                );
+                let (named, name) = (call.resource.named(), &call.target.name);
+                return Err(Status::conflict(named, name, &because));
+            }
+            change::check_name(call, view.metadata().name.as_deref())?;
+            view.metadata_mut().resource_version = None;
             patch::create_applied(door, call, view, &mut warnings).await
         }
         Err(status) => Err(status),
     }
 }
 
-/// What every applied object must say.
-fn check(call: &Call, wanted: &Value) -> Result<(), Status> {
-    if call.query.get("fieldManager").is_none() {
-        let path = field::Path::new("fieldManager");
-        let error = field::Error::required(&path, "is required for apply patch");
-        let kind = machinery::status::Resource {
-            group: "meta.k8s.io",
-            plural: "PatchOptions",
-        };
-        return Err(Status::invalid(kind, "", &[error]));
-    }
-    let json = wanted.to_string();
-    let expected = decode::Expected {
-        group: call.resource.group(),
-        version: call.resource.version(),
-        kind: call.resource.kind(),
-    };
-    decode::expect_kind(json.as_bytes(), &expected)?;
-    match wanted.pointer("/metadata/name").and_then(Value::as_str) {
-        Some(name) if name != call.target.name => Err(Status::bad_request(format!(
-            "the name of the object ({name}) does not match the name on the URL ({})",
-            call.target.name
-        ))),
-        _ => Ok(()),
-    }
+/// The merged tree as an object; its fields were checked while merging.
+fn object(
+    call: &Call,
+    merged: &Value,
+    warnings: &mut Vec<String>,
+) -> Result<Box<dyn AnyObject>, Status> {
+    let json = merged.to_string();
+    decode::object(
+        &call.resource,
+        json.as_bytes(),
+        FieldValidation::Ignore,
+        warnings,
+    )
 }

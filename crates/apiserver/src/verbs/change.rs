@@ -4,7 +4,7 @@
 use super::{
     ATTEMPTS, Call, Committed, OVERTAKEN,
     managed_fields::{self, How},
-    stored_bytes,
+    owner_references,
 };
 use crate::{
     Door,
@@ -67,7 +67,7 @@ pub(crate) async fn run(
     how: How,
     edit: &mut Edit<'_>,
 ) -> Result<Changed, Status> {
-    let dry_run = call.dry_run()?;
+    let dry_run = call.dry_run();
     let mut turn = None;
     for _ in 0..ATTEMPTS {
         door.cache.catch_up().await;
@@ -81,13 +81,13 @@ pub(crate) async fn run(
             .decode(&current.item.bytes())
             .map_err(|error| Status::internal(&error))?;
         let wished = call.resource.to_stored(wished)?;
-        let (mut object, claims) = judge(door, call, wished, &*old, dry_run)?;
+        let (mut object, claims) = judge(door, call, wished, &*old, dry_run, &mut warnings)?;
         warnings.extend(call.resource.stored.warnings(&*object, Some(&*old)));
-        managed_fields::track(call, Some(&*old), &mut *object, how)?;
-        let bytes = stored_bytes(&mut *object);
+        let present = current.item.bytes();
+        let bytes = managed_fields::tracked_bytes(call, Some(&present), &mut *object, how)?;
         let revision = current.item.revision;
         let with_present = watch_cache::with_revision(&bytes, revision);
-        if dry_run || with_present == current.item.bytes() {
+        if dry_run || with_present == present {
             return Ok(Changed {
                 bytes: with_present,
                 warnings,
@@ -137,7 +137,7 @@ pub(crate) fn is_released(call: &Call, object: &dyn AnyObject) -> bool {
 /// The namespace of the path and that of the object must agree; an absent one is filled in.
 pub(crate) fn place_namespace(call: &Call, object: &mut dyn AnyObject) -> Result<(), Status> {
     let metadata = object.metadata_mut();
-    if metadata.namespace.as_deref() == Some("") {
+    if metadata.namespace.as_deref() == Some("") || !call.resource.namespaced() {
         metadata.namespace = None;
     }
     if !call.resource.namespaced() {
@@ -158,40 +158,29 @@ pub(crate) fn place_namespace(call: &Call, object: &mut dyn AnyObject) -> Result
 /// Checks identity and version against the present object and puts back what the system owns.
 fn place(call: &Call, current: &Current, object: &mut dyn AnyObject) -> Result<(), Status> {
     place_namespace(call, object)?;
+    check_name(call, object.metadata().name.as_deref())?;
     let name = &call.target.name;
     let old = current.view.metadata();
     let new = object.metadata_mut();
-    match new.name.as_deref() {
-        None | Some("") => {
-            return Err(Status::bad_request("name must be provided"));
-        }
-        Some(own) if own != name => {
-            return Err(Status::bad_request(format!(
-                "the name of the object ({own}) does not match the name on the URL ({name})"
-            )));
-        }
-        Some(_) => {}
+    if matches!(new.uid.as_deref(), None | Some("")) {
+        new.uid.clone_from(&old.uid);
+    } else if call.verb == "update" && new.uid != old.uid {
+        return Err(other_uid(call, &new.uid, &old.uid));
     }
-    let conflict = |because: &str| Status::conflict(call.resource.named(), name, because);
     match new.resource_version.as_deref() {
         None | Some("" | "0") if !call.resource.stored.unconditional_update() => {
             let path = field::Path::new("metadata").child("resourceVersion");
             let error = field::Error::invalid(&path, 0, "must be specified for an update");
-            return Err(Status::invalid(call.resource.kind_named(), name, &[error]));
+            return Err(Status::invalid(call.resource.named(), name, &[error]));
         }
         None | Some("" | "0") => new.resource_version = old.resource_version.clone(),
         own if own == old.resource_version.as_deref() => {}
-        Some(_) => return Err(conflict(OVERTAKEN)),
-    }
-    match new.uid.as_deref() {
-        None | Some("") => new.uid.clone_from(&old.uid),
-        own if own == old.uid.as_deref() => {}
-        Some(own) => {
-            return Err(conflict(&format!(
-                "Precondition failed: UID in precondition: {own}, UID in object meta: {}",
-                old.uid.as_deref().unwrap_or_default()
+        Some(other) if other.parse::<u64>().is_err() => {
+            return Err(Status::bad_request(format!(
+                "strconv.ParseUint: parsing {other:?}: invalid syntax"
             )));
         }
+        Some(_) => return Err(Status::conflict(call.resource.named(), name, OVERTAKEN)),
     }
     if new.creation_timestamp.is_none() {
         new.creation_timestamp.clone_from(&old.creation_timestamp);
@@ -207,6 +196,32 @@ fn place(call: &Call, current: &Current, object: &mut dyn AnyObject) -> Result<(
     Ok(())
 }
 
+/// The object's name must be that of the path.
+pub(crate) fn check_name(call: &Call, own: Option<&str>) -> Result<(), Status> {
+    let name = &call.target.name;
+    match own {
+        None | Some("") => Err(Status::bad_request(format!(
+            "the name of the object ({name} based on URL) was undeterminable: name must be provided"
+        ))),
+        Some(own) if own != name => Err(Status::bad_request(format!(
+            "the name of the object ({own}) does not match the name on the URL ({name})"
+        ))),
+        Some(_) => Ok(()),
+    }
+}
+
+/// 409 for an update that means another object of the name, in the words of upstream's store.
+pub(crate) fn other_uid(call: &Call, meant: &Option<String>, found: &Option<String>) -> Status {
+    let key = call.resource.key(&call.target.namespace, &call.target.name);
+    let text = |uid: &Option<String>| uid.clone().unwrap_or_default();
+    let because = format!(
+        "StorageError: invalid object, Code: 4, Key: {key}, ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: UID in precondition: {}, UID in object meta: {}",
+        text(meant),
+        text(found)
+    );
+    Status::conflict(call.resource.named(), &call.target.name, &because)
+}
+
 /// Steps 7 to 9: admission mutates, the law prepares and validates, admission judges.
 fn judge(
     door: &Door,
@@ -214,11 +229,13 @@ fn judge(
     object: Box<dyn AnyObject>,
     old: &dyn AnyObject,
     dry_run: bool,
+    warnings: &mut Vec<String>,
 ) -> Result<(Box<dyn AnyObject>, Claims), Status> {
     let mut review = call.review(door, Operation::Update, Some(object), Some(old), dry_run);
     door.mutate(&mut review)?;
     let law = call.resource.stored;
     if let Some(object) = review.object.as_deref_mut() {
+        warnings.extend(owner_references::dedup(object, true));
         let context = call.context();
         let part = match call.subresource {
             Some(sub) if sub.serves != kinds::SubresourceKind::Scale => Some(sub.name),

@@ -3,7 +3,7 @@
 use super::{
     ATTEMPTS, Call, Committed,
     managed_fields::{self, How},
-    stored_bytes,
+    owner_references,
 };
 use crate::{
     Door,
@@ -17,16 +17,16 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use machinery::{field, metadata, status::Status};
 use store::{Condition, Transaction};
 
+/// Names that are generated for one object before giving up; upstream's limit.
+const NAMES: usize = 8;
+
 /// Answers the request.
 pub(crate) async fn run(door: &Door, call: &Call, body: &Bytes) -> Answer {
     let json = decode::to_json(&call.headers, body)?;
     let mut warnings = Vec::new();
-    let view = decode::object(
-        &call.resource,
-        &json,
-        call.field_validation()?,
-        &mut warnings,
-    )?;
+    let validation = call.field_validation();
+    let mut view = decode::body(call, &json, body, validation, &mut warnings)?;
+    warnings.extend(owner_references::dedup(&mut *view, false));
     let (stored, revision) = create(door, call, view, How::Update, &mut warnings).await?;
     let bytes = match revision {
         Some(revision) => watch_cache::with_revision(&stored, revision),
@@ -49,57 +49,51 @@ pub(crate) async fn create(
 ) -> Result<(Bytes, Option<u64>), Status> {
     place(call, &mut *view)?;
     let generated = view.metadata().name.is_none();
-    let dry_run = call.dry_run()?;
-    let (mut last, mut turn, found) = (None, None, warnings.len());
+    let dry_run = call.dry_run();
+    let found = warnings.len();
+    let (mut names, mut last, mut turn) = (0, None, None);
     for _ in 0..ATTEMPTS {
         door.cache.catch_up().await;
         let mut object = call.resource.to_stored(view.clone_box())?;
         fill(door, call, &mut *object);
-        let (mut object, claims) = judge(door, call, object, dry_run)?;
+        let (mut object, claims) = judge(door, call, object, dry_run, warnings)?;
         warnings.extend(call.resource.stored.warnings(&*object, None));
-        managed_fields::track(call, None, &mut *object, how)?;
+        let bytes = managed_fields::tracked_bytes(call, None, &mut *object, how)?;
         let name = object.metadata().name.clone().unwrap_or_default();
         let namespace = object.metadata().namespace.clone().unwrap_or_default();
         let key = call.resource.key(&namespace, &name);
-        let bytes = stored_bytes(&mut *object);
-        let exists = || Status::already_exists(call.resource.named(), &name);
-        if dry_run {
-            let taken = door
-                .cache
-                .get(call.resource.slot, &namespace, &name)
-                .is_some();
-            return if taken {
-                Err(exists())
-            } else {
-                Ok((bytes, None))
-            };
-        }
-        let transaction =
-            Transaction::put(&key, bytes.clone()).when(Condition::Absent(key.clone()));
-        match door.commit(transaction, claims).await? {
-            Committed::At(revision) => return Ok((bytes, Some(revision))),
-            Committed::Overtaken { key: lost } if lost == key && !generated => return Err(exists()),
-            Committed::Overtaken { key: lost } => {
-                drop(turn.take());
-                turn = Some(door.turns.wait(&lost).await);
-                last = Some((lost, exists()));
+        let lost = if dry_run {
+            match door.cache.get(call.resource.slot, &namespace, &name) {
+                None => return Ok((bytes, None)),
+                Some(_) => key.clone(),
             }
+        } else {
+            let transaction =
+                Transaction::put(&key, bytes.clone()).when(Condition::Absent(key.clone()));
+            match door.commit(transaction, claims).await? {
+                Committed::At(revision) => return Ok((bytes, Some(revision))),
+                Committed::Overtaken { key: lost } => lost,
+            }
+        };
+        let taken = lost == key;
+        if taken && !generated {
+            return Err(Status::already_exists(call.resource.named(), &name));
         }
+        names += usize::from(taken);
+        if names == NAMES {
+            return Err(Status::no_unique_name(call.resource.named(), &name));
+        }
+        drop(turn.take());
+        turn = Some(door.turns.wait(&lost).await);
+        last = Some(lost);
         warnings.truncate(found);
     }
-    Err(last.map_or_else(
-        || Status::internal(&"nothing was tried"),
-        |(lost, exists)| {
-            if generated {
-                exists
-            } else {
-                Status::conflict(
-                    call.resource.named(),
-                    &call.target.name,
-                    &format!("{lost} was taken by another request; please try again"),
-                )
-            }
-        },
+    let lost = last.unwrap_or_default();
+    let because = format!("{lost} was taken by another request; please try again");
+    Err(Status::conflict(
+        call.resource.named(),
+        &call.target.name,
+        &because,
     ))
 }
 
@@ -107,6 +101,13 @@ pub(crate) async fn create(
 fn place(call: &Call, object: &mut dyn AnyObject) -> Result<(), Status> {
     super::change::place_namespace(call, object)?;
     let metadata = object.metadata_mut();
+    if !matches!(metadata.resource_version.as_deref(), None | Some("" | "0")) {
+        return Err(Status::failure(
+            500,
+            "",
+            "resourceVersion should not be set on objects to be created",
+        ));
+    }
     for empty in [&mut metadata.name, &mut metadata.generate_name] {
         if empty.as_deref() == Some("") {
             *empty = None;
@@ -143,11 +144,13 @@ fn judge(
     call: &Call,
     object: Box<dyn AnyObject>,
     dry_run: bool,
+    warnings: &mut Vec<String>,
 ) -> Result<(Box<dyn AnyObject>, Claims), Status> {
     let mut review = call.review(door, Operation::Create, Some(object), None, dry_run);
     door.mutate(&mut review)?;
     let law = call.resource.stored;
     if let Some(object) = review.object.as_deref_mut() {
+        warnings.extend(owner_references::dedup(object, true));
         law.prepare_for_create(&call.context(), object);
         let mut errors = metadata::validate(
             object.metadata(),

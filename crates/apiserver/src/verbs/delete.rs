@@ -1,17 +1,21 @@
 //! `delete`: at once, after a grace period, or when the last finalizer is gone.
 
-use super::{ATTEMPTS, Call, Committed, OVERTAKEN, change, dry_run, stored_bytes};
-use crate::{Door, admission::Operation, answer::Answer, decode, forms, watch_cache};
+use super::{ATTEMPTS, Call, Committed, OVERTAKEN, change, managed_fields::stored_bytes, options};
+use crate::{Door, admission::Operation, answer::Answer, decode, forms, query::Query, watch_cache};
 use api::AnyObject;
 use bytes::Bytes;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
-use machinery::status::Status;
+use machinery::{
+    field::{Error, ErrorList, Path},
+    status::{Resource, Status},
+};
 use serde::Deserialize;
 use std::time::Duration;
 use store::{Condition, Transaction};
 
 const ORPHAN: &str = "orphan";
 const FOREGROUND: &str = "foregroundDeletion";
+const IGNORE_READ_ERROR: &str = "ignoreStoreReadErrorWithClusterBreakingPotential";
 
 /// The body of a delete, or the same things in the query.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -22,6 +26,7 @@ pub(crate) struct Options {
     orphan_dependents: Option<bool>,
     propagation_policy: Option<String>,
     dry_run: Vec<String>,
+    ignore_store_read_error_with_cluster_breaking_potential: Option<bool>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -32,65 +37,80 @@ struct Preconditions {
 }
 
 impl Options {
+    /// The body, or without one what the query says.
     pub(crate) fn read(call: &Call, body: &Bytes) -> Result<Self, Status> {
-        let mut options = if body.is_empty() {
-            Self::default()
+        let options = if body.is_empty() {
+            Self::of_query(&call.query)?
         } else {
             let json = decode::to_json(&call.headers, body)?;
-            serde_json::from_slice(&json).map_err(|error| {
-                Status::bad_request(format!("the DeleteOptions cannot be read: {error}"))
-            })?
+            Self::decode(&json)?
         };
-        if let Some(text) = call.query.get("gracePeriodSeconds") {
-            let seconds = text.parse().map_err(|_| {
-                Status::bad_request(format!(
-                    "gracePeriodSeconds: Invalid value: {text:?}: must be a number"
-                ))
-            })?;
-            options.grace_period_seconds = Some(seconds);
-        }
-        if let Some(policy) = call.query.get("propagationPolicy") {
-            options.propagation_policy = Some(policy.to_owned());
-        }
-        if call.query.get("orphanDependents").is_some() {
-            options.orphan_dependents = Some(call.query.truth("orphanDependents"));
-        }
-        options
-            .dry_run
-            .extend(call.query.all("dryRun").map(str::to_owned));
-        options.check()?;
-        Ok(options)
+        options.checked()
     }
 
     /// From the body of an Eviction.
     pub(crate) fn from_json(json: &[u8]) -> Result<Self, Status> {
-        let options: Self = serde_json::from_slice(json).map_err(|error| {
-            Status::bad_request(format!("the DeleteOptions cannot be read: {error}"))
-        })?;
-        options.check()?;
-        Ok(options)
+        Self::decode(json)?.checked()
     }
 
-    fn check(&self) -> Result<(), Status> {
-        let invalid = |message: String| {
-            Err(Status::failure(
-                422,
-                "Invalid",
-                format!("DeleteOptions.meta.k8s.io \"\" is invalid: {message}"),
+    fn decode(json: &[u8]) -> Result<Self, Status> {
+        serde_json::from_slice(json).map_err(|error| {
+            Status::bad_request(format!(
+                "DeleteOptions in version \"v1\" cannot be handled as a DeleteOptions: {error}"
             ))
-        };
-        match self.propagation_policy.as_deref() {
-            None | Some("Orphan" | "Background" | "Foreground") => {}
-            Some(other) => {
-                return invalid(format!(
-                    "propagationPolicy: Unsupported value: {other:?}: supported values: \"Foreground\", \"Background\", \"Orphan\", \"nil\""
-                ));
-            }
+        })
+    }
+
+    fn of_query(query: &Query) -> Result<Self, Status> {
+        let seconds = query.integer("gracePeriodSeconds")?;
+        let truth = |key: &str| query.get(key).map(|_| query.truth(key));
+        Ok(Self {
+            grace_period_seconds: seconds,
+            preconditions: None,
+            orphan_dependents: truth("orphanDependents"),
+            propagation_policy: query.get("propagationPolicy").map(str::to_owned),
+            dry_run: query.all("dryRun").map(str::to_owned).collect(),
+            ignore_store_read_error_with_cluster_breaking_potential: truth(IGNORE_READ_ERROR),
+        })
+    }
+
+    fn checked(mut self) -> Result<Self, Status> {
+        let mut errors = ErrorList::new();
+        let path = Path::new("propagationPolicy");
+        if let (Some(policy), Some(_)) = (&self.propagation_policy, self.orphan_dependents) {
+            errors.push(Error::invalid(
+                &path,
+                policy.as_str(),
+                "orphanDependents and deletionPropagation cannot be both set",
+            ));
         }
-        if self.propagation_policy.is_some() && self.orphan_dependents.is_some() {
-            return invalid("propagationPolicy: Invalid value: orphanDependents and deletionPropagation cannot be both set".to_owned());
+        if let Some(policy) = &self.propagation_policy
+            && !matches!(policy.as_str(), "Orphan" | "Background" | "Foreground")
+        {
+            errors.push(Error::not_supported(
+                &path,
+                policy.as_str(),
+                &["Foreground", "Background", "Orphan", "nil"],
+            ));
         }
-        Ok(())
+        let dry: Vec<&str> = self.dry_run.iter().map(String::as_str).collect();
+        errors.extend(options::dry_run_error(&dry));
+        if self.ignore_store_read_error_with_cluster_breaking_potential == Some(true) {
+            errors.push(Error::invalid(
+                &Path::new(IGNORE_READ_ERROR),
+                true,
+                "this server cannot delete what it cannot read; remove the damaged data from the store instead",
+            ));
+        }
+        options::refuse("DeleteOptions", &errors)?;
+        if self.grace_period_seconds.is_some_and(|it| it < 0) {
+            self.grace_period_seconds = Some(1);
+        }
+        Ok(self)
+    }
+
+    fn dry_run(&self) -> bool {
+        self.dry_run.iter().any(|value| value == "All")
     }
 
     /// The finalizer that the policy puts on the object, if any.
@@ -117,9 +137,12 @@ pub(crate) async fn run(door: &Door, call: &Call, body: &Bytes) -> Answer {
             let status = Status::deleted(call.resource.named(), &call.target.name, &uid);
             forms::simple(call.form, 200, status.encode())
         }
-        Deleted::Going(bytes) => call
-            .writer()?
-            .object(200, call.resource.view_bytes(&bytes)?),
+        Deleted::Going(bytes) => {
+            // Older clients ask for this to learn that dependents go first.
+            let waits = options.orphan_dependents == Some(false);
+            let view = call.resource.view_bytes(&bytes)?;
+            call.writer()?.object(if waits { 202 } else { 200 }, view)
+        }
     }
 }
 
@@ -133,7 +156,7 @@ pub(crate) enum Deleted {
 
 /// Deletes the object that the call names.
 pub(crate) async fn delete(door: &Door, call: &Call, options: &Options) -> Result<Deleted, Status> {
-    let dry = dry_run(options.dry_run.iter().map(String::as_str))?;
+    let dry = options.dry_run();
     let mut turn = None;
     for _ in 0..ATTEMPTS {
         door.cache.catch_up().await;
@@ -203,27 +226,23 @@ fn check_preconditions(
     let Some(wanted) = &options.preconditions else {
         return Ok(());
     };
-    let conflict = |because: String| {
-        Err(Status::conflict(
-            call.resource.named(),
-            &call.target.name,
-            &because,
-        ))
+    // Upstream names the kind here, not the resource.
+    let kind = Resource {
+        group: call.resource.group(),
+        plural: call.resource.kind(),
     };
+    let conflict = |because: String| Err(Status::conflict(kind, &call.target.name, &because));
     let own = metadata.uid.as_deref().unwrap_or_default();
     if let Some(uid) = wanted.uid.as_deref().filter(|uid| *uid != own) {
         return conflict(format!(
-            "Precondition failed: UID in precondition: {uid}, UID in object meta: {own}"
+            "the UID in the precondition ({uid}) does not match the UID in record ({own}). The object might have been deleted and then recreated"
         ));
     }
     let own = metadata.resource_version.as_deref().unwrap_or_default();
-    if let Some(version) = wanted
-        .resource_version
-        .as_deref()
-        .filter(|version| *version != own)
-    {
+    let version = wanted.resource_version.as_deref();
+    if let Some(version) = version.filter(|version| *version != own) {
         return conflict(format!(
-            "Precondition failed: ResourceVersion in precondition: {version}, ResourceVersion in object meta: {own}"
+            "the ResourceVersion in the precondition ({version}) does not match the ResourceVersion in record ({own}). The object might have been modified"
         ));
     }
     Ok(())

@@ -1,17 +1,15 @@
 //! `deletecollection`: every selected object, each deleted as if alone.
 
-use super::{Call, delete};
+use super::{Call, delete, list};
 use crate::{Door, answer::Answer};
 use bytes::Bytes;
-use serde_json::json;
 use std::sync::Arc;
 
 /// Answers the request with the list of what was there.
 pub(crate) async fn run(door: &Door, call: &Call, body: &Bytes) -> Answer {
     let options = delete::Options::read(call, body)?;
     let selection = call.selection()?;
-    door.cache.catch_up().await;
-    let page = door.cache.list(call.resource.slot, &selection, 0);
+    let page = list::page(door, call, &selection).await?;
     for item in &page.items {
         let one = Call {
             resource: Arc::clone(&call.resource),
@@ -35,8 +33,6 @@ pub(crate) async fn run(door: &Door, call: &Call, body: &Bytes) -> Answer {
             Err(status) => return Err(status),
         }
     }
-    call.writer()?.list(
-        page.items,
-        json!({ "resourceVersion": page.revision.to_string() }),
-    )
+    let metadata = list::metadata(&page, &selection);
+    call.writer()?.list(page.items, metadata)
 }

@@ -1,124 +1,160 @@
 //! `list`: many objects of one revision, whole or in pages.
 
-use super::{Call, revision, store_failure};
-use crate::{Door, answer::Answer, watch_cache::Page};
+use super::{
+    Call,
+    list_options::{ListOptions, Match},
+    store_failure,
+};
+use crate::{
+    Door,
+    answer::Answer,
+    watch_cache::{Page, Selection},
+};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use machinery::status::Status;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 use store::Revision;
 
-/// Where a page ended; opaque to clients.
+/// Where a page ended; opaque to clients, but in upstream's form.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Continue {
     v: String,
-    rv: Revision,
+    /// The revision of the list; negative: whatever is there now.
+    rv: i64,
+    /// The key after which to go on, and a zero byte.
     start: String,
 }
 
 const TOKEN_VERSION: &str = "meta.k8s.io/v1";
+const LIST_EXPIRED: &str = "The resourceVersion for the provided list is too old.";
+const TOKEN_EXPIRED: &str = "The provided continue parameter is too old to display a consistent list result. You can start a new list without the continue parameter, or use the continue token in this response to retrieve the remainder of the results. Continuing with the provided token results in an inconsistent list - objects that were created, modified, or deleted between the time the first chunk was returned and now may show up in the list.";
 
 /// Answers the request.
 pub(crate) async fn run(door: &Door, call: &Call) -> Answer {
     let selection = call.selection()?;
-    let limit = limit(call)?;
-    let page = page(door, call, &selection, limit).await?;
+    let page = page(door, call, &selection).await?;
+    let metadata = metadata(&page, &selection);
+    call.writer()?.list(page.items, metadata)
+}
+
+/// The metadata of the list that shows a page.
+pub(crate) fn metadata(page: &Page, selection: &Selection) -> Value {
     let mut metadata = json!({ "resourceVersion": page.revision.to_string() });
     if let Some(next) = &page.next {
-        metadata["continue"] = encode(page.revision, next).into();
+        let prefix = selection.key_prefix();
+        let after = next.strip_prefix(&*prefix).unwrap_or(next);
+        let revision = i64::try_from(page.revision).unwrap_or(i64::MAX);
+        metadata["continue"] = encode(revision, after).into();
         if let Some(remaining) = page.remaining {
             metadata["remainingItemCount"] = remaining.into();
         }
     }
-    call.writer()?.list(page.items, metadata)
+    metadata
 }
 
-fn limit(call: &Call) -> Result<usize, Status> {
-    match call.query.get("limit") {
-        None => Ok(0),
-        Some(text) => text
-            .parse::<i64>()
-            .map(|limit| usize::try_from(limit).unwrap_or(0))
-            .map_err(|_| {
-                Status::bad_request(format!("limit: Invalid value: {text:?}: must be a number"))
-            }),
+/// The page that the call asks for.
+pub(crate) async fn page(door: &Door, call: &Call, selection: &Selection) -> Result<Page, Status> {
+    let options = ListOptions::read(call, false)?;
+    let (slot, limit) = (call.resource.slot, options.limit);
+    if let Some(token) = &options.continue_token {
+        return go_on(door, call, selection, limit, token).await;
     }
-}
-
-async fn page(
-    door: &Door,
-    call: &Call,
-    selection: &crate::watch_cache::Selection,
-    limit: usize,
-) -> Result<Page, Status> {
-    let slot = call.resource.slot;
-    let at = revision(call.query.get("resourceVersion"))?;
-    let exact = match call.query.get("resourceVersionMatch") {
-        None => false,
-        Some(_) if at.is_none() => {
-            return Err(Status::bad_request(
-                "resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden unless resourceVersion is provided",
-            ));
-        }
-        Some("Exact") if at == Some(0) => {
-            return Err(Status::bad_request(
-                "resourceVersionMatch: Forbidden: resourceVersionMatch \"Exact\" is forbidden for resourceVersion \"0\"",
-            ));
-        }
-        Some("Exact") => true,
-        Some("NotOlderThan") => false,
-        Some(other) => {
-            return Err(Status::bad_request(format!(
-                "resourceVersionMatch: Unsupported value: {other:?}: supported values: \"Exact\", \"NotOlderThan\""
-            )));
-        }
+    let exact = match (options.revision, options.matching) {
+        (Some(0) | None, _) | (_, Some(Match::NotOlderThan)) => None,
+        (at, Some(Match::Exact)) => at,
+        // Whoever pages from a revision means that one.
+        (at, None) => at.filter(|_| limit > 0),
     };
-    if let Some(token) = call.query.get("continue") {
-        if at.is_some_and(|at| at != 0) {
-            return Err(Status::bad_request(
-                "specifying resource version is not allowed when using continue",
-            ));
-        }
-        let token = decode(token)?;
-        let read = door
-            .cache
-            .list_at(slot, selection, limit, token.rv, Some(&token.start))
-            .await;
-        return read.map_err(|error| match error {
-            store::Error::Compacted { .. } => Status::expired("The provided continue parameter is too old to display a consistent list result. You must start a new list without the continue parameter."),
-            error => store_failure(&error),
-        });
-    }
-    match at {
+    match options.revision {
         None => door.cache.catch_up().await,
         Some(at) => door.cache.reach_named(at).await?,
     }
-    match at {
-        Some(at) if exact && at != door.cache.revision() => door
-            .cache
-            .list_at(slot, selection, limit, at, None)
-            .await
-            .map_err(|error| store_failure(&error)),
-        _ => Ok(door.cache.list(slot, selection, limit)),
+    match exact {
+        Some(at) => {
+            let read = door.cache.list_at(slot, selection, limit, at, None).await;
+            read.map_err(|error| match error {
+                store::Error::Compacted { .. } => Status::expired(LIST_EXPIRED),
+                error => store_failure(&error),
+            })
+        }
+        // Anything there is: upstream's cache knows no pages of that.
+        None if options.revision == Some(0) => Ok(door.cache.list(slot, selection, 0)),
+        None => Ok(door.cache.list(slot, selection, limit)),
     }
 }
 
-fn encode(revision: Revision, start: &str) -> String {
+async fn go_on(
+    door: &Door,
+    call: &Call,
+    selection: &Selection,
+    limit: usize,
+    token: &str,
+) -> Result<Page, Status> {
+    let slot = call.resource.slot;
+    let token = decode(token)
+        .map_err(|error| Status::bad_request(format!("invalid continue token: {error}")))?;
+    let after = format!("{}{}", selection.key_prefix(), token.start);
+    let Ok(at) = Revision::try_from(token.rv) else {
+        door.cache.catch_up().await;
+        return Ok(door.cache.list_after(slot, selection, limit, Some(&after)));
+    };
+    door.cache.reach_named(at).await?;
+    let read = door
+        .cache
+        .list_at(slot, selection, limit, at, Some(&after))
+        .await;
+    read.map_err(|error| match error {
+        store::Error::Compacted { .. } => {
+            let mut status = Status::expired(TOKEN_EXPIRED);
+            status.metadata.continue_token = encode(-1, &token.start);
+            status
+        }
+        error => store_failure(&error),
+    })
+}
+
+fn encode(rv: i64, after: &str) -> String {
     let token = Continue {
         v: TOKEN_VERSION.to_owned(),
-        rv: revision,
-        start: start.to_owned(),
+        rv,
+        start: format!("{after}\0"),
     };
     URL_SAFE_NO_PAD.encode(serde_json::to_vec(&token).unwrap_or_default())
 }
 
-fn decode(text: &str) -> Result<Continue, Status> {
-    URL_SAFE_NO_PAD
+/// Reads a token; its `start` without the zero byte.
+fn decode(text: &str) -> Result<Continue, String> {
+    let invalid = "continue key is not valid";
+    let json = URL_SAFE_NO_PAD
         .decode(text.trim_end_matches('='))
-        .ok()
-        .and_then(|json| serde_json::from_slice::<Continue>(&json).ok())
-        .filter(|token| token.v == TOKEN_VERSION)
-        .ok_or_else(|| Status::bad_request("continue key is not valid"))
+        .map_err(|error| format!("{invalid}: {error}"))?;
+    let mut token: Continue =
+        serde_json::from_slice(&json).map_err(|error| format!("{invalid}: {error}"))?;
+    if token.v != TOKEN_VERSION {
+        return Err(format!(
+            "{invalid}: server does not recognize this encoded version {}",
+            token.v
+        ));
+    }
+    if token.rv == 0 {
+        return Err(format!(
+            "{invalid}: incorrect encoded start resourceVersion (version meta.k8s.io/v1)"
+        ));
+    }
+    if token.start.is_empty() {
+        return Err(format!(
+            "{invalid}: encoded start key empty (version meta.k8s.io/v1)"
+        ));
+    }
+    // A token must not lead out of what is listed.
+    let plain = token.start.trim_end_matches('\0');
+    let leads_out = |part: &str| matches!(part, "" | "." | "..");
+    if plain.trim_start_matches('/').split('/').any(leads_out) {
+        return Err(format!("{invalid}: {}", token.start));
+    }
+    token.start = plain.to_owned();
+    Ok(token)
 }
 
 #[cfg(test)]
@@ -126,9 +162,33 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tokens_come_back() {
-        let token = decode(&encode(7, "default/a")).unwrap();
+    fn tokens_come_back_in_upstreams_form() {
+        let text = encode(7, "default/a");
+        assert_eq!(
+            URL_SAFE_NO_PAD.decode(&text).unwrap(),
+            br#"{"v":"meta.k8s.io/v1","rv":7,"start":"default/a\u0000"}"#
+        );
+        let token = decode(&text).unwrap();
         assert_eq!((token.rv, token.start.as_str()), (7, "default/a"));
-        assert!(decode("nonsense").is_err());
+        let table = [
+            (r#"{"v":"v9","rv":1,"start":"a"}"#, "encoded version v9"),
+            (
+                r#"{"v":"meta.k8s.io/v1","rv":0,"start":"a"}"#,
+                "resourceVersion",
+            ),
+            (
+                r#"{"v":"meta.k8s.io/v1","rv":1,"start":""}"#,
+                "start key empty",
+            ),
+            (
+                r#"{"v":"meta.k8s.io/v1","rv":1,"start":"../x"}"#,
+                "not valid: ../x",
+            ),
+            ("{", "not valid"),
+        ];
+        for (json, wrong) in table {
+            let error = decode(&URL_SAFE_NO_PAD.encode(json)).unwrap_err();
+            assert!(error.contains(wrong), "{error}");
+        }
     }
 }

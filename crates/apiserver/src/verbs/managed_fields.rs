@@ -1,11 +1,13 @@
-//! Who owns which field: `metadata.managedFields`, kept for every write.
+//! Who owns which field: `metadata.managedFields`, kept for every write, and the bytes that are stored.
 
 use super::Call;
+use crate::{forms, watch_cache};
 use api::{AnyObject, schema};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{FieldsV1, ManagedFieldsEntry, Time};
+use bytes::Bytes;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
 use kinds::SubresourceKind;
-use machinery::{apply, status::Status};
-use serde_json::Value;
+use machinery::{apply, durations, status::Status};
+use serde_json::{Map, Value};
 
 /// How the object was changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,28 +24,25 @@ pub(crate) fn with_request<T>(
     stored: bool,
     force: bool,
     work: impl FnOnce(&apply::Request<'_>) -> T,
-) -> Result<Option<T>, Status> {
+) -> Option<T> {
     let law = if stored {
         call.resource.stored
     } else {
         call.resource.law
     };
     let schemas = schema::builtin();
-    let Some(of) = schemas.kind(law.group(), law.version(), law.kind()) else {
-        return Ok(None);
-    };
+    let of = schemas.kind(law.group(), law.version(), law.kind())?;
     let has_status = law
         .subresources()
         .iter()
         .any(|sub| sub.serves == SubresourceKind::Status);
-    let reset_fields: &[&str] = match call.subresource {
-        Some(sub) if sub.serves == SubresourceKind::Status => &["spec"],
-        None if has_status => &["status"],
+    let reset_fields: &[&[&str]] = match call.subresource {
+        Some(sub) if sub.serves == SubresourceKind::Status => &[&["spec"]],
+        None if has_status => &[&["status"]],
         _ => &[],
     };
-    let manager = call.manager()?;
-    Ok(Some(work(&apply::Request {
-        manager: &manager,
+    Some(work(&apply::Request {
+        manager: &call.manager(),
         api_version: &crate::resources::api_version(law.group(), law.version()),
         subresource: call.subresource.map_or("", |sub| sub.name),
         now: stdx::clock::whole_seconds(call.now),
@@ -51,42 +50,79 @@ pub(crate) fn with_request<T>(
         reset_fields,
         schemas,
         of,
-    })))
+    }))
 }
 
-/// Records in `new` who changed what. Both are in the stored form.
-pub(crate) fn track(
+/// The bytes to store of a changed object, with its books brought up to date. `old` are the stored bytes
+/// of what it was. The object is encoded here, once; both are in the stored form.
+pub(crate) fn tracked_bytes(
     call: &Call,
-    old: Option<&dyn AnyObject>,
+    old: Option<&Bytes>,
     new: &mut dyn AnyObject,
     how: How,
-) -> Result<(), Status> {
+) -> Result<Bytes, Status> {
     if how == How::Applied {
-        return Ok(());
+        return Ok(stored_bytes(new));
     }
-    let before = old
-        .map(|old| crate::forms::tree(&old.encode()))
-        .transpose()?;
-    let mut after = crate::forms::tree(&new.encode())?;
-    with_request(call, true, false, |request| {
-        apply::track_update(before.as_ref(), &mut after, request)
-    })?;
-    let entries = after
-        .pointer("/metadata/managedFields")
-        .and_then(Value::as_array);
-    new.metadata_mut().managed_fields = entries.map(|entries| entries.iter().map(entry).collect());
-    Ok(())
+    let sent = take_entries(new);
+    let plain = encoded(new);
+    let mut before = None;
+    let old = old
+        .map(|bytes| forms::tree(bytes))
+        .transpose()?
+        .map(|mut old| {
+            let metadata = old.get_mut("metadata").and_then(Value::as_object_mut);
+            before = metadata.and_then(|it| it.remove("managedFields"));
+            old
+        });
+    let tree = forms::tree(&plain)?;
+    let list = with_request(call, true, false, |request| {
+        apply::track_update(old.as_ref(), &tree, before.as_ref(), sent.as_ref(), request)
+    });
+    Ok(with_entries(plain, list.flatten()))
 }
 
-fn entry(tree: &Value) -> ManagedFieldsEntry {
-    let text = |name: &str| tree.get(name).and_then(Value::as_str).map(str::to_owned);
-    ManagedFieldsEntry {
-        api_version: text("apiVersion"),
-        fields_type: text("fieldsType"),
-        fields_v1: tree.get("fieldsV1").cloned().map(FieldsV1),
-        manager: text("manager"),
-        operation: text("operation"),
-        subresource: text("subresource"),
-        time: text("time").and_then(|time| time.parse().ok()).map(Time),
+/// The bytes to store of an object whose books are in order.
+pub(crate) fn stored_bytes(object: &mut dyn AnyObject) -> Bytes {
+    let entries = take_entries(object);
+    with_entries(encoded(object), entries)
+}
+
+fn encoded(object: &mut dyn AnyObject) -> Vec<u8> {
+    object.metadata_mut().resource_version = None;
+    object.encode()
+}
+
+/// The books stand first in the metadata, whoever wrote them: equal objects have equal bytes.
+fn with_entries(plain: Vec<u8>, entries: Option<Value>) -> Bytes {
+    match entries {
+        Some(list) if list.as_array().is_some_and(|it| !it.is_empty()) => {
+            watch_cache::with_metadata(&plain, &format!(r#""managedFields":{list},"#)).into()
+        }
+        _ => plain.into(),
     }
+}
+
+fn take_entries(object: &mut dyn AnyObject) -> Option<Value> {
+    let entries = object.metadata_mut().managed_fields.take()?;
+    Some(entries.into_iter().map(to_tree).collect())
+}
+
+fn to_tree(entry: ManagedFieldsEntry) -> Value {
+    let fields = [
+        ("apiVersion", entry.api_version),
+        ("fieldsType", entry.fields_type),
+        ("manager", entry.manager),
+        ("operation", entry.operation),
+        ("subresource", entry.subresource),
+        ("time", entry.time.map(|time| durations::rfc3339(time.0))),
+    ];
+    let mut tree: Map<String, Value> = fields
+        .into_iter()
+        .filter_map(|(name, value)| Some((name.to_owned(), value?.into())))
+        .collect();
+    if let Some(fields) = entry.fields_v1 {
+        tree.insert("fieldsV1".to_owned(), fields.0);
+    }
+    Value::Object(tree)
 }

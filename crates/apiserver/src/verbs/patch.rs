@@ -1,10 +1,20 @@
 //! `patch`: JSON patch, merge patch, strategic merge patch, apply. All go through the one loop.
 
 use super::{Call, change, change::Current, create, managed_fields::How};
-use crate::{Door, answer::Answer, decode, forms, resources::Resource, watch_cache};
+use crate::{
+    Door,
+    answer::{self, Answer},
+    decode::{self, FieldValidation},
+    forms,
+    resources::Resource,
+    watch_cache,
+};
 use api::AnyObject;
 use bytes::Bytes;
-use machinery::status::Status;
+use machinery::{
+    field,
+    status::{self, Status},
+};
 use serde_json::Value;
 
 const ACCEPTED: &str = "application/json-patch+json, application/merge-patch+json, application/strategic-merge-patch+json, application/apply-patch+yaml";
@@ -46,26 +56,79 @@ impl Patch {
             )),
         }
     }
+
+    /// What strictness finds in the patch itself: duplicate fields, and fields no operation has.
+    fn findings(self, body: &[u8], validation: FieldValidation) -> Result<Vec<String>, Status> {
+        if validation == FieldValidation::Ignore {
+            return Ok(Vec::new());
+        }
+        match self {
+            Self::Json => machinery::patch::strict_operations(body),
+            _ => machinery::patch::duplicates(body),
+        }
+    }
+
+    /// The patched tree as an object, held against the schema as strictly as was asked for. Upstream
+    /// tells what is wrong beside the whole document (of a strategic patch: the patch, as Go prints it).
+    fn object(
+        self,
+        call: &Call,
+        tree: &Value,
+        body: &[u8],
+        validation: FieldValidation,
+        found: &[String],
+        warnings: &mut Vec<String>,
+    ) -> Result<Box<dyn AnyObject>, Status> {
+        let json = tree.to_string();
+        let refuse = |wrong: &str| {
+            let shown = match self {
+                Self::Strategic => serde_json::from_slice(body)
+                    .map_or_else(|_| json.clone(), |patch| machinery::patch::go_text(&patch)),
+                _ => json.clone(),
+            };
+            let nothing = status::Resource {
+                group: "",
+                plural: "",
+            };
+            let error = field::Error::invalid(&field::Path::new("patch"), shown, wrong);
+            Status::invalid(nothing, "", &[error])
+        };
+        let (strict, malformed) = decode::findings(&call.resource, json.as_bytes());
+        if let Some(wrong) = malformed {
+            return Err(refuse(&wrong));
+        }
+        let all: Vec<String> = found.iter().cloned().chain(strict).collect();
+        match validation {
+            FieldValidation::Strict if !all.is_empty() => {
+                return Err(refuse(&format!(
+                    "strict decoding error: {}",
+                    all.join(", ")
+                )));
+            }
+            FieldValidation::Warn => warnings.extend(all),
+            _ => {}
+        }
+        decode::object(
+            &call.resource,
+            json.as_bytes(),
+            FieldValidation::Ignore,
+            warnings,
+        )
+    }
 }
 
 /// Answers the request.
 pub(crate) async fn run(door: &Door, call: &Call, body: &Bytes) -> Answer {
     let patch = Patch::of(call)?;
-    let validation = call.field_validation()?;
+    let validation = call.field_validation();
     if patch == Patch::Apply {
         return super::apply::run(door, call, body).await;
     }
-    if call.query.get("force").is_some() {
-        return Err(Status::failure(
-            422,
-            "Invalid",
-            "PatchOptions.meta.k8s.io \"\" is invalid: force: Forbidden: may not be specified for non-apply patch",
-        ));
-    }
+    let found = patch.findings(body, validation)?;
     change::run(door, call, How::Update, &mut |current, warnings| {
         let document = document(call, current)?;
         let changed = patch.change(&call.resource, &document, body)?;
-        object(call, &changed, validation, warnings)
+        patch.object(call, &changed, body, validation, &found, warnings)
     })
     .await?
     .answer(call, 200)
@@ -74,17 +137,6 @@ pub(crate) async fn run(door: &Door, call: &Call, body: &Bytes) -> Answer {
 /// The present object as a tree, in its served form.
 pub(crate) fn document(call: &Call, current: &Current) -> Result<Value, Status> {
     forms::tree(&call.resource.view_bytes(&current.item.bytes())?)
-}
-
-/// The patched tree as an object. A patch that makes it malformed is the client's mistake: 422.
-pub(crate) fn object(
-    call: &Call,
-    tree: &Value,
-    validation: decode::FieldValidation,
-    warnings: &mut Vec<String>,
-) -> Result<Box<dyn AnyObject>, Status> {
-    let json = tree.to_string();
-    decode::object(&call.resource, json.as_bytes(), validation, warnings)
 }
 
 /// Creates what an apply found absent.
@@ -96,6 +148,9 @@ pub(crate) async fn create_applied(
 ) -> Answer {
     let (stored, revision) = create::create(door, call, view, How::Applied, warnings).await?;
     let bytes = revision.map_or(stored.clone(), |at| watch_cache::with_revision(&stored, at));
-    call.writer()?
-        .object(201, call.resource.view_bytes(&bytes)?)
+    let mut response = call
+        .writer()?
+        .object(201, call.resource.view_bytes(&bytes)?)?;
+    answer::warn(&mut response, warnings);
+    Ok(response)
 }

@@ -1,33 +1,44 @@
 //! `update`: PUT of a whole object.
 
-use super::{Call, change, create, managed_fields::How};
-use crate::{Door, answer::Answer, decode, watch_cache};
+use super::{Call, change, create, managed_fields::How, owner_references};
+use crate::{
+    Door,
+    answer::{self, Answer},
+    decode, watch_cache,
+};
 use bytes::Bytes;
 
 /// Answers the request.
 pub(crate) async fn run(door: &Door, call: &Call, body: &Bytes) -> Answer {
     let json = decode::to_json(&call.headers, body)?;
     let mut found = Vec::new();
-    let wished = decode::object(&call.resource, &json, call.field_validation()?, &mut found)?;
+    let validation = call.field_validation();
+    let mut wished = decode::body(call, &json, body, validation, &mut found)?;
+    found.extend(owner_references::dedup(&mut *wished, false));
     let changed = change::run(door, call, How::Update, &mut |_, warnings| {
         warnings.extend(found.iter().cloned());
         Ok(wished.clone_box())
     })
     .await;
-    match changed {
-        Ok(changed) => changed.answer(call, 200),
-        Err(status)
-            if status.is("NotFound")
-                && call.resource.stored.create_on_update()
-                && call.subresource.is_none() =>
-        {
-            let (stored, revision) =
-                create::create(door, call, wished, How::Update, &mut found).await?;
-            let bytes =
-                revision.map_or(stored.clone(), |at| watch_cache::with_revision(&stored, at));
-            call.writer()?
-                .object(201, call.resource.view_bytes(&bytes)?)
-        }
-        Err(status) => Err(status),
+    let absent = match changed {
+        Ok(changed) => return changed.answer(call, 200),
+        Err(status) if status.is("NotFound") => status,
+        Err(status) => return Err(status),
+    };
+    change::check_name(call, wished.metadata().name.as_deref())?;
+    let uid = &wished.metadata().uid;
+    if uid.as_ref().is_some_and(|uid| !uid.is_empty()) {
+        return Err(change::other_uid(call, uid, &None));
     }
+    if !call.resource.stored.create_on_update() || call.subresource.is_some() {
+        return Err(absent);
+    }
+    wished.metadata_mut().resource_version = None;
+    let (stored, revision) = create::create(door, call, wished, How::Update, &mut found).await?;
+    let bytes = revision.map_or(stored.clone(), |at| watch_cache::with_revision(&stored, at));
+    let mut response = call
+        .writer()?
+        .object(201, call.resource.view_bytes(&bytes)?)?;
+    answer::warn(&mut response, &found);
+    Ok(response)
 }

@@ -1,7 +1,7 @@
 //! `watch`: every change after a revision, as it happens. Reads the cache's ring at the client's own
 //! pace; a client that stops reading falls behind the ring and is told to list again.
 
-use super::{Call, revision, too_old};
+use super::{Call, list_options::ListOptions, too_old};
 use crate::{
     Door,
     answer::{self, Answer},
@@ -54,16 +54,11 @@ struct Watching {
 /// Answers the request; the body goes on until the client or the time-out ends it.
 pub(crate) async fn run(door: &Arc<Door>, call: &Call) -> Answer {
     let mut selection = call.selection()?;
-    if !call.target.name.is_empty() {
-        let text = format!("metadata.name={}", call.target.name);
-        selection.fields = machinery::fields::Selector::parse(&text)
-            .map_err(|error| Status::bad_request(error.to_string()))?;
-    }
+    one_object(call, &mut selection)?;
     let bookmarks = call.query.truth("allowWatchBookmarks");
-    let send_initial = call.query.get("sendInitialEvents").map(|it| it == "true");
-    check_initial(call, send_initial)?;
-    let asked = revision(call.query.get("resourceVersion"))?;
-    let from = asked.filter(|at| *at > 0);
+    let options = ListOptions::read(call, true)?;
+    let send_initial = options.send_initial_events;
+    let from = options.revision.filter(|at| *at > 0);
     match from {
         // A list that is not older than this; a plain watch just waits for what comes.
         Some(at) if send_initial == Some(true) => door.cache.reach_named(at).await?,
@@ -103,7 +98,7 @@ pub(crate) async fn run(door: &Arc<Door>, call: &Call) -> Answer {
         events: VecDeque::new(),
         bookmarks,
         next_bookmark: now + BOOKMARK_EVERY,
-        until: now + lifetime(door, call)?,
+        until: now + lifetime(door, &options),
         heading_sent: false,
         ended: false,
         _gauge: door.metrics.watch_started(),
@@ -118,34 +113,27 @@ pub(crate) async fn run(door: &Arc<Door>, call: &Call) -> Answer {
     Ok(response)
 }
 
-fn check_initial(call: &Call, send_initial: Option<bool>) -> Result<(), Status> {
-    let matching = call.query.get("resourceVersionMatch");
-    match (send_initial, matching) {
-        (Some(_), Some("NotOlderThan")) | (None, None) => Ok(()),
-        (Some(_), _) => Err(Status::failure(
-            422,
-            "Invalid",
-            "ListOptions.meta.k8s.io \"\" is invalid: resourceVersionMatch: Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan",
-        )),
-        (None, Some(_)) => Err(Status::failure(
-            422,
-            "Invalid",
-            "ListOptions.meta.k8s.io \"\" is invalid: resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided",
-        )),
+/// A watch of a path that names an object selects that one.
+fn one_object(call: &Call, selection: &mut Selection) -> Result<(), Status> {
+    let name = &call.target.name;
+    let fields = &selection.fields;
+    if name.is_empty() || fields.exact("metadata.name") == Some(name.as_str()) {
+        return Ok(());
     }
+    if !fields.is_everything() {
+        return Err(Status::bad_request(
+            "fieldSelector metadata.name doesn't match requested name",
+        ));
+    }
+    selection.fields = machinery::fields::Selector::parse(&format!("metadata.name={name}"))
+        .map_err(|error| Status::bad_request(error.to_string()))?;
+    Ok(())
 }
 
-fn lifetime(door: &Door, call: &Call) -> Result<Duration, Status> {
-    match call.query.get("timeoutSeconds") {
-        None => Ok(Duration::from_secs(
-            LEAST_SECONDS + door.config.random.below(LEAST_SECONDS),
-        )),
-        Some(text) => text.parse().map(Duration::from_secs).map_err(|_| {
-            Status::bad_request(format!(
-                "timeoutSeconds: Invalid value: {text:?}: must be a number"
-            ))
-        }),
-    }
+fn lifetime(door: &Door, options: &ListOptions) -> Duration {
+    let least = || LEAST_SECONDS + door.config.random.below(LEAST_SECONDS);
+    let asked = options.timeout_seconds.filter(|it| *it > 0);
+    Duration::from_secs(asked.unwrap_or_else(least))
 }
 
 /// What a change of an object means to those who see only a selection.
@@ -260,8 +248,7 @@ impl Watching {
 
     fn bookmark(&mut self, initial_end: bool) -> Bytes {
         self.next_bookmark = Instant::now() + BOOKMARK_EVERY;
-        let mut metadata =
-            json!({ "resourceVersion": self.seen.to_string(), "creationTimestamp": null });
+        let mut metadata = json!({ "resourceVersion": self.seen.to_string() });
         if initial_end {
             metadata["annotations"] = json!({ "k8s.io/initial-events-end": "true" });
         }

@@ -162,3 +162,17 @@ pub(crate) fn with_revision(stored: &[u8], revision: Revision) -> Bytes {
     let (buffer, _) = splice(stored, revision);
     buffer.slice(..buffer.len() - 2)
 }
+
+/// JSON of an object with one more field, `"name":value,`, at the start of its metadata.
+pub(crate) fn with_metadata(plain: &[u8], field: &str) -> Vec<u8> {
+    let at = metadata_at(plain).unwrap_or(0);
+    // Invariant: what the door writes has metadata with at least a name.
+    debug_assert!(at > 0 && plain.get(at) != Some(&b'}'));
+    let mut whole = Vec::with_capacity(plain.len() + field.len());
+    whole.extend_from_slice(&plain[..at]);
+    if at > 0 {
+        whole.extend_from_slice(field.as_bytes());
+    }
+    whole.extend_from_slice(&plain[at..]);
+    whole
+}

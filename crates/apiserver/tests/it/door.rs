@@ -10,6 +10,7 @@ use stdx::{clock::Clock, random::Random, tasks::Tasks};
 
 pub(crate) struct Tested {
     pub(crate) door: Arc<Door>,
+    store: Arc<dyn store::Store>,
     tasks: Tasks,
 }
 
@@ -28,7 +29,7 @@ pub(crate) async fn open_with(store: Arc<dyn store::Store>, ranges: &[&str]) -> 
     let clock = Clock::fixed("2026-01-01T00:00:00Z".parse().unwrap());
     let tasks = Tasks::new();
     let config = Config {
-        store,
+        store: Arc::clone(&store),
         clock,
         random: Random::from_seed(1),
         authenticators: Vec::new(),
@@ -45,7 +46,7 @@ pub(crate) async fn open_with(store: Arc<dyn store::Store>, ranges: &[&str]) -> 
     };
     let door = Door::new(config, &tasks).await.unwrap();
     door.bootstrap().await.unwrap();
-    Tested { door, tasks }
+    Tested { door, store, tasks }
 }
 
 pub(crate) fn body(bytes: impl Into<Bytes>) -> Body {
@@ -71,6 +72,27 @@ pub(crate) fn request(
 }
 
 impl Tested {
+    /// Writes more config maps of another namespace than the watch cache keeps events, straight into
+    /// the store.
+    pub(crate) async fn churn(&self) {
+        for round in 0..70 {
+            let key = |number: usize| format!("/registry/core/configmaps/churn/c{number}");
+            let object = format!(
+                r#"{{"apiVersion":"v1","kind":"ConfigMap","metadata":{{"name":"c","namespace":"churn","uid":"{round}"}}}}"#
+            );
+            let mut transaction = store::Transaction::put(key(0), object.clone());
+            for number in 1..128 {
+                transaction = transaction.and_put(key(number), object.clone());
+            }
+            self.store.transact(transaction).await.unwrap();
+        }
+    }
+
+    /// Forgets all history.
+    pub(crate) async fn compact(&self) {
+        self.store.compact(self.store.revision()).await.unwrap();
+    }
+
     pub(crate) async fn send(&self, request: Request<Body>) -> (u16, Value) {
         let response = self.door.handle(request).await;
         read(response).await

@@ -3,11 +3,14 @@
 #![allow(clippy::unwrap_used)]
 
 mod admission;
+mod apply;
 mod bad_input;
 mod codecs;
 mod door;
 mod objects;
 mod openapi;
+mod options;
+mod paging;
 mod pods;
 mod quotas;
 mod service_addresses;

@@ -86,11 +86,7 @@ async fn a_reader_that_stalls_is_told_to_list_again() {
         .watch(&format!("{ALL}?watch=true&resourceVersion={from}"))
         .await;
     door.post(ALL, &config_map("a", "x")).await;
-    for number in 0..9000 {
-        let patch = json!({ "data": { "k": number.to_string() } });
-        door.patch(&format!("{ALL}/a"), "application/merge-patch+json", &patch)
-            .await;
-    }
+    door.churn().await;
     let event = watch.next().await.unwrap();
     assert_eq!(
         (&event["type"], &event["object"]["code"]),

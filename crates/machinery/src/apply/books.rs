@@ -1,9 +1,14 @@
 //! The entries of `metadata.managedFields`: which manager owns which paths since when.
 
-use super::{Conflict, Request, compare::Comparison, field_set::Set, stamp};
-use crate::status::Status;
+use super::{
+    Conflict, Request,
+    compare::{Comparison, compare},
+    field_set::Set,
+    stamp,
+};
 use jiff::Timestamp;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
+use std::{collections::BTreeMap, fmt};
 
 /// Managers that update (not apply) beyond this many are merged into one; upstream's limit.
 const UPDATERS_LIMIT: usize = 10;
@@ -31,26 +36,49 @@ struct Entry {
 pub(super) struct Books(Vec<Entry>);
 
 impl Books {
-    /// Reads the books of an object; one without has none.
-    pub(super) fn read(object: Option<&Value>) -> Result<Self, Status> {
-        let entries = object
-            .and_then(|it| it.pointer("/metadata/managedFields"))
-            .and_then(Value::as_array);
+    /// Reads `metadata.managedFields`; absent ones are empty books.
+    pub(super) fn read(list: Option<&Value>) -> Result<Self, String> {
         let mut books = Self::default();
-        for entry in entries.into_iter().flatten() {
+        for (index, entry) in list
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+            .enumerate()
+        {
             let text = |name: &str| entry[name].as_str().unwrap_or_default().to_owned();
-            let empty = Value::Object(Map::new());
-            let fields = entry.get("fieldsV1").unwrap_or(&empty);
-            let set = Set::parse(fields).map_err(|error| {
-                Status::bad_request(format!("metadata.managedFields: Invalid value: {error}"))
-            })?;
+            let manager = Manager {
+                name: text("manager"),
+                operation: text("operation"),
+                api_version: text("apiVersion"),
+                subresource: text("subresource"),
+            };
+            if !matches!(manager.operation.as_str(), "Apply" | "Update") {
+                return Err("operation must be `Apply` or `Update`".to_owned());
+            }
+            if manager.api_version.is_empty() {
+                return Err("apiVersion must not be empty".to_owned());
+            }
+            match text("fieldsType").as_str() {
+                "FieldsV1" => {}
+                "" => {
+                    return Err(format!(
+                        "missing fieldsType in managed fields entry {index}"
+                    ));
+                }
+                other => {
+                    return Err(format!(
+                        "invalid fieldsType {other:?} in managed fields entry {index}"
+                    ));
+                }
+            }
+            let set = match entry.get("fieldsV1") {
+                Some(fields) => {
+                    Set::parse(fields).map_err(|error| format!("error decoding set: {error}"))?
+                }
+                None => Set::default(),
+            };
             books.0.push(Entry {
-                manager: Manager {
-                    name: text("manager"),
-                    operation: text("operation"),
-                    api_version: text("apiVersion"),
-                    subresource: text("subresource"),
-                },
+                manager,
                 time: text("time"),
                 set,
             });
@@ -64,25 +92,20 @@ impl Books {
 
     /// An object from before there were books: what it has belongs to `before-first-apply`.
     pub(super) fn open_before_first_apply(&mut self, live: &Value, request: &Request<'_>) {
-        let mut set = Set::of(live, request.node());
+        let mut changes = compare(None, live, request.node());
+        changes.exclude(request.reset_fields);
+        let mut set = changes.taken();
         request.strip(&mut set);
-        if set.is_empty() {
-            return;
-        }
         let manager = Manager {
             name: BEFORE_FIRST_APPLY.to_owned(),
-            operation: "Update".to_owned(),
-            api_version: request.api_version.to_owned(),
-            subresource: String::new(),
+            ..request.manager("Update")
         };
-        self.write(manager, set, request.now);
+        self.write(manager, set, Some(request.now));
     }
 
     pub(super) fn set_of(&self, manager: &Manager) -> Option<&Set> {
-        self.0
-            .iter()
-            .find(|it| it.manager == *manager)
-            .map(|it| &it.set)
+        let found = self.0.iter().find(|it| it.manager.is(manager));
+        found.map(|it| &it.set)
     }
 
     /// Everything that anybody owns.
@@ -94,16 +117,18 @@ impl Books {
         all
     }
 
-    /// Replaces a manager's set.
-    pub(super) fn write(&mut self, manager: Manager, set: Set, now: Timestamp) {
-        match self.0.iter_mut().find(|it| it.manager == manager) {
+    /// Replaces a manager's set; its time only when one is given.
+    pub(super) fn write(&mut self, manager: Manager, set: Set, now: Option<Timestamp>) {
+        let time = now.map(stamp);
+        match self.0.iter_mut().find(|it| it.manager.is(&manager)) {
             Some(entry) => {
+                entry.manager = manager;
                 entry.set = set;
-                entry.time = stamp(now);
+                entry.time = time.unwrap_or(std::mem::take(&mut entry.time));
             }
             None => self.0.push(Entry {
                 manager,
-                time: stamp(now),
+                time: time.unwrap_or_default(),
                 set,
             }),
         }
@@ -114,8 +139,10 @@ impl Books {
     pub(super) fn conflicts(&self, who: &Manager, changes: &Comparison) -> Vec<Conflict> {
         let taken = changes.taken();
         let mut conflicts: Vec<Conflict> = Vec::new();
-        for entry in self.0.iter().filter(|it| it.manager != *who) {
-            let name = entry.describe();
+        let mut others: Vec<&Entry> = self.0.iter().filter(|it| !it.manager.is(who)).collect();
+        others.sort_by_key(|it| it.manager.key());
+        for entry in others {
+            let name = entry.manager.to_string();
             conflicts.extend(
                 entry
                     .set
@@ -128,71 +155,119 @@ impl Books {
                     }),
             );
         }
-        conflicts.sort_by(|a, b| a.manager.cmp(&b.manager));
         conflicts
     }
 
     /// Others lose what `who` changed or removed.
     pub(super) fn yield_to(&mut self, who: &Manager, changes: &Comparison) {
         let taken = changes.taken();
-        for entry in self.0.iter_mut().filter(|it| it.manager != *who) {
+        for entry in self.0.iter_mut().filter(|it| !it.manager.is(who)) {
             entry.set.subtract(&taken);
             entry.set.subtract(&changes.removed);
         }
         self.0.retain(|it| !it.set.is_empty());
     }
 
-    /// Whether both hold the same managers with the same sets, whatever the times.
-    pub(super) fn same_sets(&self, other: &Self) -> bool {
-        self.0.len() == other.0.len()
-            && self
-                .0
-                .iter()
-                .zip(&other.0)
-                .all(|(a, b)| a.manager == b.manager && a.set == b.set)
-    }
-
-    /// Merges the oldest updaters beyond the limit into one entry.
+    /// Merges the oldest updaters beyond the limit into one entry for each version.
     pub(super) fn cap_updates(&mut self) {
-        loop {
-            let mut updaters: Vec<usize> = (0..self.0.len())
-                .filter(|at| self.0[*at].manager.operation == "Update")
-                .collect();
-            if updaters.len() <= UPDATERS_LIMIT {
+        let mut updaters: Vec<Manager> = self.updaters();
+        let mut count = updaters.len();
+        let mut first: BTreeMap<String, Manager> = BTreeMap::new();
+        for manager in updaters.drain(..) {
+            if count <= UPDATERS_LIMIT {
                 return;
             }
-            updaters.sort_by(|a, b| self.0[*a].time.cmp(&self.0[*b].time));
-            let (first, second) = (updaters[0], updaters[1]);
-            let Entry { set, time, .. } = self.0[second].clone();
-            let oldest = &mut self.0[first];
-            oldest.set.add(&set);
-            ANCIENT.clone_into(&mut oldest.manager.name);
-            oldest.time = time;
-            self.0.remove(second);
+            let version = manager.api_version.clone();
+            let Some(eldest) = first.get(&version) else {
+                first.insert(version, manager);
+                continue;
+            };
+            let bucket = Manager {
+                name: ANCIENT.to_owned(),
+                operation: "Update".to_owned(),
+                api_version: version,
+                subresource: String::new(),
+            };
+            let mut merged = match self.take(&bucket) {
+                Some(entry) => entry.set,
+                None => self.take(eldest).map(|it| it.set).unwrap_or_default(),
+            };
+            let Some(entry) = self.take(&manager) else {
+                continue;
+            };
+            merged.add(&entry.set);
+            self.0.push(Entry {
+                manager: bucket,
+                time: entry.time,
+                set: merged,
+            });
+            count -= 1;
         }
     }
 
-    /// Writes the books into `object`: appliers first, then by time, as upstream sorts them.
-    pub(super) fn store(&self, object: &mut Value) {
-        let mut entries = self.0.clone();
-        entries.sort_by(|a, b| {
-            (&a.manager.operation, &a.time, &a.manager.name).cmp(&(
-                &b.manager.operation,
-                &b.time,
-                &b.manager.name,
-            ))
+    /// Managers that update, oldest first.
+    fn updaters(&self) -> Vec<Manager> {
+        let mut entries: Vec<&Entry> = self
+            .0
+            .iter()
+            .filter(|it| it.manager.operation == "Update")
+            .collect();
+        entries.sort_by(|a, b| (&a.time, a.manager.key()).cmp(&(&b.time, b.manager.key())));
+        entries.iter().map(|it| it.manager.clone()).collect()
+    }
+
+    fn take(&mut self, manager: &Manager) -> Option<Entry> {
+        let at = self.0.iter().position(|it| it.manager.is(manager))?;
+        Some(self.0.remove(at))
+    }
+
+    /// The entries' JSON: appliers first, then by time, as upstream sorts them. None when nobody owns anything.
+    pub(super) fn to_tree(&self) -> Option<Value> {
+        let mut entries: Vec<&Entry> = self.0.iter().collect();
+        entries.sort_by_key(|it| {
+            let Manager {
+                name,
+                operation,
+                api_version,
+                subresource,
+            } = &it.manager;
+            (operation, &it.time, name, api_version, subresource)
         });
-        let list: Vec<Value> = entries.iter().map(Entry::to_tree).collect();
-        if let Some(object) = object.as_object_mut() {
-            let metadata = object
-                .entry("metadata")
-                .or_insert_with(|| Value::Object(Map::new()));
-            if let Some(metadata) = metadata.as_object_mut()
-                && !list.is_empty()
-            {
-                metadata.insert("managedFields".to_owned(), Value::Array(list));
-            }
+        let list: Vec<Value> = entries.into_iter().map(Entry::to_tree).collect();
+        (!list.is_empty()).then_some(Value::Array(list))
+    }
+}
+
+impl Manager {
+    /// Whether both are one: an applier stays itself when it applies another version.
+    fn is(&self, other: &Self) -> bool {
+        self.name == other.name
+            && self.operation == other.operation
+            && self.subresource == other.subresource
+            && (self.operation == "Apply" || self.api_version == other.api_version)
+    }
+
+    fn key(&self) -> (&str, &str, &str, &str) {
+        (
+            &self.name,
+            &self.operation,
+            &self.api_version,
+            &self.subresource,
+        )
+    }
+}
+
+impl fmt::Display for Manager {
+    /// As messages show it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.name)?;
+        if !self.subresource.is_empty() {
+            write!(f, " with subresource {:?}", self.subresource)?;
         }
+        if self.operation == "Update" {
+            write!(f, " using {}", self.api_version)?;
+        }
+        Ok(())
     }
 }
 
@@ -202,34 +277,15 @@ impl Entry {
             "manager": self.manager.name,
             "operation": self.manager.operation,
             "apiVersion": self.manager.api_version,
-            "time": self.time,
             "fieldsType": "FieldsV1",
             "fieldsV1": self.set.to_tree(),
         });
+        if !self.time.is_empty() {
+            tree["time"] = self.time.as_str().into();
+        }
         if !self.manager.subresource.is_empty() {
             tree["subresource"] = self.manager.subresource.as_str().into();
         }
         tree
-    }
-
-    /// As messages show a manager.
-    fn describe(&self) -> String {
-        let Manager {
-            name,
-            operation,
-            api_version,
-            subresource,
-        } = &self.manager;
-        let mut text = format!("{name:?}");
-        if !subresource.is_empty() {
-            text.push_str(&format!(" with subresource {subresource:?}"));
-        }
-        if operation == "Update" {
-            text.push_str(&format!(" using {api_version}"));
-            if !self.time.is_empty() {
-                text.push_str(&format!(" at {}", self.time));
-            }
-        }
-        text
     }
 }

@@ -1,8 +1,9 @@
-//! What changed between two trees, as sets of paths.
+//! What changed between two trees, as sets of paths. Upstream: structured-merge-diff's `Compare`, on Go
+//! structs; what those always hold is held here, too (see `Node::zero`).
 
 use super::field_set::{Set, Step, step_of};
-use crate::node::{Node, Rule};
-use serde_json::Value;
+use crate::node::{Node, Rule, empty_object};
+use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
 /// The paths that differ.
@@ -14,22 +15,28 @@ pub(super) struct Comparison {
 }
 
 impl Comparison {
-    pub(super) fn is_empty(&self) -> bool {
-        self.added.is_empty() && self.modified.is_empty() && self.removed.is_empty()
-    }
-
     /// Everything that now has another value.
     pub(super) fn taken(&self) -> Set {
         let mut set = self.added.clone();
         set.add(&self.modified);
         set
     }
+
+    /// Forgets what happened at and below these paths.
+    pub(super) fn exclude(&mut self, paths: &[&[&str]]) {
+        for path in paths {
+            for set in [&mut self.added, &mut self.modified, &mut self.removed] {
+                set.remove_field(path);
+            }
+        }
+    }
 }
 
-/// Compares `old` with `new`, either of which may be absent.
-pub(super) fn compare(old: Option<&Value>, new: Option<&Value>, node: Node<'_>) -> Comparison {
+/// Compares `old` (absent: an object nobody has filled in) with `new`.
+pub(super) fn compare(old: Option<&Value>, new: &Value, node: Node<'_>) -> Comparison {
     let mut walk = Walk::default();
-    walk.visit(old, new, node);
+    let old = old.unwrap_or_else(|| empty_object());
+    walk.visit(Some(old), Some(new), node);
     walk.found
 }
 
@@ -39,75 +46,132 @@ struct Walk {
     found: Comparison,
 }
 
+type Side<'v> = Option<&'v Value>;
+
 impl Walk {
-    fn visit(&mut self, old: Option<&Value>, new: Option<&Value>, node: Node<'_>) {
-        let rule = |value: Option<&Value>| value.map(|it| node.rule(it));
-        let rules = (rule(old), rule(new));
-        let shared = match rules {
+    fn visit(&mut self, old: Side<'_>, new: Side<'_>, node: Node<'_>) {
+        let rule = match (old.map(|it| node.rule(it)), new.map(|it| node.rule(it))) {
             (Some(a), Some(b)) if a == b => a,
-            (Some(a), None) => a,
-            (None, Some(b)) => b,
+            (Some(one), None) | (None, Some(one)) => one,
             _ => Rule::Leaf,
         };
-        let list = |value: Option<&'_ Value>| value.and_then(Value::as_array).cloned();
-        match shared {
+        match rule {
             Rule::Leaf => return self.leaf(old, new),
-            Rule::Map => {
-                let map = |value: Option<&Value>| value.and_then(Value::as_object).cloned();
-                let (old, new) = (map(old).unwrap_or_default(), map(new).unwrap_or_default());
-                let mut names: Vec<_> = old.keys().chain(new.keys()).collect();
-                names.sort();
-                names.dedup();
-                for name in names {
-                    self.step(
-                        Step::Field(name.clone()),
-                        old.get(name),
-                        new.get(name),
-                        node.child(name),
-                    );
-                }
-            }
+            Rule::Map if is_bare(old, node) && is_bare(new, node) => return self.leaf(old, new),
+            Rule::Map => self.fields(
+                old.and_then(Value::as_object),
+                new.and_then(Value::as_object),
+                node,
+            ),
             Rule::Set | Rule::Keyed(_) => {
-                let old = grouped(list(old).unwrap_or_default(), shared, node);
-                let new = grouped(list(new).unwrap_or_default(), shared, node);
-                self.groups(&old, &new, node);
+                let (before, after) = (items(old), items(new));
+                if before.is_empty() && after.is_empty() {
+                    return self.leaf(old, new);
+                }
+                self.groups(before, after, rule, node.item());
             }
         }
-        self.container(old, new, node);
+        // A container that appears or goes counts itself, too.
+        match (old, new) {
+            (None, _) => self.found.added.insert(&self.path),
+            (_, None) => self.found.removed.insert(&self.path),
+            _ => {}
+        }
     }
 
-    fn groups(
+    fn fields(
         &mut self,
-        old: &BTreeMap<Step, Vec<Value>>,
-        new: &BTreeMap<Step, Vec<Value>>,
+        old: Option<&Map<String, Value>>,
+        new: Option<&Map<String, Value>>,
         node: Node<'_>,
     ) {
-        let mut steps: Vec<_> = old.keys().chain(new.keys()).collect();
-        steps.sort();
-        steps.dedup();
-        for step in steps {
-            let slices =
-                |map: &BTreeMap<Step, Vec<Value>>| map.get(step).cloned().unwrap_or_default();
-            let (before, after) = (slices(old), slices(new));
-            if before.len() > 1 || after.len() > 1 {
-                // Duplicate keys: the items cannot be told apart, so they change together.
-                let whole = |items: Vec<Value>| (!items.is_empty()).then_some(Value::Array(items));
-                self.path.push(step.clone());
-                self.leaf(whole(before).as_ref(), whole(after).as_ref());
-                self.path.pop();
-            } else {
-                self.step(step.clone(), before.first(), after.first(), node.item());
+        fn look<'v>(
+            map: Option<&'v Map<String, Value>>,
+            name: &str,
+            node: Node<'_>,
+        ) -> Option<&'v Value> {
+            map.and_then(|map| map.get(name).or_else(|| node.zero(name)))
+        }
+        for (name, value) in new.into_iter().flatten() {
+            self.field(name, look(old, name, node), Some(value), node);
+        }
+        let has = |map: Option<&Map<String, Value>>, name: &str| {
+            map.is_some_and(|map| map.contains_key(name))
+        };
+        for (name, value) in old.into_iter().flatten() {
+            if !has(new, name) {
+                self.field(name, Some(value), look(new, name, node), node);
+            }
+        }
+        if old.is_none() || new.is_none() {
+            for name in node.zeros() {
+                if !has(old, name) && !has(new, name) {
+                    self.field(name, look(old, name, node), look(new, name, node), node);
+                }
             }
         }
     }
 
-    fn step(&mut self, step: Step, old: Option<&Value>, new: Option<&Value>, node: Node<'_>) {
+    fn field(&mut self, name: &str, old: Side<'_>, new: Side<'_>, node: Node<'_>) {
+        if old != new {
+            self.step(Step::Field(name.to_owned()), old, new, node.child(name));
+        }
+    }
+
+    fn groups(&mut self, old: &[Value], new: &[Value], rule: Rule<'_>, item: Node<'_>) {
+        let mut groups: BTreeMap<Step, [Vec<&Value>; 2]> = BTreeMap::new();
+        for (side, list) in [old, new].into_iter().enumerate() {
+            for value in list {
+                let step = step_of(value, rule, item);
+                groups.entry(step).or_default()[side].push(value);
+            }
+        }
+        for (step, [before, after]) in groups {
+            match (before.as_slice(), after.as_slice()) {
+                ([] | [_], [] | [_]) => {
+                    let (old, new) = (before.first().copied(), after.first().copied());
+                    if old != new {
+                        self.step(step, old, new, item);
+                    }
+                }
+                // Duplicates cannot be told apart: they come, change and go together.
+                ([_, _, ..], [_, _, ..]) => {
+                    if before != after {
+                        let at = self.at(&step);
+                        self.found.modified.insert(&at);
+                    }
+                }
+                ([_, _, ..], rest) => {
+                    let at = self.at(&step);
+                    if let Some(one) = rest.first() {
+                        self.step(step, None, Some(one), item);
+                    }
+                    self.found.removed.insert(&at);
+                }
+                (rest, _) => {
+                    let at = self.at(&step);
+                    if let Some(one) = rest.first() {
+                        self.step(step, Some(one), None, item);
+                    }
+                    self.found.added.insert(&at);
+                }
+            }
+        }
+    }
+
+    fn at(&self, step: &Step) -> Vec<Step> {
+        let mut path = self.path.clone();
+        path.push(step.clone());
+        path
+    }
+
+    fn step(&mut self, step: Step, old: Side<'_>, new: Side<'_>, node: Node<'_>) {
         self.path.push(step);
         self.visit(old, new, node);
         self.path.pop();
     }
 
-    fn leaf(&mut self, old: Option<&Value>, new: Option<&Value>) {
+    fn leaf(&mut self, old: Side<'_>, new: Side<'_>) {
         match (old, new) {
             (None, Some(_)) => self.found.added.insert(&self.path),
             (Some(_), None) => self.found.removed.insert(&self.path),
@@ -115,30 +179,16 @@ impl Walk {
             _ => {}
         }
     }
+}
 
-    /// A container that appears or goes counts itself, too; not the required ones, which always exist.
-    fn container(&mut self, old: Option<&Value>, new: Option<&Value>, node: Node<'_>) {
-        let field = matches!(self.path.last(), Some(Step::Field(_)));
-        let empty = |value: Option<&Value>| {
-            value.is_some_and(|it| {
-                it.as_object().is_some_and(serde_json::Map::is_empty)
-                    || it.as_array().is_some_and(Vec::is_empty)
-            })
-        };
-        if field && (node.is_required() || self.path.len() < 2) && !empty(new) && !empty(old) {
-            return;
-        }
-        if old.is_none() || new.is_none() {
-            self.leaf(old, new);
-        }
+/// Absent, null, or an object in which even Go sees nothing.
+fn is_bare(value: Side<'_>, node: Node<'_>) -> bool {
+    match value {
+        Some(Value::Object(map)) => map.is_empty() && node.zeros().next().is_none(),
+        _ => true,
     }
 }
 
-fn grouped(items: Vec<Value>, rule: Rule<'_>, node: Node<'_>) -> BTreeMap<Step, Vec<Value>> {
-    let mut groups: BTreeMap<Step, Vec<Value>> = BTreeMap::new();
-    for item in items {
-        let step = step_of(&item, rule, node.item());
-        groups.entry(step).or_default().push(item);
-    }
-    groups
+fn items(value: Side<'_>) -> &[Value] {
+    value.and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }

@@ -250,16 +250,11 @@ impl Set {
         paths
     }
 
+    /// Members before what lies deeper, as upstream walks a set.
     fn collect(&self, prefix: &str, paths: &mut Vec<String>) {
-        let steps: BTreeSet<_> = self.members.iter().chain(self.children.keys()).collect();
-        for step in steps {
-            let path = format!("{prefix}{step}");
-            if let Some(child) = self.children.get(step) {
-                child.collect(&path, paths);
-            }
-            if self.members.contains(step) {
-                paths.push(path);
-            }
+        paths.extend(self.members.iter().map(|step| format!("{prefix}{step}")));
+        for (step, child) in &self.children {
+            child.collect(&format!("{prefix}{step}"), paths);
         }
     }
 
@@ -275,9 +270,9 @@ impl Set {
             (Rule::Map, Value::Object(map)) => {
                 for (name, value) in map {
                     let (step, child) = (Step::Field(name.clone()), node.child(name));
-                    let leaf = child.rule(value) == Rule::Leaf
-                        || value.as_object().is_some_and(Map::is_empty)
-                        || value.as_array().is_some_and(Vec::is_empty);
+                    let leaf = value.is_null()
+                        || child.rule(value) == Rule::Leaf
+                        || value.as_object().is_some_and(Map::is_empty);
                     self.enter(step, value, child, leaf || node.is_map());
                 }
             }

@@ -4,18 +4,20 @@ use super::field_set::{Set, Step, step_of};
 use crate::node::{Node, Rule};
 use serde_json::{Map, Value};
 
-/// `live` with every field of `applied`. An applied null removes.
+/// `live` with every field of `applied`. An applied null removes one value, and leaves the entries of a
+/// map or list alone: each of them stands for itself.
 pub(super) fn merge(live: &Value, applied: &Value, node: Node<'_>) -> Value {
     match (node.rule(applied), live, applied) {
         (Rule::Map, Value::Object(live), Value::Object(applied)) => {
             let mut merged = live.clone();
             for (name, value) in applied {
-                if value.is_null() {
+                let (before, child) = (live.get(name), node.child(name));
+                if !value.is_null() {
+                    let before = before.unwrap_or(&Value::Null);
+                    merged.insert(name.clone(), merge(before, value, child));
+                } else if child.rule(value) == Rule::Leaf || before.is_some_and(is_empty) {
                     merged.remove(name);
-                    continue;
                 }
-                let before = live.get(name).unwrap_or(&Value::Null);
-                merged.insert(name.clone(), merge(before, value, node.child(name)));
             }
             Value::Object(merged)
         }
@@ -27,6 +29,14 @@ pub(super) fn merge(live: &Value, applied: &Value, node: Node<'_>) -> Value {
             merge(&Value::Array(Vec::new()), applied, node)
         }
         _ => applied.clone(),
+    }
+}
+
+fn is_empty(value: &Value) -> bool {
+    match value {
+        Value::Object(map) => map.is_empty(),
+        Value::Array(items) => items.is_empty(),
+        _ => false,
     }
 }
 
@@ -62,38 +72,38 @@ fn merge_list(live: &[Value], applied: &[Value], rule: Rule<'_>, item: Node<'_>)
     merged
 }
 
-/// Removes from `object` what `last` names (or leads to) and nobody in `owned` names any more.
+/// Removes from `object` what `last` names and nobody in `owned` names any more. A field that a type
+/// lists counts as named when something below it is; an entry of a map or list only by itself, so that
+/// it goes with its owner whatever others set in it.
 pub(super) fn prune(object: &mut Value, node: Node<'_>, last: &Set, owned: &Set) {
     let nothing = Set::default();
     let rule = node.rule(object);
-    let goes = |step: &Step| last.leads(step) && !owned.leads(step);
+    let below = |step: &Step, value: &mut Value, child: Node<'_>| {
+        if let Some(last) = last.below(step) {
+            let had = !is_empty(value);
+            prune(value, child, last, owned.below(step).unwrap_or(&nothing));
+            return !(had && is_empty(value));
+        }
+        true
+    };
     match (rule, object) {
-        (Rule::Map, Value::Object(map)) => {
-            map.retain(|name, value| {
-                let step = Step::Field(name.clone());
-                if goes(&step) {
-                    return false;
-                }
-                if let Some(last) = last.below(&step) {
-                    let owned = owned.below(&step).unwrap_or(&nothing);
-                    prune(value, node.child(name), last, owned);
-                }
-                true
-            });
-        }
-        (Rule::Set | Rule::Keyed(_), Value::Array(items)) => {
-            items.retain_mut(|value| {
-                let step = step_of(value, rule, node.item());
-                if goes(&step) {
-                    return false;
-                }
-                if let Some(last) = last.below(&step) {
-                    let owned = owned.below(&step).unwrap_or(&nothing);
-                    prune(value, node.item(), last, owned);
-                }
-                true
-            });
-        }
+        (Rule::Map, Value::Object(map)) => map.retain(|name, value| {
+            let step = Step::Field(name.clone());
+            let goes = if node.has_field(name) {
+                last.leads(&step) && !owned.leads(&step)
+            } else {
+                last.has(&step) && !owned.has(&step)
+            };
+            !goes && below(&step, value, node.child(name))
+        }),
+        (Rule::Set | Rule::Keyed(_), Value::Array(items)) => items.retain_mut(|value| {
+            let step = step_of(value, rule, node.item());
+            let goes = last.has(&step) && !owned.has(&step);
+            if !goes {
+                below(&step, value, node.item());
+            }
+            !goes
+        }),
         _ => {}
     }
 }

@@ -191,7 +191,7 @@ impl Parser {
 
 fn invalid(what: &str, value: &str, errors: &[String]) -> Error {
     Error(format!(
-        "unable to parse requirement: {what}: Invalid value: {value:?}: {}",
+        "{what}: Invalid value: {value:?}: {}",
         errors.join("; ")
     ))
 }
@@ -210,7 +210,7 @@ pub(super) fn check(requirement: &Requirement) -> Result<(), Error> {
     let all = || values.iter().map(String::as_str).collect::<Vec<_>>();
     let fault = |detail: &str| {
         Err(Error(format!(
-            "unable to parse requirement: values: Invalid value: {:?}: {detail}",
+            "values: Invalid value: {:?}: {detail}",
             all()
         )))
     };
@@ -247,7 +247,16 @@ pub(super) fn parse(text: &str) -> Result<Selector, Error> {
         return Ok(Selector::everything());
     }
     loop {
-        requirements.push(parser.requirement()?);
+        if let Token::Symbol(symbol) = parser.peek()
+            && *symbol != "!"
+        {
+            return Err(Error(format!(
+                "found '{symbol}', expected: !, identifier, or 'end of string'"
+            )));
+        }
+        let requirement = parser.requirement();
+        let prefixed = |error: Error| Error(format!("unable to parse requirement: {}", error.0));
+        requirements.push(requirement.map_err(prefixed)?);
         match parser.next() {
             Token::End => return Ok(Selector::new(requirements)),
             Token::Symbol(",") => {

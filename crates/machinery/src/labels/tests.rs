@@ -30,10 +30,22 @@ fn malformed() {
     let table = [
         ("a=b=c", "found '=', expected: ',' or 'end of string'"),
         ("a,", "found '', expected: identifier after ','"),
-        ("=b", "found '=', expected: !, identifier, or ','"),
-        ("a in b", "found 'b', expected: '('"),
-        ("a b", "found 'b', expected: in, notin, =, ==, !=, gt, lt"),
-        ("a in (b", "found '', expected: ',' or ')'"),
+        (
+            "=b",
+            "found '=', expected: !, identifier, or 'end of string'",
+        ),
+        (
+            "a in b",
+            "unable to parse requirement: found 'b', expected: '('",
+        ),
+        (
+            "a b",
+            "unable to parse requirement: found 'b', expected: in, notin, =, ==, !=, gt, lt",
+        ),
+        (
+            "a in (b",
+            "unable to parse requirement: found '', expected: ',' or ')'",
+        ),
     ];
     for (text, message) in table {
         assert_eq!(

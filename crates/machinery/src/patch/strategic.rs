@@ -2,6 +2,7 @@
 //! which order; with the directives `$patch`, `$retainKeys`, `$setElementOrder/…` and
 //! `$deleteFromPrimitiveList/…`. Upstream: `apimachinery/pkg/util/strategicpatch`.
 
+use super::go_text;
 use crate::node::Node;
 use serde_json::{Map, Value};
 
@@ -19,10 +20,25 @@ pub(super) enum Error {
     RetainKeys,
     #[error("invalid patch format of setElementOrder list")]
     Order,
-    #[error("Unknown patch type found: {0}")]
-    Directive(String),
+    #[error("unknown patch type: {0} in map: {1}")]
+    Directive(String, String),
     #[error("map: {0} does not contain declared merge key: {1}")]
     MergeKey(String, String),
+    #[error("merging lists cannot yet be specified in the patch")]
+    MergeList,
+    #[error("The order in patch list:\n{0}\n doesn't match $setElementOrder list:\n{1}\n")]
+    Mismatch(String, String),
+}
+
+impl Error {
+    /// Whether upstream blames the client; it answers 500 for the others.
+    pub(super) fn is_format(&self) -> bool {
+        matches!(self, Self::PrimitiveList | Self::RetainKeys | Self::Order)
+    }
+
+    fn directive(found: &str, map: &Value) -> Self {
+        Self::Directive(found.to_owned(), go_text(map))
+    }
 }
 
 type Object = Map<String, Value>;
@@ -40,8 +56,8 @@ pub(super) fn merge_map(
             return Ok(replaced);
         }
         Some("delete") => return Ok(Object::new()),
-        Some("merge") | None => {}
-        Some(other) => return Err(Error::Directive(other.to_owned())),
+        None => {}
+        Some(other) => return Err(Error::directive(other, &Value::Object(patch.clone()))),
     }
     retain_keys(&mut original, patch)?;
     for (key, values) in patch {
@@ -61,7 +77,15 @@ pub(super) fn merge_map(
             continue;
         }
         let before = original.get(key).cloned().unwrap_or(Value::Null);
+        // What is not there cannot be merged with: a directive about it has no object.
+        if change.get(DIRECTIVE).is_some() && !before.is_object() {
+            original.remove(key);
+            continue;
+        }
         let order = order_of(patch, key)?;
+        if let (Some(order), Value::Array(items)) = (order, change) {
+            check_order(items, order, merge_key(node.child(key)))?;
+        }
         let merged = merge_value(before, change, order, node.child(key))?;
         original.insert(key.clone(), merged);
     }
@@ -105,6 +129,26 @@ fn order_of<'a>(patch: &'a Object, name: &str) -> Result<Option<&'a [Value]>, Er
         Some(Value::Array(order)) => Ok(Some(order)),
         Some(_) => Err(Error::Order),
     }
+}
+
+/// The items of a patch must come in the order that its directive gives.
+fn check_order(items: &[Value], order: &[Value], key: Option<&str>) -> Result<(), Error> {
+    if items.is_empty() || order.is_empty() {
+        return Ok(());
+    }
+    let same = |item: &Value, at: &Value| match key {
+        Some(key) => item.get(key).is_some() && item.get(key) == at.get(key),
+        None => item == at,
+    };
+    let mut places = order.iter();
+    let plain = items.iter().filter(|item| item.get(DIRECTIVE).is_none());
+    for item in plain {
+        if !places.by_ref().any(|at| same(item, at)) {
+            let text = |list: &[Value]| go_text(&Value::Array(list.to_vec()));
+            return Err(Error::Mismatch(text(items), text(order)));
+        }
+    }
+    Ok(())
 }
 
 fn merge_key(node: Node<'_>) -> Option<&str> {
@@ -163,8 +207,9 @@ fn merge_list(
                 let wanted = key_of(item, key)?;
                 merged.retain(|it| it.get(key) != Some(wanted));
             }
-            Some("merge") | None => plain.push(item.clone()),
-            Some(other) => return Err(Error::Directive(other.to_owned())),
+            None => plain.push(item.clone()),
+            Some("merge") => return Err(Error::MergeList),
+            Some(other) => return Err(Error::directive(other, item)),
         }
     }
     if replace {
@@ -200,7 +245,7 @@ fn merge_list(
 
 fn key_of<'a>(item: &'a Value, key: &str) -> Result<&'a Value, Error> {
     item.get(key)
-        .ok_or_else(|| Error::MergeKey(item.to_string(), key.to_owned()))
+        .ok_or_else(|| Error::MergeKey(go_text(item), key.to_owned()))
 }
 
 /// Puts the items that `order` names in that order and the others where they stood before: each of

@@ -8,16 +8,26 @@ use std::collections::HashMap;
 /// A map key that merges the map beside it.
 const MERGE: &str = "<<";
 
+/// Most duplicate keys that are reported.
+const REPORT_LIMIT: usize = 100;
+
 pub(super) fn documents(text: &str) -> Result<Vec<Value>, Error> {
+    Ok(documents_and_duplicates(text)?.0)
+}
+
+/// The documents, and where a map of the stream has a key again.
+pub(super) fn documents_and_duplicates(text: &str) -> Result<(Vec<Value>, Vec<String>), Error> {
     let mut reader = Reader {
         parser: Parser::new_from_str(text),
         anchors: HashMap::new(),
         nodes: 0,
+        line: 0,
+        duplicates: Vec::new(),
     };
     let mut documents = Vec::new();
     loop {
         match reader.next()? {
-            Event::StreamEnd => return Ok(documents),
+            Event::StreamEnd => return Ok((documents, reader.duplicates)),
             Event::DocumentStart(..) => {
                 reader.anchors.clear();
                 let event = reader.next()?;
@@ -36,13 +46,19 @@ struct Reader<'a> {
     /// Trees of anchored nodes, with the number of their nodes.
     anchors: HashMap<usize, (Value, usize)>,
     nodes: usize,
+    /// Where the last event began, counted from 1.
+    line: usize,
+    duplicates: Vec<String>,
 }
 
 impl<'a> Reader<'a> {
     fn next(&mut self) -> Result<Event<'a>, Error> {
         match self.parser.next_event() {
             None => Ok(Event::StreamEnd),
-            Some(Ok((event, _))) => Ok(event),
+            Some(Ok((event, span))) => {
+                self.line = span.start.line();
+                Ok(event)
+            }
             Some(Err(error)) => Err(Error::Syntax(error.to_string())),
         }
     }
@@ -109,13 +125,19 @@ impl<'a> Reader<'a> {
                 Event::StreamEnd => return Err(unexpected_end()),
                 event => event,
             };
+            let line = self.line;
             let (key, plain) = self.node(event, depth + 1)?;
             let event = self.next()?;
             let (value, _) = self.node(event, depth + 1)?;
             if plain && key == MERGE {
                 merge(&mut merged, value)?;
             } else {
-                map.insert(key_text(key)?, value);
+                let key = key_text(key)?;
+                if map.contains_key(&key) && self.duplicates.len() < REPORT_LIMIT {
+                    self.duplicates
+                        .push(format!("line {line}: key {key:?} already set in map"));
+                }
+                map.insert(key, value);
             }
         }
         for (key, value) in merged {

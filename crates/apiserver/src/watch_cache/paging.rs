@@ -1,0 +1,204 @@
+//! Lists, whole and in pages, of the present and of the recent past. The past is the present with the
+//! ring's events taken back, so that a client that pages through a busy resource costs no reads of the
+//! store; only what is older than the ring does.
+
+use super::{Item, LOAD_PAGE, Selection, WatchCache};
+use crate::resources::Slot;
+use std::{collections::BTreeMap, ops::Bound, sync::Arc};
+use store::{RangeOptions, Revision};
+
+/// A page of a list, all of one revision.
+pub(crate) struct Page {
+    pub(crate) items: Vec<Arc<Item>>,
+    pub(crate) revision: Revision,
+    /// Local key of the last item, when items follow it.
+    pub(crate) next: Option<Arc<str>>,
+    /// How many follow, when that is known: not when a selector leaves some out, as upstream has it.
+    pub(crate) remaining: Option<usize>,
+}
+
+/// What some keys held at a revision; none: nothing.
+type Overlay = BTreeMap<Arc<str>, Option<Arc<Item>>>;
+type Items = BTreeMap<Arc<str>, Arc<Item>>;
+
+impl Page {
+    fn fill<'a>(
+        mut items: impl Iterator<Item = &'a Arc<Item>>,
+        selection: &Selection,
+        limit: usize,
+        revision: Revision,
+    ) -> Self {
+        let mut page = Self {
+            items: Vec::new(),
+            revision,
+            next: None,
+            remaining: None,
+        };
+        for item in items.by_ref() {
+            if limit > 0 && page.items.len() == limit {
+                page.next = page.last_key();
+                break;
+            }
+            page.items.push(Arc::clone(item));
+        }
+        page.remaining = (page.next.is_some() && selection.is_whole()).then(|| 1 + items.count());
+        page
+    }
+
+    fn last_key(&self) -> Option<Arc<str>> {
+        self.items.last().map(|last| Arc::clone(&last.key))
+    }
+}
+
+impl WatchCache {
+    /// One page of what is selected now. `limit` 0 means all.
+    pub(crate) fn list(&self, slot: Slot, selection: &Selection, limit: usize) -> Page {
+        self.list_after(slot, selection, limit, None)
+    }
+
+    /// The same, of keys after `after`.
+    pub(crate) fn list_after(
+        &self,
+        slot: Slot,
+        selection: &Selection,
+        limit: usize,
+        after: Option<&str>,
+    ) -> Page {
+        let state = self.state.read();
+        let items = &state.resources[slot].items;
+        match after {
+            None => Page::fill(selection.range(items), selection, limit, state.revision),
+            Some(_) => {
+                let nothing = Overlay::new();
+                let walk = walk(items, &nothing, selection, after);
+                Page::fill(walk, selection, limit, state.revision)
+            }
+        }
+    }
+
+    /// One page as of a revision that was reached.
+    pub(crate) async fn list_at(
+        &self,
+        slot: Slot,
+        selection: &Selection,
+        limit: usize,
+        at: Revision,
+        after: Option<&str>,
+    ) -> Result<Page, store::Error> {
+        match self.recall(slot, selection, limit, at, after) {
+            Some(page) => Ok(page),
+            None => self.read_at(slot, selection, limit, at, after).await,
+        }
+    }
+
+    /// A page of the past that the ring still knows.
+    fn recall(
+        &self,
+        slot: Slot,
+        selection: &Selection,
+        limit: usize,
+        at: Revision,
+        after: Option<&str>,
+    ) -> Option<Page> {
+        let state = self.state.read();
+        let contents = &state.resources[slot];
+        let mut overlay = Overlay::new();
+        for event in contents.ring.after(at, usize::MAX).ok()? {
+            let key = &event.current.as_ref().or(event.previous.as_ref())?.key;
+            let before = || event.previous.clone();
+            overlay.entry(Arc::clone(key)).or_insert_with(before);
+        }
+        let walk = walk(&contents.items, &overlay, selection, after);
+        Some(Page::fill(walk, selection, limit, at))
+    }
+
+    /// A page of the past that only the store knows.
+    async fn read_at(
+        &self,
+        slot: Slot,
+        selection: &Selection,
+        limit: usize,
+        at: Revision,
+        after: Option<&str>,
+    ) -> Result<Page, store::Error> {
+        let resource = &self.served.slots()[slot];
+        let prefix = format!("{}{}", resource.prefix, selection.key_prefix());
+        let mut after = after.map(|local| format!("{}{local}", resource.prefix));
+        let mut page = Page::fill(std::iter::empty(), selection, limit, at);
+        let mut rest = 0;
+        loop {
+            let read = self
+                .store
+                .range(RangeOptions {
+                    prefix: &prefix,
+                    start_after: after.as_deref(),
+                    limit: LOAD_PAGE,
+                    at: Some(at),
+                })
+                .await?;
+            for entry in &read.entries {
+                if page.next.is_some() {
+                    rest += 1;
+                    continue;
+                }
+                let local = &entry.key[resource.prefix.len()..];
+                let item = Item::new(resource.law, local, &entry.value, entry.revision);
+                if !selection.matches(&item) {
+                    continue;
+                }
+                if limit > 0 && page.items.len() == limit {
+                    page.next = page.last_key();
+                    rest += 1;
+                    continue;
+                }
+                page.items.push(Arc::new(item));
+            }
+            let ended = !read.more || (page.next.is_some() && !selection.is_whole());
+            if ended {
+                let whole = page.next.is_some() && selection.is_whole();
+                page.remaining = whole.then_some(rest);
+                return Ok(page);
+            }
+            after = read.entries.last().map(|entry| entry.key.to_string());
+        }
+    }
+}
+
+/// What is selected of `items` as `overlay` changes them, in the order of keys.
+fn walk<'a>(
+    items: &'a Items,
+    overlay: &'a Overlay,
+    selection: &'a Selection,
+    after: Option<&str>,
+) -> impl Iterator<Item = &'a Arc<Item>> {
+    let prefix = selection.key_prefix();
+    let start = match after {
+        Some(after) => Bound::Excluded(after),
+        None => Bound::Included(&*prefix),
+    };
+    let mut present = items.range::<str, _>((start, Bound::Unbounded)).peekable();
+    let mut changed = overlay
+        .range::<str, _>((start, Bound::Unbounded))
+        .peekable();
+    let next = std::iter::from_fn(move || {
+        loop {
+            let (here, there) = (present.peek(), changed.peek());
+            let overlaid = match (here, there) {
+                (None, None) => return None,
+                (_, None) => false,
+                (None, _) => true,
+                (Some((key, _)), Some((other, _))) => other <= key,
+            };
+            if !overlaid {
+                return present.next().map(|(_, item)| item);
+            }
+            let (key, item) = changed.next()?;
+            present.next_if(|(same, _)| *same == key);
+            if let Some(item) = item {
+                return Some(item);
+            }
+        }
+    });
+    next.take_while(move |item| item.key.starts_with(&prefix))
+        .filter(|item| selection.matches(item))
+}
