@@ -15,6 +15,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::container::{Resources, Stats};
 use crate::error::{Error, Result};
 
+pub(crate) mod devices;
 mod limits;
 mod usage;
 
@@ -123,6 +124,16 @@ impl Cgroups {
             }
         }
         Ok(())
+    }
+
+    /// Confines a cgroup to harmless devices and those of `rules`. On version 1 that is done when the container starts.
+    pub(crate) fn confine_devices(&self, path: &str, rules: &[devices::Rule]) -> Result<()> {
+        match &self.hierarchies {
+            Hierarchies::V1(_) => Ok(()),
+            Hierarchies::V2(root) => {
+                devices::confine(&root.join(path.trim_start_matches('/')), rules)
+            }
+        }
     }
 
     fn write(&self, path: &str, setting: &Setting) -> Result<()> {
@@ -252,11 +263,6 @@ impl Cgroups {
         };
         let text = fs::read_to_string(self.directory(path, "memory")?.join(file)).ok()?;
         text.trim().parse().ok()
-    }
-
-    /// Whether version 2 is in charge.
-    pub(crate) fn is_v2(&self) -> bool {
-        matches!(self.hierarchies, Hierarchies::V2(_))
     }
 }
 

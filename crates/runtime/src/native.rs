@@ -146,8 +146,12 @@ impl Native {
 
     /// The cgroups that this runtime and its caller use.
     #[must_use]
-    pub fn cgroups(&self) -> [String; 2] {
-        [own_cgroup(&self.inner.dir), self.pods_cgroup()]
+    pub fn cgroups(&self) -> [String; 3] {
+        [
+            own_cgroup(&self.inner.dir),
+            self_test_cgroup(&self.inner.dir),
+            self.pods_cgroup(),
+        ]
     }
 
     fn sandbox(&self, id: &str) -> Result<SandboxRecord> {
@@ -207,6 +211,11 @@ fn lowest_oom_score() -> Option<i32> {
 /// The cgroup of what serves the containers of a directory: another runtime on this machine has another.
 fn own_cgroup(dir: &Path) -> String {
     format!("{CGROUPS}/runtime-{}", identity(dir))
+}
+
+/// The cgroup of its self-test.
+fn self_test_cgroup(dir: &Path) -> String {
+    format!("{CGROUPS}/self-test-{}", identity(dir))
 }
 
 /// Tells the runtimes of one machine apart.

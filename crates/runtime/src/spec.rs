@@ -35,8 +35,6 @@ pub(crate) struct Facts<'a> {
     pub(crate) devices: Vec<devices::Node>,
     /// The lowest OOM score that this server may give, if that is limited.
     pub(crate) lowest_oom_score: Option<i32>,
-    /// Whether the cgroup refuses devices that are not listed.
-    pub(crate) devices_are_confined: bool,
 }
 
 const MASKED: [&str; 12] = [
@@ -87,7 +85,7 @@ pub(crate) fn build(facts: &Facts<'_>) -> Result<Built> {
         "maskedPaths": if hide { &MASKED[..] } else { &none },
         "readonlyPaths": if hide { &READONLY[..] } else { &none },
     });
-    let capabilities = capabilities::resolve(security, facts.devices_are_confined)?;
+    let capabilities = capabilities::resolve(security)?;
     let profile = if security.privileged {
         None
     } else {

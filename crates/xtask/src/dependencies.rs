@@ -43,10 +43,7 @@ const LICENCE_EXCEPTIONS: &[(&str, &str)] = &[
         "pathrs",
         "MPL-2.0, of libcontainer: asks for the sources of its own files, which we do not change",
     ),
-    (
-        "rust-criu",
-        "Apache-2.0 in its LICENSE file, of libcontainer",
-    ),
+    ("rust-criu", "MIT in its LICENSE file, of libcontainer"),
 ];
 
 /// Crates that may not come in, and what stands in their place.

@@ -98,6 +98,11 @@ impl Native {
         let user = spec::user::resolve(&config.security, &image.config.user, &passwd, &group)?;
         let cgroup = cgroup_of(record, id);
         self.inner.cgroups.set(&cgroup, &config.resources)?;
+        let devices = spec::devices::find(&config.devices, config.security.privileged)?;
+        if !config.security.privileged {
+            let rules = spec::devices::allowed(&devices);
+            self.inner.cgroups.confine_devices(&cgroup, &rules)?;
+        }
         let profile = match &config.security.seccomp {
             Seccomp::Localhost(path) if !config.security.privileged => Some(
                 std::fs::read_to_string(path).map_err(Error::io("read seccomp profile", path))?,
@@ -115,9 +120,8 @@ impl Native {
             user: &user,
             image_mounts: &self.mount_images(dir, &config)?,
             seccomp_profile: profile.as_deref(),
-            devices: spec::devices::find(&config.devices, config.security.privileged)?,
+            devices,
             lowest_oom_score: self.inner.lowest_oom_score,
-            devices_are_confined: !self.inner.cgroups.is_v2(),
         };
         let built = spec::build(&facts)?;
         self.write_confinement(dir, &config, &built)?;

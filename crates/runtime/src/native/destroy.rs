@@ -1,6 +1,6 @@
 //! The end of everything: containers, sandboxes, images, cgroups, mounts and files.
 
-use super::{CGROUPS, Native, blocking, own_cgroup, records};
+use super::{CGROUPS, Native, blocking, own_cgroup, records, self_test_cgroup};
 use crate::Pods;
 use crate::error::Result;
 
@@ -19,6 +19,7 @@ impl Native {
         blocking(move || {
             // The launcher and its shims are gone with what they served.
             cgroups.remove(&own_cgroup(&dir))?;
+            cgroups.remove(&self_test_cgroup(&dir))?;
             cgroups.remove_if_empty(CGROUPS);
             records::remove_dir(&dir)
         })

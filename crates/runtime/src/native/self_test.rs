@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{CGROUPS, Native};
+use super::{Native, self_test_cgroup};
 use crate::container::{self, Mount, MountSource, Resources, State};
 use crate::error::{Error, Result};
 use crate::image::Image;
@@ -24,7 +24,9 @@ impl Native {
                 std::env::current_exe().map_err(Error::io("find", "/proc/self/exe".as_ref()))?
             }
         };
-        let cgroup = format!("{CGROUPS}/self-test-{}", std::process::id());
+        let cgroup = self_test_cgroup(&self.inner.dir);
+        // One that was killed in the middle may have left it.
+        self.remove_cgroup(&cgroup).await?;
         let config = sandbox::Config {
             name: "self-test".to_owned(),
             cgroup_parent: cgroup.clone(),

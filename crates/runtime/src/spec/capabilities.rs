@@ -25,18 +25,15 @@ const DEFAULT: [Capability; 14] = [
     Capability::CAP_SYS_CHROOT,
 ];
 
-/// Names with `CAP_`, sorted. Where the cgroup does not confine devices, making them is no default.
-pub(crate) fn resolve(security: &Security, devices_are_confined: bool) -> Result<Vec<String>> {
+/// Names with `CAP_`, sorted.
+pub(crate) fn resolve(security: &Security) -> Result<Vec<String>> {
     let mut held: Vec<Capability> = if security.privileged || names_all(&security.add_capabilities)
     {
         known()
     } else if names_all(&security.drop_capabilities) {
         Vec::new()
     } else {
-        let make = Capability::CAP_MKNOD;
-        let mut all = DEFAULT.to_vec();
-        all.retain(|c| devices_are_confined || *c != make);
-        all
+        DEFAULT.to_vec()
     };
     if !security.privileged {
         for name in &security.add_capabilities {
@@ -99,7 +96,7 @@ mod tests {
             drop_capabilities: strings(drop),
             ..Security::default()
         };
-        assert_eq!(resolve(&security, true).unwrap(), expected);
+        assert_eq!(resolve(&security).unwrap(), expected);
     }
 
     #[test]
@@ -111,13 +108,12 @@ mod tests {
             drop_capabilities: vec!["KILL".into()],
             ..Security::default()
         };
-        let held = resolve(&security, true).unwrap();
+        let held = resolve(&security).unwrap();
         assert_eq!(held.len(), DEFAULT.len() - 1);
-        assert_eq!(resolve(&security, false).unwrap().len(), DEFAULT.len() - 2);
         let wrong = Security {
             add_capabilities: vec!["FLY".into()],
             ..Security::default()
         };
-        assert!(resolve(&wrong, true).is_err());
+        assert!(resolve(&wrong).is_err());
     }
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
+use crate::cgroup::devices::Rule;
 use crate::container::Device;
 use crate::error::{Error, Result};
 
@@ -96,6 +97,13 @@ pub(crate) fn nodes(all: &[Node]) -> Vec<Value> {
         })
     };
     all.iter().map(each).collect()
+}
+
+/// What a cgroup of version 2 allows, beside the harmless devices that every container has.
+pub(crate) fn allowed(all: &[Node]) -> Vec<Rule> {
+    all.iter()
+        .map(|n| Rule::new(n.kind, n.major, n.minor, &n.permissions))
+        .collect()
 }
 
 /// What the cgroup allows, beside the harmless devices that every container has.

@@ -189,10 +189,6 @@ fn a_full_disk_costs_only_the_image() {
 #[test]
 fn destroying_leaves_nothing() {
     with_dir("destroy", |dir| async move {
-        let before = std::fs::read_to_string("/proc/self/mountinfo")
-            .unwrap()
-            .lines()
-            .count();
         let native = Native::open(options(&dir)).await.unwrap();
         import_busybox(&native, &dir).await;
         let cgroup = format!("/sampan-test/destroy-{}", std::process::id());
@@ -219,9 +215,5 @@ fn destroying_leaves_nothing() {
         assert!(!dir.join("runtime").exists());
         let after = std::fs::read_to_string("/proc/self/mountinfo").unwrap();
         assert!(!after.contains(dir.to_str().unwrap()), "{after}");
-        assert!(
-            after.lines().count() <= before + 2,
-            "before {before}\n{after}"
-        );
     });
 }
