@@ -2,6 +2,7 @@
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, LabelSelector};
 use machinery::{
+    addresses,
     field::{Error, ErrorList, Path, Value},
     names,
 };
@@ -54,6 +55,20 @@ pub(crate) fn maybe_one_of(
 pub(crate) fn not_negative(errors: &mut ErrorList, path: &Path, value: Option<impl Into<i64>>) {
     if let Some(value) = value.map(Into::into).filter(|it| *it < 0) {
         errors.push(Error::invalid(path, value, NOT_NEGATIVE));
+    }
+}
+
+/// An address in a field that is older than strict checks; those in `known` were there before.
+pub(crate) fn address(errors: &mut ErrorList, path: &Path, value: &str, known: &[&str]) {
+    if !known.contains(&value) {
+        messages(errors, path, value, addresses::address_errors(value));
+    }
+}
+
+/// A network in a field that is older than strict checks; those in `known` were there before.
+pub(crate) fn network(errors: &mut ErrorList, path: &Path, value: &str, known: &[&str]) {
+    if !known.contains(&value) {
+        messages(errors, path, value, addresses::network_errors(value));
     }
 }
 

@@ -5,6 +5,7 @@
 #![allow(clippy::result_large_err)]
 
 mod admissionregistration;
+mod amounts;
 mod apiextensions;
 mod apiregistration;
 mod apps;
@@ -12,6 +13,8 @@ mod authentication;
 mod authorization;
 mod autoscaling;
 mod batch;
+#[cfg(test)]
+mod cases;
 mod certificates;
 mod check;
 mod columns;
@@ -23,6 +26,7 @@ mod flowcontrol;
 mod law;
 mod networking;
 mod node;
+mod node_labels;
 mod pod_spec;
 mod policy;
 mod prepare;

@@ -17,6 +17,36 @@ pub(crate) fn next_generation(new: &mut ObjectMeta, old: &ObjectMeta, changed: b
     };
 }
 
+/// The preparations of a kind whose status is written apart from the rest and whose generation nobody
+/// counts.
+macro_rules! status_apart {
+    () => {
+        fn prepare_for_create(&self, _: &crate::Context<'_>, object: &mut Self::Object) {
+            object.status = Default::default();
+        }
+
+        fn prepare_for_update(
+            &self,
+            _: &crate::Context<'_>,
+            new: &mut Self::Object,
+            old: &Self::Object,
+        ) {
+            new.status = old.status.clone();
+        }
+
+        fn prepare_for_subresource(
+            &self,
+            _: &str,
+            _: &crate::Context<'_>,
+            new: &mut Self::Object,
+            old: &Self::Object,
+        ) {
+            new.spec = old.spec.clone();
+        }
+    };
+}
+pub(crate) use status_apart;
+
 /// The four preparations of a kind whose spec is all that users may write and whose status is all
 /// that the status subresource may write.
 macro_rules! spec_and_status {

@@ -39,7 +39,7 @@ impl Path {
 
 impl fmt::Display for Path {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.0.is_empty() { "<nil>" } else { &self.0 })
+        f.write_str(&self.0)
     }
 }
 
@@ -194,6 +194,14 @@ impl fmt::Display for Error {
 /// The offending value as a message shows it: strings quoted, numbers bare, the rest as JSON.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Value(String);
+
+impl Value {
+    /// A value in upstream's own spelling, when it is no plain JSON of the field (its internal types).
+    #[must_use]
+    pub fn shown(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+}
 
 impl From<&str> for Value {
     fn from(text: &str) -> Self {

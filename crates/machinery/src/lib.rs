@@ -4,6 +4,7 @@
 // Status is the answer of a failed request: failures are rare and its size does not matter there.
 #![allow(clippy::result_large_err)]
 
+pub mod addresses;
 pub mod apply;
 pub mod conditions;
 pub mod durations;

@@ -208,29 +208,7 @@ pub fn in_range(value: i64, low: i64, high: i64) -> Vec<String> {
 /// IPv4 or IPv6 addresses.
 #[must_use]
 pub fn ip_errors(text: &str) -> Vec<String> {
-    if text.parse::<std::net::IpAddr>().is_ok() {
-        Vec::new()
-    } else {
-        vec!["must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)".to_owned()]
-    }
-}
-
-/// Networks such as `10.0.0.0/8`.
-#[must_use]
-pub fn cidr_errors(text: &str) -> Vec<String> {
-    let good = text.split_once('/').is_some_and(|(address, bits)| {
-        let most = match address.parse::<std::net::IpAddr>() {
-            Ok(std::net::IpAddr::V4(_)) => 32,
-            Ok(std::net::IpAddr::V6(_)) => 128,
-            Err(_) => return false,
-        };
-        !bits.starts_with('+') && bits.parse::<u8>().is_ok_and(|bits| bits <= most)
-    });
-    if good {
-        Vec::new()
-    } else {
-        vec!["must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)".to_owned()]
-    }
+    crate::addresses::address_errors(text)
 }
 
 /// Names of environment variables: upstream's relaxed rule, printable ASCII without `=`.

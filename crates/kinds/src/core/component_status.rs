@@ -1,6 +1,7 @@
 //! Health of a control-plane component; deprecated upstream, still listed by `kubectl get cs`.
 
-use crate::{Names, Strategy};
+use crate::{Cell, Column, Names, Strategy, columns};
+use jiff::Timestamp;
 use k8s_openapi::api::core::v1 as upstream;
 
 /// The law of ComponentStatus.
@@ -13,5 +14,50 @@ impl Strategy for ComponentStatus {
         Names::cluster("componentstatuses", "componentstatus")
             .short(&["cs"])
             .verbs(&["get", "list"])
+    }
+
+    fn columns(&self) -> &'static [Column] {
+        const {
+            &[
+                Column::NAME,
+                Column::text("Status", "Status of the component conditions"),
+                Column::text("Message", "Message of the component conditions"),
+                Column::text("Error", "Error of the component conditions"),
+            ]
+        }
+    }
+
+    fn row(&self, object: &upstream::ComponentStatus, _: Timestamp) -> Vec<Cell> {
+        let mut conditions = object.conditions.iter().flatten();
+        let health = conditions.find(|it| it.type_ == "Healthy");
+        let status = match health.map(|it| it.status.as_str()) {
+            None => "Unknown",
+            Some("True") => "Healthy",
+            Some(_) => "Unhealthy",
+        };
+        vec![
+            columns::name(&object.metadata),
+            status.into(),
+            columns::or(health.and_then(|it| it.message.as_ref()), ""),
+            columns::or(health.and_then(|it| it.error.as_ref()), ""),
+        ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cases;
+    use serde_json::json;
+
+    #[test]
+    fn rows() {
+        let of = |conditions| json!({"metadata": {"name": "a"}, "conditions": conditions});
+        let row = |conditions| cases::row(&ComponentStatus, of(conditions));
+        assert_eq!(row(json!([])), "a|Unknown||");
+        let good = json!([{"type": "Healthy", "status": "True", "message": "ok"}]);
+        assert_eq!(row(good), "a|Healthy|ok|");
+        let bad = json!([{"type": "Healthy", "status": "False", "error": "down"}]);
+        assert_eq!(row(bad), "a|Unhealthy||down");
     }
 }

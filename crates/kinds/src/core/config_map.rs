@@ -93,3 +93,49 @@ impl Strategy for ConfigMap {
         ]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cases;
+    use serde_json::json;
+
+    #[test]
+    fn keys_sizes_and_frozen_maps() {
+        let base = json!({"metadata": {"name": "a"}, "data": {"a": "b"}});
+        let frozen = cases::merged(&base, &json!({"immutable": true}));
+        cases::creates(
+            &ConfigMap,
+            base,
+            &[
+                (json!({}), &[]),
+                (
+                    json!({"data": {"..": ""}}),
+                    &["data[..]: Invalid value: \"..\": must not be '..'"],
+                ),
+                (
+                    json!({"binaryData": {"a": ""}}),
+                    &["data[a]: Invalid value: \"a\": duplicate of key present in binaryData"],
+                ),
+                (
+                    json!({"data": {"a": "x".repeat(SIZE_LIMIT_BYTES + 1)}}),
+                    &[": Too long: may not be more than 1048576 bytes"],
+                ),
+            ],
+        );
+        cases::updates(
+            &ConfigMap,
+            frozen,
+            &[
+                (json!({"metadata": {"labels": {"a": "b"}}}), &[]),
+                (
+                    json!({"immutable": false, "data": {"c": "d"}}),
+                    &[
+                        "immutable: Forbidden: field is immutable when `immutable` is set",
+                        "data: Forbidden: field is immutable when `immutable` is set",
+                    ],
+                ),
+            ],
+        );
+    }
+}

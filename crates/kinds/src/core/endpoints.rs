@@ -1,19 +1,20 @@
 //! Addresses behind a service in the old form; EndpointSlice replaces it.
 
+mod validate;
+
 use crate::{
-    Cell, Column, Names, Strategy, check,
+    Cell, Column, Names, Strategy,
     columns::{self, NONE},
     pod_spec::defaults::text,
 };
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1 as upstream;
-use machinery::{
-    field::{Error, ErrorList, Path},
-    names,
-};
+use machinery::field::ErrorList;
 
 /// The law of Endpoints.
 pub(crate) struct Endpoints;
+
+const MANAGED_BY: &str = "endpoints.kubernetes.io/managed-by";
 
 impl Strategy for Endpoints {
     type Object = upstream::Endpoints;
@@ -31,44 +32,30 @@ impl Strategy for Endpoints {
     }
 
     fn validate(&self, object: &upstream::Endpoints) -> ErrorList {
-        let mut errors = ErrorList::new();
-        for (index, subset) in object.subsets.iter().flatten().enumerate() {
-            let path = Path::new("subsets").index(index);
-            let (ready, not_ready) = (
-                subset.addresses.as_deref().unwrap_or_default(),
-                subset.not_ready_addresses.as_deref().unwrap_or_default(),
-            );
-            if ready.is_empty() && not_ready.is_empty() {
-                errors.push(Error::required(
-                    &path,
-                    "must specify `addresses` or `notReadyAddresses`",
-                ));
-            }
-            for (field, list) in [("addresses", ready), ("notReadyAddresses", not_ready)] {
-                for (at, address) in list.iter().enumerate() {
-                    let path = path.child(field).index(at).child("ip");
-                    check::messages(
-                        &mut errors,
-                        &path,
-                        &address.ip,
-                        names::ip_errors(&address.ip),
-                    );
-                }
-            }
-            for (at, port) in subset.ports.iter().flatten().enumerate() {
-                let path = path.child("ports").index(at);
-                for message in names::port_number_errors(port.port.into()) {
-                    errors.push(Error::invalid(&path.child("port"), port.port, &message));
-                }
-                check::one_of(
-                    &mut errors,
-                    &path.child("protocol"),
-                    port.protocol.as_ref(),
-                    &["SCTP", "TCP", "UDP"],
-                );
-            }
+        validate::endpoints(object, &[])
+    }
+
+    fn validate_update(&self, new: &upstream::Endpoints, old: &upstream::Endpoints) -> ErrorList {
+        let known: Vec<_> = validate::addresses(old)
+            .map(|it| it.1.ip.as_str())
+            .collect();
+        validate::endpoints(new, &known)
+    }
+
+    fn warnings(&self, new: &upstream::Endpoints, _: Option<&upstream::Endpoints>) -> Vec<String> {
+        let labels = new.metadata.labels.as_ref();
+        // The controller writes what it has read from the Service, which warned already.
+        if labels
+            .and_then(|it| it.get(MANAGED_BY))
+            .is_some_and(|it| it == "endpoint-controller")
+        {
+            return Vec::new();
         }
-        errors
+        let addresses = validate::addresses(new);
+        let warnings = addresses.flat_map(|(path, it)| {
+            machinery::addresses::address_warnings(&path.child("ip"), &it.ip)
+        });
+        warnings.collect()
     }
 
     fn columns(&self) -> &'static [Column] {
@@ -116,5 +103,89 @@ impl Strategy for Endpoints {
 
     fn create_on_update(&self) -> bool {
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cases;
+    use serde_json::{Value, json};
+
+    #[test]
+    fn errors() {
+        let base = json!({"metadata": {"name": "a"}});
+        let of = |subset: Value| json!({"subsets": [subset]});
+        let port = |port: Value| of(json!({"addresses": [{"ip": "10.0.0.1"}], "ports": [port]}));
+        cases::creates(
+            &Endpoints,
+            base.clone(),
+            &[
+                (port(json!({"port": 80})), &[]),
+                (
+                    of(json!({})),
+                    &[
+                        "subsets[0]: Required value: must specify `addresses` or `notReadyAddresses`",
+                    ],
+                ),
+                (
+                    of(json!({"addresses": [{"ip": "127.0.0.1"}]})),
+                    &[
+                        "subsets[0].addresses[0].ip: Invalid value: \"127.0.0.1\": may not be in the loopback range (127.0.0.0/8, ::1/128)",
+                    ],
+                ),
+                (
+                    of(json!({"notReadyAddresses": [{"ip": "010.0.0.1"}]})),
+                    &[
+                        "subsets[0].notReadyAddresses[0].ip: Invalid value: \"010.0.0.1\": must not have leading 0s",
+                    ],
+                ),
+                (
+                    port(json!({"port": 0})),
+                    &[
+                        "subsets[0].ports[0].port: Invalid value: 0: must be between 1 and 65535, inclusive",
+                    ],
+                ),
+                (
+                    port(json!({"port": 1, "protocol": "Foo"})),
+                    &[
+                        "subsets[0].ports[0].protocol: Unsupported value: \"Foo\": supported values: \"SCTP\", \"TCP\", \"UDP\"",
+                    ],
+                ),
+                (
+                    of(
+                        json!({"addresses": [{"ip": "10.0.0.1"}], "ports": [{"port": 1}, {"name": "b", "port": 2}]}),
+                    ),
+                    &["subsets[0].ports[0].name: Required value"],
+                ),
+            ],
+        );
+        let old = cases::merged(&base, &of(json!({"addresses": [{"ip": "010.0.0.1"}]})));
+        cases::updates(
+            &Endpoints,
+            old,
+            &[(json!({"metadata": {"labels": {"a": "b"}}}), &[])],
+        );
+        cases::warns(
+            &Endpoints,
+            base,
+            &[(
+                of(json!({"addresses": [{"ip": "2001:db8:0::1"}]})),
+                &[
+                    "subsets[0].addresses[0].ip: IPv6 address \"2001:db8:0::1\" should be in RFC 5952 canonical format (\"2001:db8::1\")",
+                ],
+            )],
+        );
+    }
+
+    #[test]
+    fn rows() {
+        let of = |subsets| json!({"metadata": {"name": "a"}, "subsets": subsets});
+        assert_eq!(cases::row(&Endpoints, of(json!([]))), "a|<none>|<unknown>");
+        let subset = json!({"addresses": [{"ip": "10.0.0.1"}, {"ip": "fd00::1"}], "ports": [{"port": 80}, {"port": 81}]});
+        assert_eq!(
+            cases::row(&Endpoints, of(json!([subset]))),
+            "a|10.0.0.1:80,[fd00::1]:80,10.0.0.1:81 + 1 more...|<unknown>"
+        );
     }
 }

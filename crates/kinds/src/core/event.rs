@@ -1,9 +1,11 @@
 //! Something that happened to an object. Seen as events.k8s.io/v1 too; stored in this form.
 
+pub(crate) mod validate;
+
 use crate::{Cell, Column, Names, Strategy, columns};
 use jiff::Timestamp;
 use k8s_openapi::{api::core::v1 as upstream, apimachinery::pkg::apis::meta::v1::Time};
-use machinery::field::{Error, ErrorList, Path};
+use machinery::field::ErrorList;
 
 /// The law of Event.
 pub(crate) struct Event;
@@ -23,28 +25,7 @@ impl Strategy for Event {
     }
 
     fn validate(&self, object: &upstream::Event) -> ErrorList {
-        let mut errors = ErrorList::new();
-        let own = object.metadata.namespace.as_deref().unwrap_or_default();
-        let about = object
-            .involved_object
-            .namespace
-            .as_deref()
-            .unwrap_or_default();
-        let path = Path::new("involvedObject").child("namespace");
-        // Events about objects without a namespace live in one of these.
-        let agrees = if about.is_empty() {
-            matches!(own, "" | "default" | "kube-system")
-        } else {
-            own == about
-        };
-        if !agrees {
-            errors.push(Error::invalid(
-                &path,
-                about,
-                "does not match event.namespace",
-            ));
-        }
-        errors
+        validate::event(object)
     }
 
     fn columns(&self) -> &'static [Column] {

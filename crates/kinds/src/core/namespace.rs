@@ -1,8 +1,12 @@
 //! A scope for names, and its life cycle.
 
-use crate::{Cell, Column, Context, Names, Strategy, Subresource, columns};
+use crate::{Cell, Column, Context, Names, Strategy, Subresource, check, columns};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1 as upstream;
+use machinery::{
+    field::{Error, ErrorList, Path},
+    names,
+};
 
 /// The law of Namespace.
 pub(crate) struct Namespace;
@@ -11,6 +15,8 @@ pub(crate) struct Namespace;
 const NAME_LABEL: &str = "kubernetes.io/metadata.name";
 /// Held by a namespace until everything in it is gone.
 const FINALIZER: &str = "kubernetes";
+/// Finalizers whose names need no domain.
+const STANDARD: &[&str] = &[FINALIZER, "orphan", "foregroundDeletion"];
 
 impl Strategy for Namespace {
     type Object = upstream::Namespace;
@@ -25,6 +31,8 @@ impl Strategy for Namespace {
 
     fn default(&self, object: &mut upstream::Namespace) {
         label(object);
+        let status = object.status.get_or_insert_default();
+        crate::pod_spec::defaults::text(&mut status.phase, "Active");
     }
 
     fn prepare_for_create(&self, _: &Context<'_>, object: &mut upstream::Namespace) {
@@ -52,6 +60,15 @@ impl Strategy for Namespace {
         label(new);
         new.spec.clone_from(&old.spec);
         new.status.clone_from(&old.status);
+    }
+
+    fn validate(&self, object: &upstream::Namespace) -> ErrorList {
+        let mut errors = ErrorList::new();
+        let path = Path::new("spec").child("finalizers");
+        for finalizer in finalizers(object) {
+            finalizer_name(&mut errors, &path, finalizer);
+        }
+        errors
     }
 
     fn name_errors(&self, name: &str) -> Vec<String> {
@@ -107,13 +124,53 @@ impl Strategy for Namespace {
         }
     }
 
+    fn validate_subresource(
+        &self,
+        subresource: &str,
+        new: &upstream::Namespace,
+        _: &upstream::Namespace,
+    ) -> ErrorList {
+        let mut errors = ErrorList::new();
+        if subresource == "finalize" {
+            let path = Path::new("spec").child("finalizers");
+            for (index, finalizer) in finalizers(new).iter().enumerate() {
+                finalizer_name(&mut errors, &path.index(index), finalizer);
+            }
+            return errors;
+        }
+        let (wanted, when) = match new.metadata.deletion_timestamp {
+            None => ("Active", "empty"),
+            Some(_) => ("Terminating", "not empty"),
+        };
+        let phase = phase(new);
+        if phase != wanted {
+            let path = Path::new("status").child("Phase");
+            let text = format!("may only be '{wanted}' if `deletionTimestamp` is {when}");
+            errors.push(Error::invalid(&path, phase, &text));
+        }
+        errors
+    }
+
     fn begin_deletion(&self, object: &mut upstream::Namespace) {
         object.status.get_or_insert_default().phase = Some("Terminating".to_owned());
     }
 
     fn holds_deletion(&self, object: &upstream::Namespace) -> bool {
-        let finalizers = object.spec.as_ref().and_then(|it| it.finalizers.as_ref());
-        finalizers.is_some_and(|it| !it.is_empty())
+        !finalizers(object).is_empty()
+    }
+}
+
+fn finalizers(object: &upstream::Namespace) -> &[String] {
+    let list = object.spec.as_ref().and_then(|it| it.finalizers.as_deref());
+    list.unwrap_or_default()
+}
+
+/// Qualified, or one of the few that came before qualified names.
+fn finalizer_name(errors: &mut ErrorList, path: &Path, name: &str) {
+    check::messages(errors, path, name, names::qualified_name_errors(name));
+    if !name.contains('/') && !STANDARD.contains(&name) {
+        let text = "name is neither a standard finalizer name nor is it fully qualified";
+        errors.push(Error::invalid(path, name, text));
     }
 }
 
@@ -138,6 +195,58 @@ fn label(object: &mut upstream::Namespace) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cases;
+    use serde_json::json;
+
+    #[test]
+    fn finalizers_are_qualified_and_phases_follow_deletion() {
+        let base = json!({"metadata": {"name": "a"}, "spec": {"finalizers": ["kubernetes"]}});
+        const BAD: &str = "name is neither a standard finalizer name nor is it fully qualified";
+        cases::creates(
+            &Namespace,
+            base.clone(),
+            &[
+                (json!({}), &[]),
+                (json!({"spec": {"finalizers": ["example.com/a"]}}), &[]),
+                (
+                    json!({"spec": {"finalizers": ["b"]}}),
+                    &[&format!("spec.finalizers: Invalid value: \"b\": {BAD}")],
+                ),
+            ],
+        );
+        cases::changes(
+            &Namespace,
+            "finalize",
+            base.clone(),
+            &[
+                (json!({"spec": {"finalizers": []}}), &[]),
+                (
+                    json!({"spec": {"finalizers": ["b"]}}),
+                    &[&format!("spec.finalizers[0]: Invalid value: \"b\": {BAD}")],
+                ),
+            ],
+        );
+        cases::changes(
+            &Namespace,
+            "status",
+            base,
+            &[
+                (json!({"status": {"phase": "Active"}}), &[]),
+                (
+                    json!({"status": {"phase": "Terminating"}}),
+                    &[
+                        "status.Phase: Invalid value: \"Terminating\": may only be 'Active' if `deletionTimestamp` is empty",
+                    ],
+                ),
+                (
+                    json!({"metadata": {"deletionTimestamp": "2020-01-01T00:00:00Z"}}),
+                    &[
+                        "status.Phase: Invalid value: \"Active\": may only be 'Terminating' if `deletionTimestamp` is not empty",
+                    ],
+                ),
+            ],
+        );
+    }
 
     #[test]
     fn lives_until_its_finalizer_goes() {

@@ -1,16 +1,16 @@
 //! A machine that runs pods.
 
+#[cfg(test)]
+mod tests;
+mod validate;
+
 use crate::{
-    Cell, Column, Context, Destination, Names, ProxyName, Route, Strategy, Subresource, check,
+    Cell, Column, Context, Destination, Names, ProxyName, Route, Strategy, Subresource,
     columns::{self, NONE},
 };
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1 as upstream;
-use machinery::{
-    field::{Error, ErrorList, Path},
-    names,
-    status::Status,
-};
+use machinery::{field::ErrorList, status::Status};
 use std::collections::BTreeSet;
 
 /// The law of Node.
@@ -18,7 +18,6 @@ pub(crate) struct Node;
 
 const ROLE_PREFIX: &str = "node-role.kubernetes.io/";
 const ROLE_LABEL: &str = "kubernetes.io/role";
-const EFFECTS: &[&str] = &["NoSchedule", "PreferNoSchedule", "NoExecute"];
 
 impl Strategy for Node {
     type Object = upstream::Node;
@@ -33,83 +32,30 @@ impl Strategy for Node {
         {
             status.allocatable.clone_from(&status.capacity);
         }
+        if let Some(spec) = &mut object.spec {
+            one_range_list(spec);
+        }
+    }
+
+    fn prepare_for_create(&self, _: &Context<'_>, object: &mut upstream::Node) {
+        drop_configuration(object, None);
     }
 
     fn prepare_for_update(&self, _: &Context<'_>, new: &mut upstream::Node, old: &upstream::Node) {
         new.status.clone_from(&old.status);
+        drop_configuration(new, Some(old));
     }
 
     fn validate(&self, object: &upstream::Node) -> ErrorList {
-        let mut errors = ErrorList::new();
-        let path = Path::new("spec");
-        let mut taken = BTreeSet::new();
-        let taints = object.spec.iter().flat_map(|it| it.taints.iter().flatten());
-        for (index, taint) in taints.enumerate() {
-            let path = path.child("taints").index(index);
-            check::messages(
-                &mut errors,
-                &path.child("key"),
-                &taint.key,
-                names::qualified_name_errors(&taint.key),
-            );
-            let value = taint.value.as_deref().unwrap_or_default();
-            check::messages(
-                &mut errors,
-                &path.child("value"),
-                value,
-                names::label_value_errors(value),
-            );
-            check::one_of(
-                &mut errors,
-                &path.child("effect"),
-                Some(&taint.effect),
-                EFFECTS,
-            );
-            if !taken.insert((&taint.key, &taint.effect)) {
-                let shown = serde_json::json!({"key": taint.key, "value": taint.value, "effect": taint.effect});
-                let mut error = Error::duplicate(&path, shown);
-                error
-                    .message
-                    .push_str(": taints must be unique by key and effect pair");
-                errors.push(error);
-            }
-        }
-        for (index, cidr) in object
-            .spec
-            .iter()
-            .flat_map(|it| it.pod_cidrs.iter().flatten())
-            .enumerate()
-        {
-            check::messages(
-                &mut errors,
-                &path.child("podCIDRs").index(index),
-                cidr,
-                names::cidr_errors(cidr),
-            );
-        }
-        errors
+        validate::node(object, &[])
     }
 
     fn validate_update(&self, new: &upstream::Node, old: &upstream::Node) -> ErrorList {
-        let mut errors = self.validate(new);
-        let path = Path::new("spec");
-        if let (Some(new), Some(old)) = (&new.spec, &old.spec) {
-            let ranges = old.pod_cidrs.as_deref().unwrap_or_default();
-            if !ranges.is_empty() && new.pod_cidrs.as_deref() != Some(ranges) {
-                errors.push(Error::forbidden(
-                    &path.child("podCIDRs"),
-                    "node updates may not change podCIDR except from \"\" to valid",
-                ));
-            }
-            let id = |it: &upstream::NodeSpec| it.provider_id.clone().unwrap_or_default();
-            if !id(old).is_empty() && id(new) != id(old) {
-                errors.push(Error::forbidden(
-                    &path.child("providerID"),
-                    "node updates may not change providerID except from \"\" to valid",
-                ));
-            }
-        }
-        errors
+        validate::update(new, old)
+    }
+
+    fn warnings(&self, new: &upstream::Node, _: Option<&upstream::Node>) -> Vec<String> {
+        validate::warnings(new)
     }
 
     fn columns(&self) -> &'static [Column] {
@@ -174,6 +120,16 @@ impl Strategy for Node {
         old: &upstream::Node,
     ) {
         new.spec.clone_from(&old.spec);
+        drop_configuration(new, Some(old));
+    }
+
+    fn validate_subresource(
+        &self,
+        _: &str,
+        new: &upstream::Node,
+        old: &upstream::Node,
+    ) -> ErrorList {
+        validate::update(new, old)
     }
 
     fn connect(
@@ -221,6 +177,35 @@ impl Strategy for Node {
             route,
             path_and_query,
         })
+    }
+}
+
+/// The old single range and the list say the same; the single one wins.
+fn one_range_list(spec: &mut upstream::NodeSpec) {
+    let single = spec.pod_cidr.clone().filter(|it| !it.is_empty());
+    let ranges = spec.pod_cidrs.as_deref().unwrap_or_default();
+    if single.is_some() && ranges.first() != single.as_ref() {
+        spec.pod_cidrs = single.map(|it| vec![it]);
+    } else if single.is_none() {
+        spec.pod_cidr = ranges.first().cloned();
+    }
+}
+
+/// Configuration by ConfigMap is no more; what an old node still has is left to it.
+fn drop_configuration(new: &mut upstream::Node, old: Option<&upstream::Node>) {
+    let used = old.is_some_and(|it| {
+        it.spec
+            .as_ref()
+            .is_some_and(|it| it.config_source.is_some())
+    });
+    if used {
+        return;
+    }
+    if let Some(spec) = &mut new.spec {
+        spec.config_source = None;
+    }
+    if let Some(status) = &mut new.status {
+        status.config = None;
     }
 }
 

@@ -73,6 +73,20 @@ impl Strategy for Secret {
         errors
     }
 
+    fn warnings(&self, new: &upstream::Secret, _: Option<&upstream::Secret>) -> Vec<String> {
+        if new.type_.as_deref() != Some("kubernetes.io/tls") {
+            return Vec::new();
+        }
+        let is_pem = |key| {
+            let value = value(new, key).unwrap_or_default();
+            String::from_utf8_lossy(value).contains("-----BEGIN ")
+        };
+        let missing = [("tls.crt", "certificate"), ("tls.key", "key")];
+        let missing = missing.into_iter().find(|it| !is_pem(it.0));
+        let text = |it: (_, &str)| format!("tls: failed to find any PEM data in {} input", it.1);
+        missing.map(text).into_iter().collect()
+    }
+
     fn columns(&self) -> &'static [Column] {
         const {
             &[
@@ -109,6 +123,44 @@ impl Strategy for Secret {
     }
 }
 
+fn value<'a>(object: &'a upstream::Secret, key: &str) -> Option<&'a [u8]> {
+    let value = object.data.as_ref().and_then(|it| it.get(key));
+    value.map(|it| it.0.as_slice())
+}
+
+/// A key that must hold a JSON object; its contents stay out of the message.
+fn json(errors: &mut ErrorList, data: &Path, object: &upstream::Secret, key: &str) {
+    let path = data.key(key);
+    let Some(bytes) = value(object, key) else {
+        errors.push(Error::required(&path, ""));
+        return;
+    };
+    let fault = match serde_json::from_slice::<serde_json::Value>(bytes) {
+        Ok(serde_json::Value::Object(_) | serde_json::Value::Null) => return,
+        Ok(other) => {
+            let kind = match other {
+                serde_json::Value::Array(_) => "array",
+                serde_json::Value::Bool(_) => "bool",
+                serde_json::Value::Number(_) => "number",
+                _ => "string",
+            };
+            format!("json: cannot unmarshal {kind} into Go value of type map[string]interface {{}}")
+        }
+        Err(error) if error.is_eof() => "unexpected end of JSON input".to_owned(),
+        Err(error) => offending(bytes, &error),
+    };
+    errors.push(Error::invalid(&path, "<secret contents redacted>", &fault));
+}
+
+/// The character at which reading stopped, in Go's words.
+fn offending(bytes: &[u8], error: &serde_json::Error) -> String {
+    let mut lines = bytes.split(|it| *it == b'\n');
+    let line = lines.nth(error.line().saturating_sub(1));
+    let at = line.and_then(|it| it.get(error.column().saturating_sub(1)));
+    let shown = at.map_or(' ', |it| char::from(*it));
+    format!("invalid character {shown:?} looking for beginning of value")
+}
+
 /// What the well-known types must hold.
 fn typed(errors: &mut ErrorList, data: &Path, object: &upstream::Secret) {
     let has = |key: &str| object.data.as_ref().is_some_and(|it| it.contains_key(key));
@@ -126,13 +178,17 @@ fn typed(errors: &mut ErrorList, data: &Path, object: &upstream::Secret) {
                 errors.push(Error::required(&path, ""));
             }
         }
-        "kubernetes.io/dockercfg" => need(".dockercfg"),
-        "kubernetes.io/dockerconfigjson" => need(".dockerconfigjson"),
+        "kubernetes.io/dockercfg" => json(errors, data, object, ".dockercfg"),
+        "kubernetes.io/dockerconfigjson" => json(errors, data, object, ".dockerconfigjson"),
         "kubernetes.io/basic-auth" if !has("username") && !has("password") => {
             need("username");
             need("password");
         }
-        "kubernetes.io/ssh-auth" => need("ssh-privatekey"),
+        "kubernetes.io/ssh-auth"
+            if value(object, "ssh-privatekey").is_none_or(<[u8]>::is_empty) =>
+        {
+            errors.push(Error::required(&data.key("ssh-privatekey"), ""));
+        }
         "kubernetes.io/tls" => {
             need("tls.crt");
             need("tls.key");
@@ -144,7 +200,109 @@ fn typed(errors: &mut ErrorList, data: &Path, object: &upstream::Secret) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cases;
     use api::Object;
+    use serde_json::json;
+
+    #[test]
+    fn types_need_their_keys() {
+        let base = json!({"metadata": {"name": "a"}});
+        let typed = |kind: &str, data| json!({"type": kind, "stringData": data});
+        const REDACTED: &str = "Invalid value: \"<secret contents redacted>\"";
+        cases::creates(
+            &Secret,
+            base.clone(),
+            &[
+                (typed("example.com/any", json!({})), &[]),
+                (
+                    typed("kubernetes.io/service-account-token", json!({})),
+                    &["metadata.annotations[kubernetes.io/service-account.name]: Required value"],
+                ),
+                (
+                    typed("kubernetes.io/dockercfg", json!({})),
+                    &["data[.dockercfg]: Required value"],
+                ),
+                (
+                    typed("kubernetes.io/dockercfg", json!({".dockercfg": "{}"})),
+                    &[],
+                ),
+                (
+                    typed(
+                        "kubernetes.io/dockerconfigjson",
+                        json!({".dockerconfigjson": ""}),
+                    ),
+                    &[&format!(
+                        "data[.dockerconfigjson]: {REDACTED}: unexpected end of JSON input"
+                    )],
+                ),
+                (
+                    typed(
+                        "kubernetes.io/dockerconfigjson",
+                        json!({".dockerconfigjson": "[]"}),
+                    ),
+                    &[&format!(
+                        "data[.dockerconfigjson]: {REDACTED}: json: cannot unmarshal array into Go value of type map[string]interface {{}}"
+                    )],
+                ),
+                (
+                    typed(
+                        "kubernetes.io/dockerconfigjson",
+                        json!({".dockerconfigjson": "x"}),
+                    ),
+                    &[&format!(
+                        "data[.dockerconfigjson]: {REDACTED}: invalid character 'x' looking for beginning of value"
+                    )],
+                ),
+                (
+                    typed("kubernetes.io/basic-auth", json!({})),
+                    &[
+                        "data[username]: Required value",
+                        "data[password]: Required value",
+                    ],
+                ),
+                (
+                    typed("kubernetes.io/basic-auth", json!({"username": ""})),
+                    &[],
+                ),
+                (
+                    typed("kubernetes.io/ssh-auth", json!({"ssh-privatekey": ""})),
+                    &["data[ssh-privatekey]: Required value"],
+                ),
+                (
+                    typed("kubernetes.io/tls", json!({"tls.crt": ""})),
+                    &["data[tls.key]: Required value"],
+                ),
+            ],
+        );
+        cases::warns(
+            &Secret,
+            base,
+            &[(
+                typed("kubernetes.io/tls", json!({"tls.crt": "a"})),
+                &["tls: failed to find any PEM data in certificate input"],
+            )],
+        );
+    }
+
+    #[test]
+    fn frozen_secrets_stay_as_they_are() {
+        let base = json!({"metadata": {"name": "a"}, "immutable": true, "data": {"a": "YQ=="}});
+        cases::updates(
+            &Secret,
+            base,
+            &[
+                (json!({"metadata": {"labels": {"a": "b"}}}), &[]),
+                (
+                    json!({"immutable": null}),
+                    &["immutable: Forbidden: field is immutable when `immutable` is set"],
+                ),
+                (
+                    json!({"data": {"a": "Yg=="}}),
+                    &["data: Forbidden: field is immutable when `immutable` is set"],
+                ),
+            ],
+        );
+    }
 
     #[test]
     fn plain_texts_become_data_and_the_type_stays() {

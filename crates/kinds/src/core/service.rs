@@ -1,9 +1,11 @@
 //! A stable name and address for a set of pods.
 
 mod columns;
+mod prepare;
 #[cfg(test)]
 mod tests;
 mod validate;
+mod warnings;
 
 use crate::{
     Cell, Column, Context, Destination, Names, ProxyName, Route, Strategy, Subresource,
@@ -31,12 +33,14 @@ impl Strategy for Service {
         let Some(spec) = &mut object.spec else { return };
         text(&mut spec.session_affinity, "None");
         text(&mut spec.type_, "ClusterIP");
-        if spec.session_affinity.as_deref() == Some("ClientIP") {
-            let config = spec.session_affinity_config.get_or_insert_default();
-            let config = config.client_ip.get_or_insert_default();
-            config.timeout_seconds.get_or_insert(AFFINITY_SECONDS);
-        } else {
-            spec.session_affinity_config = None;
+        match spec.session_affinity.as_deref() {
+            Some("ClientIP") => {
+                let config = spec.session_affinity_config.get_or_insert_default();
+                let config = config.client_ip.get_or_insert_default();
+                config.timeout_seconds.get_or_insert(AFFINITY_SECONDS);
+            }
+            Some("None") => spec.session_affinity_config = None,
+            _ => {}
         }
         for port in spec.ports.iter_mut().flatten() {
             text(&mut port.protocol, "TCP");
@@ -51,22 +55,27 @@ impl Strategy for Service {
             }
         }
         let kind = spec.type_.clone().unwrap_or_default();
-        if matches!(kind.as_str(), "NodePort" | "LoadBalancer") {
+        if validate::is_external(spec) {
             text(&mut spec.external_traffic_policy, "Cluster");
         }
-        if kind != "ExternalName" {
+        if matches!(kind.as_str(), "ClusterIP" | "NodePort" | "LoadBalancer") {
             spec.internal_traffic_policy
                 .get_or_insert_with(|| "Cluster".to_owned());
         }
-        if kind == "LoadBalancer" {
+        let balancer = kind == "LoadBalancer";
+        if balancer {
             spec.allocate_load_balancer_node_ports.get_or_insert(true);
         }
         // Clients read `status.loadBalancer` without asking whether it is there.
-        object
-            .status
-            .get_or_insert_default()
-            .load_balancer
-            .get_or_insert_default();
+        let status = object.status.get_or_insert_default();
+        let status = status.load_balancer.get_or_insert_default();
+        let ingress = status.ingress.iter_mut().flatten();
+        let has_address = |it: &&mut upstream::LoadBalancerIngress| {
+            it.ip.as_ref().is_some_and(|it| !it.is_empty())
+        };
+        for it in ingress.filter(has_address).filter(|_| balancer) {
+            it.ip_mode.get_or_insert_with(|| "VIP".to_owned());
+        }
     }
 
     fn prepare_for_create(&self, _: &Context<'_>, object: &mut upstream::Service) {
@@ -80,7 +89,9 @@ impl Strategy for Service {
         old: &upstream::Service,
     ) {
         new.status = old.status.clone();
-        keep_address(new, old);
+        if let (Some(new), Some(old)) = (&mut new.spec, &old.spec) {
+            prepare::drop_unused(new, old);
+        }
     }
 
     fn validate(&self, object: &upstream::Service) -> ErrorList {
@@ -92,7 +103,7 @@ impl Strategy for Service {
     }
 
     fn name_errors(&self, name: &str) -> Vec<String> {
-        machinery::names::dns1035_label_errors(name)
+        machinery::names::label_errors(name)
     }
 
     fn columns(&self) -> &'static [Column] {
@@ -132,6 +143,19 @@ impl Strategy for Service {
         old: &upstream::Service,
     ) {
         new.spec = old.spec.clone();
+    }
+
+    fn validate_subresource(
+        &self,
+        _: &str,
+        new: &upstream::Service,
+        old: &upstream::Service,
+    ) -> ErrorList {
+        validate::status(new, old)
+    }
+
+    fn warnings(&self, new: &upstream::Service, _: Option<&upstream::Service>) -> Vec<String> {
+        warnings::of(new)
     }
 
     fn connect(
@@ -192,53 +216,5 @@ fn empty_status() -> upstream::ServiceStatus {
     upstream::ServiceStatus {
         load_balancer: Some(Default::default()),
         ..Default::default()
-    }
-}
-
-/// An update that leaves out what was allocated keeps it, as long as the type still needs it.
-fn keep_address(new: &mut upstream::Service, old: &upstream::Service) {
-    let (Some(new), Some(old)) = (&mut new.spec, &old.spec) else {
-        return;
-    };
-    let kind = |spec: &upstream::ServiceSpec| spec.type_.clone().unwrap_or_default();
-    if kind(new) == "ExternalName" || kind(old) == "ExternalName" {
-        if kind(new) == "ExternalName"
-            && kind(old) != "ExternalName"
-            && new.cluster_ip == old.cluster_ip
-        {
-            new.cluster_ip = None;
-            new.cluster_ips = None;
-            new.ip_families = None;
-            new.ip_family_policy = None;
-        }
-        return;
-    }
-    if new.cluster_ip.as_ref().is_none_or(String::is_empty) {
-        new.cluster_ip.clone_from(&old.cluster_ip);
-    }
-    if new.cluster_ips.as_ref().is_none_or(Vec::is_empty) && new.cluster_ip == old.cluster_ip {
-        new.cluster_ips.clone_from(&old.cluster_ips);
-    }
-    if new.ip_families.is_none() {
-        new.ip_families.clone_from(&old.ip_families);
-    }
-    if new.ip_family_policy.is_none() {
-        new.ip_family_policy.clone_from(&old.ip_family_policy);
-    }
-    if kind(new) == "ClusterIP" {
-        return;
-    }
-    for port in new
-        .ports
-        .iter_mut()
-        .flatten()
-        .filter(|it| it.node_port.unwrap_or(0) == 0)
-    {
-        let same = old
-            .ports
-            .iter()
-            .flatten()
-            .find(|it| it.port == port.port && it.protocol == port.protocol);
-        port.node_port = same.and_then(|it| it.node_port);
     }
 }
