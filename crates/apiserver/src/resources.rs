@@ -69,6 +69,11 @@ impl Resource {
         self.law.subresources().iter().find(|it| it.name == name)
     }
 
+    /// Whether it shows objects that are stored in another form.
+    pub(crate) fn is_view(&self) -> bool {
+        self.hub.is_some()
+    }
+
     /// Whether its objects are only posted, never stored.
     pub(crate) fn is_action(&self) -> bool {
         self.names.verbs == ["create"]

@@ -75,6 +75,10 @@ pub(crate) async fn run(
         let mut warnings = Vec::new();
         let mut wished = edit(&current, &mut warnings)?;
         place(call, &current, &mut *wished)?;
+        if call.resource.is_view() && call.subresource.is_none() {
+            let errors = call.resource.law.validate_update(&*wished, &*current.view);
+            refuse(call, &call.target.name, &errors)?;
+        }
         let old = call
             .resource
             .stored
@@ -222,6 +226,15 @@ pub(crate) fn other_uid(call: &Call, meant: &Option<String>, found: &Option<Stri
     Status::conflict(call.resource.named(), &call.target.name, &because)
 }
 
+/// The refusal of an object with errors.
+pub(crate) fn refuse(call: &Call, name: &str, errors: &field::ErrorList) -> Result<(), Status> {
+    if errors.is_empty() {
+        Ok(())
+    } else {
+        Err(Status::invalid(call.resource.kind_named(), name, errors))
+    }
+}
+
 /// Steps 7 to 9: admission mutates, the law prepares and validates, admission judges.
 fn judge(
     door: &Door,
@@ -257,13 +270,7 @@ fn judge(
             None => law.validate_update(object, old),
             Some(name) => law.validate_subresource(name, object, old),
         });
-        if !errors.is_empty() {
-            return Err(Status::invalid(
-                call.resource.kind_named(),
-                &call.target.name,
-                &errors,
-            ));
-        }
+        refuse(call, &call.target.name, &errors)?;
     }
     let claims = door.judge(&mut review)?;
     let object = review

@@ -48,6 +48,11 @@ pub(crate) async fn create(
     warnings: &mut Vec<String>,
 ) -> Result<(Bytes, Option<u64>), Status> {
     place(call, &mut *view)?;
+    if call.resource.is_view() {
+        // A view has rules of its own, besides those of the form it is stored in.
+        let name = view.metadata().name.clone().unwrap_or_default();
+        super::change::refuse(call, &name, &call.resource.law.validate(&*view))?;
+    }
     let generated = view.metadata().name.is_none();
     let dry_run = call.dry_run();
     let found = warnings.len();
