@@ -66,6 +66,15 @@ fn first_of(address: IpAddr, bits: u8) -> IpAddr {
     }
 }
 
+/// Whether network `part` is within `whole` and smaller; `None` when one of them is no network.
+#[must_use]
+pub fn is_strict_part(part: &str, whole: &str) -> Option<bool> {
+    let (address, bits) = parse_network(part)?;
+    let (whole, most) = parse_network(whole)?;
+    let same = width(address) == width(whole);
+    Some(same && bits > most && first_of(address, most) == first_of(whole, most))
+}
+
 /// Messages for an address in a field that is older than strict checks; upstream's
 /// `IsValidIPForLegacyField`. Any spelling of an IPv6 address will do.
 #[must_use]

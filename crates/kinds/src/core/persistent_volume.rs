@@ -1,14 +1,18 @@
 //! A piece of storage in the cluster.
 
-use super::persistent_volume_claim::ACCESS_MODES;
+mod change;
+pub(crate) mod validate;
+
+pub(super) use change::{CLASS, OLD_CLASS};
+
 use crate::{
-    Cell, Column, Context, Names, Strategy, Subresource, check,
+    Cell, Column, Context, Names, Strategy, Subresource,
     columns::{self, UNSET},
     pod_spec::defaults::text,
 };
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1 as upstream;
-use machinery::field::{Error, ErrorList, Path};
+use k8s_openapi::{api::core::v1 as upstream, apimachinery::pkg::apis::meta::v1::Time};
+use machinery::field::{ErrorList, Path};
 
 /// The law of PersistentVolume.
 pub(crate) struct PersistentVolume;
@@ -34,9 +38,7 @@ impl Strategy for PersistentVolume {
     fn prepare_for_create(&self, context: &Context<'_>, object: &mut upstream::PersistentVolume) {
         object.status = Some(upstream::PersistentVolumeStatus {
             phase: Some("Pending".to_owned()),
-            last_phase_transition_time: Some(k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(
-                context.now,
-            )),
+            last_phase_transition_time: Some(Time(context.now)),
             ..Default::default()
         });
     }
@@ -52,35 +54,34 @@ impl Strategy for PersistentVolume {
 
     fn validate(&self, object: &upstream::PersistentVolume) -> ErrorList {
         let mut errors = ErrorList::new();
-        let path = Path::new("spec");
         let spec = object.spec.clone().unwrap_or_default();
-        let modes = spec.access_modes.unwrap_or_default();
-        if modes.is_empty() {
-            errors.push(Error::required(&path.child("accessModes"), ""));
-        }
-        for (index, mode) in modes.iter().enumerate() {
-            check::one_of(
-                &mut errors,
-                &path.child("accessModes").index(index),
-                Some(mode),
-                ACCESS_MODES,
-            );
-        }
-        if spec
-            .capacity
-            .as_ref()
-            .is_none_or(|it| !it.contains_key("storage"))
-        {
-            errors.push(Error::required(&path.child("capacity"), ""));
-        }
-        let list = &["Delete", "Recycle", "Retain"];
-        check::one_of(
+        validate::spec(
             &mut errors,
-            &path.child("persistentVolumeReclaimPolicy"),
-            spec.persistent_volume_reclaim_policy.as_ref(),
-            list,
+            &Path::new("spec"),
+            &spec,
+            validate::Place::Object,
         );
         errors
+    }
+
+    fn validate_update(
+        &self,
+        new: &upstream::PersistentVolume,
+        old: &upstream::PersistentVolume,
+    ) -> ErrorList {
+        let mut errors = self.validate(new);
+        if let (Some(new), Some(old)) = (&new.spec, &old.spec) {
+            errors.extend(change::errors(new, old));
+        }
+        errors
+    }
+
+    fn warnings(
+        &self,
+        new: &upstream::PersistentVolume,
+        _: Option<&upstream::PersistentVolume>,
+    ) -> Vec<String> {
+        change::warnings(new)
     }
 
     fn columns(&self) -> &'static [Column] {
@@ -139,10 +140,195 @@ impl Strategy for PersistentVolume {
     fn prepare_for_subresource(
         &self,
         _: &str,
-        _: &Context<'_>,
+        context: &Context<'_>,
         new: &mut upstream::PersistentVolume,
         old: &upstream::PersistentVolume,
     ) {
         new.spec.clone_from(&old.spec);
+        let before = old.status.clone().unwrap_or_default();
+        let status = new.status.get_or_insert_default();
+        let time = &mut status.last_phase_transition_time;
+        if status.phase == before.phase {
+            if time.is_none() {
+                time.clone_from(&before.last_phase_transition_time);
+            }
+        } else if time.is_none() || *time == before.last_phase_transition_time {
+            *time = Some(Time(context.now));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cases;
+    use serde_json::{Value, json};
+
+    fn base() -> Value {
+        json!({"metadata": {"name": "a"}, "spec": {"accessModes": ["ReadWriteOnce"], "capacity": {"storage": "1Gi"}, "hostPath": {"path": "/x"}}})
+    }
+
+    fn spec(patch: Value) -> Value {
+        json!({"spec": patch})
+    }
+
+    #[test]
+    fn errors_of_new_volumes() {
+        cases::creates(
+            &PersistentVolume,
+            base(),
+            &[
+                (json!({}), &[]),
+                (
+                    spec(json!({"accessModes": []})),
+                    &["spec.accessModes: Required value"],
+                ),
+                (
+                    spec(json!({"accessModes": ["Foo"]})),
+                    &[
+                        "spec.accessModes: Unsupported value: \"Foo\": supported values: \"ReadOnlyMany\", \"ReadWriteMany\", \"ReadWriteOnce\", \"ReadWriteOncePod\"",
+                    ],
+                ),
+                (
+                    spec(json!({"accessModes": ["ReadWriteOncePod", "ReadWriteOnce"]})),
+                    &[
+                        "spec.accessModes: Forbidden: may not use ReadWriteOncePod with other access modes",
+                    ],
+                ),
+                (
+                    spec(json!({"capacity": null})),
+                    &[
+                        "spec.capacity: Required value",
+                        "spec.capacity: Unsupported value: null: supported values: \"storage\"",
+                    ],
+                ),
+                (
+                    spec(json!({"capacity": {"storage": "0"}})),
+                    &["spec.capacity[storage]: Invalid value: \"0\": must be greater than zero"],
+                ),
+                (
+                    spec(json!({"persistentVolumeReclaimPolicy": "Foo"})),
+                    &[
+                        "spec.persistentVolumeReclaimPolicy: Unsupported value: \"Foo\": supported values: \"Delete\", \"Recycle\", \"Retain\"",
+                    ],
+                ),
+                (
+                    spec(json!({"hostPath": null})),
+                    &["spec: Required value: must specify a volume type"],
+                ),
+                (
+                    spec(json!({"hostPath": {"path": "/a/../b"}})),
+                    &["spec.hostPath.path: Invalid value: \"/a/../b\": must not contain '..'"],
+                ),
+                (
+                    spec(json!({"nfs": {"server": "s", "path": "/p"}})),
+                    &["spec.nfs: Forbidden: may not specify more than 1 volume type"],
+                ),
+                (
+                    spec(
+                        json!({"hostPath": {"path": "/"}, "persistentVolumeReclaimPolicy": "Recycle"}),
+                    ),
+                    &[
+                        "spec.persistentVolumeReclaimPolicy: Forbidden: may not be 'recycle' for a hostPath mount of '/'",
+                    ],
+                ),
+                (
+                    spec(json!({"hostPath": null, "local": {"path": "/x"}})),
+                    &["spec.nodeAffinity: Required value: Local volume requires node affinity"],
+                ),
+                (
+                    spec(json!({"hostPath": null, "csi": {"driver": "", "volumeHandle": ""}})),
+                    &[
+                        "spec.csi.driver: Required value",
+                        "spec.csi.driver: Invalid value: \"\": a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')",
+                        "spec.csi.volumeHandle: Required value",
+                    ],
+                ),
+                (
+                    spec(json!({"volumeMode": "Foo"})),
+                    &[
+                        "spec.volumeMode: Unsupported value: \"Foo\": supported values: \"Block\", \"Filesystem\"",
+                    ],
+                ),
+                (
+                    spec(json!({"volumeAttributesClassName": ""})),
+                    &[
+                        "spec.volumeAttributesClassName: Required value: an empty string is disallowed",
+                        "spec.csi: Required value: has to be specified when using volumeAttributesClassName",
+                    ],
+                ),
+                (
+                    spec(json!({"nodeAffinity": {}})),
+                    &[
+                        "spec.nodeAffinity.required: Required value: must specify required node constraints",
+                    ],
+                ),
+            ],
+        );
+    }
+
+    #[test]
+    fn errors_of_changes_and_warnings() {
+        let affinity = |key: &str| json!({"nodeAffinity": {"required": {"nodeSelectorTerms": [{"matchExpressions": [{"key": key, "operator": "Exists"}]}]}}});
+        cases::updates(
+            &PersistentVolume,
+            base(),
+            &[
+                (spec(json!({"capacity": {"storage": "2Gi"}})), &[]),
+                (spec(affinity("a")), &[]),
+                (
+                    spec(json!({"hostPath": {"path": "/y"}})),
+                    &[
+                        "spec.persistentvolumesource: Forbidden: spec.persistentvolumesource is immutable after creation",
+                    ],
+                ),
+                (
+                    spec(json!({"volumeMode": "Block"})),
+                    &["volumeMode: Invalid value: \"Block\": field is immutable"],
+                ),
+            ],
+        );
+        let old = cases::merged(&base(), &spec(affinity("beta.kubernetes.io/os")));
+        cases::updates(
+            &PersistentVolume,
+            old,
+            &[
+                (spec(affinity("kubernetes.io/os")), &[]),
+                (
+                    spec(affinity("a")),
+                    &[
+                        "nodeAffinity: Invalid value: {}: field is immutable, except for updating from beta label to GA",
+                    ],
+                ),
+            ],
+        );
+        cases::warns(
+            &PersistentVolume,
+            base(),
+            &[
+                (
+                    spec(json!({"persistentVolumeReclaimPolicy": "Recycle"})),
+                    &[
+                        "spec.persistentVolumeReclaimPolicy: The Recycle reclaim policy is deprecated. Instead, the recommended approach is to use dynamic provisioning.",
+                    ],
+                ),
+                (
+                    json!({"metadata": {"annotations": {CLASS: "a"}}}),
+                    &[
+                        "metadata.annotations[volume.beta.kubernetes.io/storage-class]: deprecated since v1.8; use \"storageClassName\" attribute instead",
+                    ],
+                ),
+                (
+                    spec(affinity("beta.kubernetes.io/os")),
+                    &[
+                        "spec.nodeAffinity.required.nodeSelectorTerms[0].matchExpressions[0].key: beta.kubernetes.io/os is deprecated since v1.14; use \"kubernetes.io/os\" instead",
+                    ],
+                ),
+            ],
+        );
+        assert_eq!(
+            cases::row(&PersistentVolume, base()),
+            "a|1Gi|RWO|Retain|Pending|||<unset>||<unknown>|Filesystem"
+        );
     }
 }

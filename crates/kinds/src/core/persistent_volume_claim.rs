@@ -1,25 +1,20 @@
 //! A request for storage.
 
+#[cfg(test)]
+mod tests;
+mod validate;
+
 use crate::{
-    Cell, Column, Context, Names, Strategy, Subresource, check,
+    Cell, Column, Context, Names, Strategy, Subresource,
     columns::{self, UNSET},
     pod_spec::defaults::text,
 };
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1 as upstream;
-use machinery::field::{Error, ErrorList, Path};
+use machinery::field::ErrorList;
 
 /// The law of PersistentVolumeClaim.
 pub(crate) struct PersistentVolumeClaim;
-
-const FROZEN: &str = "spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims";
-/// How a volume may be mounted.
-pub(super) const ACCESS_MODES: &[&str] = &[
-    "ReadOnlyMany",
-    "ReadWriteMany",
-    "ReadWriteOnce",
-    "ReadWriteOncePod",
-];
 
 impl Strategy for PersistentVolumeClaim {
     type Object = upstream::PersistentVolumeClaim;
@@ -41,6 +36,7 @@ impl Strategy for PersistentVolumeClaim {
             phase: Some("Pending".to_owned()),
             ..Default::default()
         });
+        validate::both_sources(object);
     }
 
     fn prepare_for_update(
@@ -50,47 +46,11 @@ impl Strategy for PersistentVolumeClaim {
         old: &upstream::PersistentVolumeClaim,
     ) {
         new.status.clone_from(&old.status);
+        validate::both_sources(new);
     }
 
     fn validate(&self, object: &upstream::PersistentVolumeClaim) -> ErrorList {
-        let mut errors = ErrorList::new();
-        let path = Path::new("spec");
-        let spec = object.spec.clone().unwrap_or_default();
-        let modes = spec.access_modes.unwrap_or_default();
-        if modes.is_empty() {
-            errors.push(Error::required(
-                &path.child("accessModes"),
-                "at least 1 access mode is required",
-            ));
-        }
-        for (index, mode) in modes.iter().enumerate() {
-            check::one_of(
-                &mut errors,
-                &path.child("accessModes").index(index),
-                Some(mode),
-                ACCESS_MODES,
-            );
-        }
-        let at = path.child("resources").child("requests").key("storage");
-        match spec
-            .resources
-            .as_ref()
-            .and_then(|it| it.requests.as_ref())
-            .and_then(|it| it.get("storage"))
-        {
-            None => errors.push(Error::required(
-                &path.child("resources").child("requests").key("storage"),
-                "",
-            )),
-            Some(amount) => {
-                if machinery::quantity::Quantity::from_wire(amount)
-                    .is_ok_and(|it| it.is_zero() || it.is_negative())
-                {
-                    errors.push(Error::invalid(&at, &amount.0, "must be greater than zero"));
-                }
-            }
-        }
-        errors
+        validate::claim(object)
     }
 
     fn validate_update(
@@ -98,25 +58,15 @@ impl Strategy for PersistentVolumeClaim {
         new: &upstream::PersistentVolumeClaim,
         old: &upstream::PersistentVolumeClaim,
     ) -> ErrorList {
-        let mut errors = self.validate(new);
-        if let (Some(new), Some(old_spec)) = (&new.spec, &old.spec) {
-            let mut allowed = new.clone();
-            // The binder fills in the volume's name.
-            if old_spec.volume_name.as_ref().is_none_or(String::is_empty) {
-                allowed.volume_name.clone_from(&old_spec.volume_name);
-                allowed
-                    .storage_class_name
-                    .clone_from(&old_spec.storage_class_name);
-            }
-            allowed.resources.clone_from(&old_spec.resources);
-            allowed
-                .volume_attributes_class_name
-                .clone_from(&old_spec.volume_attributes_class_name);
-            if allowed != *old_spec {
-                errors.push(Error::forbidden(&Path::new("spec"), FROZEN));
-            }
-        }
-        errors
+        validate::update(new, old)
+    }
+
+    fn warnings(
+        &self,
+        new: &upstream::PersistentVolumeClaim,
+        _: Option<&upstream::PersistentVolumeClaim>,
+    ) -> Vec<String> {
+        validate::warnings(new)
     }
 
     fn columns(&self) -> &'static [Column] {
@@ -174,5 +124,14 @@ impl Strategy for PersistentVolumeClaim {
         old: &upstream::PersistentVolumeClaim,
     ) {
         new.spec.clone_from(&old.spec);
+    }
+
+    fn validate_subresource(
+        &self,
+        _: &str,
+        new: &upstream::PersistentVolumeClaim,
+        _: &upstream::PersistentVolumeClaim,
+    ) -> ErrorList {
+        validate::status(new)
     }
 }

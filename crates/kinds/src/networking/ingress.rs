@@ -1,13 +1,18 @@
 //! HTTP routes from outside to services.
 
-use crate::{Cell, Column, Names, Strategy, Subresource, check, columns};
+pub(super) mod validate;
+
+use crate::{Cell, Column, Names, Strategy, Subresource, columns};
 use jiff::Timestamp;
 use k8s_openapi::api::networking::v1 as upstream;
-
 use machinery::field::{Error, ErrorList, Path};
+use std::collections::BTreeSet;
 
 /// The law of Ingress.
 pub(crate) struct Ingress;
+
+/// The annotation that named a class before the field did.
+const CLASS: &str = "kubernetes.io/ingress.class";
 
 impl Strategy for Ingress {
     type Object = upstream::Ingress;
@@ -31,50 +36,41 @@ impl Strategy for Ingress {
     crate::prepare::spec_and_status!();
 
     fn validate(&self, object: &upstream::Ingress) -> ErrorList {
-        let mut errors = ErrorList::new();
-        let path = Path::new("spec");
-        let spec = object.spec.clone().unwrap_or_default();
-        if spec.default_backend.is_none() && spec.rules.as_ref().is_none_or(Vec::is_empty) {
-            errors.push(Error::invalid(
-                &path,
-                serde_json::json!({}),
-                "either `defaultBackend` or `rules` must be specified",
-            ));
-        }
-        for (index, rule) in spec.rules.iter().flatten().enumerate() {
-            let path = path.child("rules").index(index);
-            if let Some(host) = rule.host.as_ref().filter(|it| !it.is_empty()) {
-                let found = if host.contains('*') {
-                    machinery::names::wildcard_subdomain_errors(host)
-                } else {
-                    machinery::names::subdomain_errors(host)
-                };
-                check::messages(&mut errors, &path.child("host"), host, found);
-            }
-            for (at, it) in rule.http.iter().flat_map(|it| &it.paths).enumerate() {
-                let path = path.child("http").child("paths").index(at);
-                let kinds = &["Exact", "ImplementationSpecific", "Prefix"];
-                check::one_of(
-                    &mut errors,
-                    &path.child("pathType"),
-                    Some(&it.path_type),
-                    kinds,
-                );
-                let text = it.path.as_deref().unwrap_or_default();
-                if it.path_type != "ImplementationSpecific" && !text.starts_with('/') {
-                    errors.push(Error::invalid(
-                        &path.child("path"),
-                        text,
-                        "must be an absolute path",
-                    ));
-                }
-                if let Some(service) = &it.backend.service {
-                    let path = path.child("backend").child("service");
-                    check::required(&mut errors, &path.child("name"), Some(&service.name));
-                }
-            }
+        let mut errors = validate::ingress(object);
+        let spec = object.spec.as_ref();
+        let class = spec.and_then(|it| it.ingress_class_name.as_ref());
+        if let (Some(old), Some(class)) = (annotation(object), class)
+            && old != class
+        {
+            let path = Path::new("annotations").child(CLASS);
+            let text = "must match `ingressClassName` when both are specified";
+            errors.push(Error::invalid(&path, old, text));
         }
         errors
+    }
+
+    fn validate_update(&self, new: &upstream::Ingress, _: &upstream::Ingress) -> ErrorList {
+        validate::ingress(new)
+    }
+
+    fn validate_subresource(
+        &self,
+        _: &str,
+        new: &upstream::Ingress,
+        old: &upstream::Ingress,
+    ) -> ErrorList {
+        validate::status(new, old)
+    }
+
+    fn warnings(&self, new: &upstream::Ingress, old: Option<&upstream::Ingress>) -> Vec<String> {
+        let spec = new.spec.as_ref();
+        let named = spec.is_some_and(|it| it.ingress_class_name.is_some());
+        if old.is_some() || named || annotation(new).is_none() {
+            return Vec::new();
+        }
+        vec![format!(
+            "annotation \"{CLASS}\" is deprecated, please use 'spec.ingressClassName' instead"
+        )]
     }
 
     fn columns(&self) -> &'static [Column] {
@@ -113,11 +109,13 @@ impl Strategy for Ingress {
             .as_ref()
             .and_then(|it| it.load_balancer.as_ref())
             .and_then(|it| it.ingress.as_ref());
-        let addresses: Vec<_> = balancer
-            .into_iter()
-            .flatten()
-            .filter_map(|it| it.ip.clone().or_else(|| it.hostname.clone()))
+        let given = |it: &Option<String>| it.clone().filter(|it| !it.is_empty());
+        let addresses = balancer.into_iter().flatten();
+        let addresses: BTreeSet<_> = addresses
+            .filter_map(|it| given(&it.ip).or_else(|| given(&it.hostname)))
             .collect();
+        let addresses: Vec<_> = addresses.into_iter().collect();
+        let open = spec.tls.is_some_and(|it| !it.is_empty());
         vec![
             columns::name(&object.metadata),
             columns::or(spec.ingress_class_name.as_ref(), columns::NONE),
@@ -128,8 +126,123 @@ impl Strategy for Ingress {
             }
             .into(),
             addresses.join(",").into(),
-            if spec.tls.is_none() { "80" } else { "80, 443" }.into(),
+            if open { "80, 443" } else { "80" }.into(),
             columns::age(&object.metadata, now),
         ]
+    }
+}
+
+fn annotation(object: &upstream::Ingress) -> Option<&String> {
+    object.metadata.annotations.as_ref()?.get(CLASS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cases;
+    use serde_json::{Value, json};
+
+    #[test]
+    fn errors_and_warnings() {
+        let service = json!({"service": {"name": "s", "port": {"number": 80}}});
+        let base = json!({"metadata": {"name": "a"}, "spec": {"defaultBackend": service}});
+        let rule = |host: &str, path: Value| json!({"spec": {"rules": [{"host": host, "http": {"paths": [cases::merged(&json!({"pathType": "Prefix", "path": "/", "backend": service}), &path)]}}]}});
+        let backend = |it: Value| json!({"spec": {"defaultBackend": it}});
+        const AT: &str = "spec.rules[0].http.paths[0]";
+        cases::creates(
+            &Ingress,
+            base.clone(),
+            &[
+                (json!({}), &[]),
+                (rule("a.b", json!({})), &[]),
+                (
+                    json!({"spec": {"defaultBackend": null}}),
+                    &[
+                        "spec: Invalid value: null: either `defaultBackend` or `rules` must be specified",
+                    ],
+                ),
+                (
+                    rule("10.0.0.1", json!({})),
+                    &[
+                        "spec.rules[0].host: Invalid value: \"10.0.0.1\": must be a DNS name, not an IP address",
+                    ],
+                ),
+                (
+                    rule("", json!({"path": "a"})),
+                    &[&format!(
+                        "{AT}.path: Invalid value: \"a\": must be an absolute path"
+                    )],
+                ),
+                (
+                    rule("", json!({"path": "/a//b/.."})),
+                    &[
+                        &format!("{AT}.path: Invalid value: \"/a//b/..\": must not contain '//'"),
+                        &format!("{AT}.path: Invalid value: \"/a//b/..\": cannot end with '/..'"),
+                    ],
+                ),
+                (
+                    rule("", json!({"pathType": "Foo"})),
+                    &[&format!(
+                        "{AT}.pathType: Unsupported value: \"Foo\": supported values: \"Exact\", \"ImplementationSpecific\", \"Prefix\""
+                    )],
+                ),
+                (
+                    rule("", json!({"backend": {"service": null}})),
+                    &[&format!(
+                        "{AT}.backend: Invalid value: \"\": resource or service backend is required"
+                    )],
+                ),
+                (
+                    backend(json!({"service": {"port": {"number": null}}})),
+                    &["spec.defaultBackend: Required value: port name or number is required"],
+                ),
+                (
+                    backend(json!({"service": {"port": {"name": "p"}}})),
+                    &[
+                        "spec.defaultBackend: Invalid value: \"\": cannot set both port name & port number",
+                    ],
+                ),
+                (
+                    backend(json!({"resource": {"kind": "K", "name": "n"}})),
+                    &[
+                        "spec.defaultBackend: Invalid value: \"\": cannot set both resource and service backends",
+                    ],
+                ),
+                (
+                    json!({"metadata": {"annotations": {CLASS: "a"}}, "spec": {"ingressClassName": "b"}}),
+                    &[
+                        "annotations.kubernetes.io/ingress.class: Invalid value: \"a\": must match `ingressClassName` when both are specified",
+                    ],
+                ),
+            ],
+        );
+        cases::changes(
+            &Ingress,
+            "status",
+            base.clone(),
+            &[
+                (
+                    json!({"status": {"loadBalancer": {"ingress": [{"ip": "192.0.2.1"}]}}}),
+                    &[],
+                ),
+                (
+                    json!({"status": {"loadBalancer": {"ingress": [{"hostname": "192.0.2.1"}]}}}),
+                    &[
+                        "status.loadBalancer.ingress[0].hostname: Invalid value: \"192.0.2.1\": must be a DNS name, not an IP address",
+                    ],
+                ),
+            ],
+        );
+        cases::warns(
+            &Ingress,
+            base.clone(),
+            &[(
+                json!({"metadata": {"annotations": {CLASS: "a"}}}),
+                &[
+                    "annotation \"kubernetes.io/ingress.class\" is deprecated, please use 'spec.ingressClassName' instead",
+                ],
+            )],
+        );
+        assert_eq!(cases::row(&Ingress, base), "a|<none>|*||80|<unknown>");
     }
 }

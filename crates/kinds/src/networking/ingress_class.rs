@@ -1,17 +1,81 @@
 //! Which controller implements an Ingress.
 
-use crate::{Cell, Column, Names, Strategy, columns};
+use super::ingress::validate::segment;
+use crate::{Cell, Column, Context, Names, Strategy, check, columns, prepare};
 use jiff::Timestamp;
 use k8s_openapi::api::networking::v1 as upstream;
+use machinery::{
+    field::{Error, ErrorList, Path},
+    names,
+};
 
 /// The law of IngressClass.
 pub(crate) struct IngressClass;
+
+const CONTROLLER_LIMIT_BYTES: usize = 250;
+const CLUSTER: &str = "Cluster";
+const SCOPES: &[&str] = &[CLUSTER, "Namespace"];
 
 impl Strategy for IngressClass {
     type Object = upstream::IngressClass;
 
     fn names(&self) -> Names {
         Names::cluster("ingressclasses", "ingressclass")
+    }
+
+    fn default(&self, object: &mut upstream::IngressClass) {
+        let spec = object.spec.as_mut();
+        if let Some(it) = spec.and_then(|it| it.parameters.as_mut()) {
+            it.scope.get_or_insert_with(|| CLUSTER.to_owned());
+        }
+    }
+
+    fn prepare_for_create(&self, _: &Context<'_>, object: &mut upstream::IngressClass) {
+        prepare::first_generation(&mut object.metadata);
+    }
+
+    fn prepare_for_update(
+        &self,
+        _: &Context<'_>,
+        new: &mut upstream::IngressClass,
+        old: &upstream::IngressClass,
+    ) {
+        prepare::next_generation(&mut new.metadata, &old.metadata, new.spec != old.spec);
+    }
+
+    fn validate(&self, object: &upstream::IngressClass) -> ErrorList {
+        let mut errors = ErrorList::new();
+        let e = &mut errors;
+        let path = Path::new("spec");
+        let controller = controller(object);
+        let at = path.child("controller");
+        if controller.is_empty() {
+            e.push(Error::required(&at, ""));
+        } else {
+            if controller.len() > CONTROLLER_LIMIT_BYTES {
+                e.push(Error::too_long(&at, CONTROLLER_LIMIT_BYTES));
+            }
+            let found = names::domain_prefixed_path_errors(&controller);
+            check::messages(e, &at, &controller, found);
+        }
+        let spec = object.spec.as_ref();
+        if let Some(it) = spec.and_then(|it| it.parameters.as_ref()) {
+            parameters(e, &path.child("parameters"), it);
+        }
+        errors
+    }
+
+    fn validate_update(
+        &self,
+        new: &upstream::IngressClass,
+        old: &upstream::IngressClass,
+    ) -> ErrorList {
+        let mut errors = ErrorList::new();
+        let path = Path::new("spec").child("controller");
+        let same = controller(new) == controller(old);
+        check::immutable(&mut errors, &path, same, controller(new));
+        errors.extend(self.validate(new));
+        errors
     }
 
     fn columns(&self) -> &'static [Column] {
@@ -46,5 +110,105 @@ impl Strategy for IngressClass {
             parameters.into(),
             columns::age(&object.metadata, now),
         ]
+    }
+}
+
+fn controller(object: &upstream::IngressClass) -> String {
+    let spec = object.spec.as_ref();
+    spec.and_then(|it| it.controller.clone())
+        .unwrap_or_default()
+}
+
+fn parameters(e: &mut ErrorList, path: &Path, it: &upstream::IngressClassParametersReference) {
+    if let Some(group) = &it.api_group {
+        let found = names::subdomain_errors(group);
+        check::messages(e, &path.child("apiGroup"), group, found);
+    }
+    segment(e, &path.child("kind"), &it.kind);
+    segment(e, &path.child("name"), &it.name);
+    let at = path.child("namespace");
+    match (it.scope.as_deref(), &it.namespace) {
+        (None, _) => e.push(Error::required(&path.child("scope"), "")),
+        (Some("Namespace"), None) => {
+            e.push(Error::required(
+                &at,
+                "`parameters.scope` is set to 'Namespace'",
+            ));
+        }
+        (Some("Namespace"), Some(name)) => {
+            check::messages(e, &at, name, names::label_errors(name));
+        }
+        (Some(CLUSTER), Some(_)) => {
+            e.push(Error::forbidden(
+                &at,
+                "`parameters.scope` is set to 'Cluster'",
+            ));
+        }
+        (Some(CLUSTER), None) => {}
+        (Some(other), _) => e.push(Error::not_supported(&path.child("scope"), other, SCOPES)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cases;
+    use serde_json::json;
+
+    #[test]
+    fn errors() {
+        let base = json!({"metadata": {"name": "a"}, "spec": {"controller": "example.com/c"}});
+        let of = |it| json!({"spec": {"parameters": it}});
+        cases::creates(
+            &IngressClass,
+            base.clone(),
+            &[
+                (json!({}), &[]),
+                (
+                    json!({"spec": {"controller": null}}),
+                    &["spec.controller: Required value"],
+                ),
+                (
+                    json!({"spec": {"controller": "c"}}),
+                    &[
+                        "spec.controller: Invalid value: \"c\": must be a domain-prefixed path (such as \"acme.io/foo\")",
+                    ],
+                ),
+                (of(json!({"kind": "K", "name": "n"})), &[]),
+                (
+                    of(json!({"kind": "", "name": "n/m"})),
+                    &[
+                        "spec.parameters.kind: Required value",
+                        "spec.parameters.name: Invalid value: \"n/m\": may not contain '/'",
+                    ],
+                ),
+                (
+                    of(json!({"kind": "K", "name": "n", "scope": "Namespace"})),
+                    &[
+                        "spec.parameters.namespace: Required value: `parameters.scope` is set to 'Namespace'",
+                    ],
+                ),
+                (
+                    of(json!({"kind": "K", "name": "n", "namespace": "a"})),
+                    &[
+                        "spec.parameters.namespace: Forbidden: `parameters.scope` is set to 'Cluster'",
+                    ],
+                ),
+                (
+                    of(json!({"kind": "K", "name": "n", "scope": "Foo"})),
+                    &[
+                        "spec.parameters.scope: Unsupported value: \"Foo\": supported values: \"Cluster\", \"Namespace\"",
+                    ],
+                ),
+            ],
+        );
+        cases::updates(
+            &IngressClass,
+            base,
+            &[(
+                json!({"spec": {"controller": "example.com/d"}}),
+                &["spec.controller: Invalid value: \"example.com/d\": field is immutable"],
+            )],
+        );
     }
 }

@@ -1,8 +1,15 @@
 //! A service address in use; the claim that makes it unique.
 
-use crate::{Cell, Column, Names, Strategy, columns};
+use super::ingress::validate::segment;
+use crate::{Cell, Column, Names, Strategy, check, columns};
 use jiff::Timestamp;
 use k8s_openapi::api::networking::v1 as upstream;
+use machinery::{
+    addresses,
+    field::{ErrorList, Path},
+    names,
+};
+use serde_json::json;
 
 /// The law of IPAddress.
 pub(crate) struct IPAddress;
@@ -15,7 +22,33 @@ impl Strategy for IPAddress {
     }
 
     fn name_errors(&self, name: &str) -> Vec<String> {
-        machinery::names::ip_errors(name)
+        addresses::canonical_address_errors(name)
+    }
+
+    fn validate(&self, object: &upstream::IPAddress) -> ErrorList {
+        let mut errors = ErrorList::new();
+        let it = &object.spec.parent_ref;
+        let path = Path::new("spec").child("parentRef");
+        if let Some(group) = it.group.as_ref().filter(|it| !it.is_empty()) {
+            let found = names::subdomain_errors(group);
+            check::messages(&mut errors, &path.child("group"), group, found);
+        }
+        segment(&mut errors, &path.child("resource"), &it.resource);
+        segment(&mut errors, &path.child("name"), &it.name);
+        if let Some(namespace) = &it.namespace {
+            let found = names::path_segment_errors(namespace);
+            check::messages(&mut errors, &path.child("namespace"), namespace, found);
+        }
+        errors
+    }
+
+    fn validate_update(&self, new: &upstream::IPAddress, old: &upstream::IPAddress) -> ErrorList {
+        let mut errors = ErrorList::new();
+        let (it, before) = (&new.spec.parent_ref, &old.spec.parent_ref);
+        let path = Path::new("spec").child("parentRef");
+        let shown = json!({"Group": it.group.as_deref().unwrap_or_default(), "Name": it.name, "Namespace": it.namespace.as_deref().unwrap_or_default(), "Resource": it.resource});
+        check::immutable(&mut errors, &path, it == before, shown);
+        errors
     }
 
     fn columns(&self) -> &'static [Column] {
@@ -33,21 +66,63 @@ impl Strategy for IPAddress {
 
     fn row(&self, object: &upstream::IPAddress, now: Timestamp) -> Vec<Cell> {
         let it = &object.spec.parent_ref;
-        let parts = [
-            it.group.clone(),
-            Some(it.resource.clone()),
-            it.namespace.clone(),
-            Some(it.name.clone()),
-        ];
-        let parts: Vec<_> = parts
-            .into_iter()
-            .flatten()
-            .filter(|it| !it.is_empty())
-            .collect();
+        let given = |it: &Option<String>| it.clone().filter(|it| !it.is_empty());
+        let mut parent = match given(&it.group) {
+            Some(group) => format!("{}.{group}", it.resource),
+            None => it.resource.clone(),
+        }
+        .to_lowercase();
+        for part in given(&it.namespace).iter().chain([&it.name]) {
+            parent = format!("{parent}/{part}");
+        }
         vec![
             columns::name(&object.metadata),
-            parts.join("/").into(),
+            parent.into(),
             columns::age(&object.metadata, now),
         ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cases;
+
+    #[test]
+    fn errors_and_rows() {
+        let base = json!({"metadata": {"name": "10.0.0.1"}, "spec": {"parentRef": {"resource": "services", "namespace": "a", "name": "b"}}});
+        let parent = |it| json!({"spec": {"parentRef": it}});
+        cases::creates(
+            &IPAddress,
+            base.clone(),
+            &[
+                (json!({}), &[]),
+                (
+                    parent(json!({"resource": "", "name": "a/b"})),
+                    &[
+                        "spec.parentRef.resource: Required value",
+                        "spec.parentRef.name: Invalid value: \"a/b\": may not contain '/'",
+                    ],
+                ),
+            ],
+        );
+        cases::updates(
+            &IPAddress,
+            base.clone(),
+            &[(
+                parent(json!({"name": "c"})),
+                &[
+                    "spec.parentRef: Invalid value: {\"Group\":\"\",\"Name\":\"c\",\"Namespace\":\"a\",\"Resource\":\"services\"}: field is immutable",
+                ],
+            )],
+        );
+        assert_eq!(
+            IPAddress.name_errors("fd00:0::1"),
+            ["must be in canonical form (\"fd00::1\")"]
+        );
+        assert_eq!(
+            cases::row(&IPAddress, base),
+            "10.0.0.1|services/a/b|<unknown>"
+        );
     }
 }

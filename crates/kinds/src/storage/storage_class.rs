@@ -1,11 +1,21 @@
 //! How volumes of a class are provisioned.
 
-use crate::{Cell, Column, Names, Strategy, columns};
+use super::shared;
+use crate::{Cell, Column, Names, Strategy, check, columns};
 use jiff::Timestamp;
 use k8s_openapi::api::storage::v1 as upstream;
+use machinery::field::{Error, ErrorList, Path};
 
 /// The law of StorageClass.
 pub(crate) struct StorageClass;
+
+const POLICIES: &[&str] = &["Delete", "Retain"];
+const MODES: &[&str] = &["Immediate", "WaitForFirstConsumer"];
+/// Annotations of the class for claims that name none.
+const DEFAULT: &[&str] = &[
+    "storageclass.kubernetes.io/is-default-class",
+    "storageclass.beta.kubernetes.io/is-default-class",
+];
 
 impl Strategy for StorageClass {
     type Object = upstream::StorageClass;
@@ -21,6 +31,73 @@ impl Strategy for StorageClass {
         object
             .volume_binding_mode
             .get_or_insert_with(|| "Immediate".to_owned());
+    }
+
+    fn validate(&self, object: &upstream::StorageClass) -> ErrorList {
+        let mut errors = ErrorList::new();
+        let e = &mut errors;
+        shared::provisioner(e, &Path::new("provisioner"), &object.provisioner);
+        shared::parameters(
+            e,
+            &Path::new("parameters"),
+            object.parameters.as_ref(),
+            true,
+        );
+        let policy = object.reclaim_policy.as_deref().unwrap_or_default();
+        if !policy.is_empty() && !POLICIES.contains(&policy) {
+            e.push(Error::not_supported(
+                &Path::new("reclaimPolicy"),
+                policy,
+                POLICIES,
+            ));
+        }
+        let mode = object.volume_binding_mode.as_deref().unwrap_or_default();
+        if !MODES.contains(&mode) {
+            e.push(Error::not_supported(
+                &Path::new("volumeBindingMode"),
+                mode,
+                MODES,
+            ));
+        }
+        let terms = object.allowed_topologies.as_deref().unwrap_or_default();
+        shared::topologies(e, &Path::new("allowedTopologies"), terms);
+        errors
+    }
+
+    fn validate_update(
+        &self,
+        new: &upstream::StorageClass,
+        old: &upstream::StorageClass,
+    ) -> ErrorList {
+        let mut errors = self.validate(new);
+        let same = [
+            ("parameters", new.parameters == old.parameters),
+            ("provisioner", new.provisioner == old.provisioner),
+            ("reclaimPolicy", new.reclaim_policy == old.reclaim_policy),
+        ];
+        shared::forbidden(&mut errors, &same);
+        let same = new.volume_binding_mode == old.volume_binding_mode;
+        let mode = new.volume_binding_mode.clone().unwrap_or_default();
+        check::immutable(&mut errors, &Path::new("volumeBindingMode"), same, mode);
+        errors
+    }
+
+    fn warnings(
+        &self,
+        new: &upstream::StorageClass,
+        _: Option<&upstream::StorageClass>,
+    ) -> Vec<String> {
+        let path = Path::new("allowedTopologies");
+        let terms = new.allowed_topologies.iter().flatten().enumerate();
+        let keys = terms.flat_map(|(index, term)| {
+            let path = path.index(index).child("matchLabelExpressions");
+            let list = term.match_label_expressions.iter().flatten().enumerate();
+            list.map(move |(index, it)| (path.index(index).child("key"), &it.key))
+        });
+        keys.filter_map(|(path, key)| {
+            crate::node_labels::deprecated(key).map(|text| format!("{path}: {text}"))
+        })
+        .collect()
     }
 
     fn columns(&self) -> &'static [Column] {
@@ -39,25 +116,19 @@ impl Strategy for StorageClass {
                     "VolumeBindingMode",
                     "volumeBindingMode indicates how PersistentVolumeClaims should be provisioned and bound.  When unset, VolumeBindingImmediate is used. This field is only honored by servers that enable the VolumeScheduling feature.",
                 ),
-                Column {
-                    kind: "boolean",
-                    ..Column::text(
-                        "AllowVolumeExpansion",
-                        "allowVolumeExpansion shows whether the storage class allow volume expand.",
-                    )
-                },
+                Column::text(
+                    "AllowVolumeExpansion",
+                    "allowVolumeExpansion shows whether the storage class allow volume expand.",
+                ),
                 Column::AGE,
             ]
         }
     }
 
     fn row(&self, object: &upstream::StorageClass, now: Timestamp) -> Vec<Cell> {
-        let default = object
-            .metadata
-            .annotations
-            .as_ref()
-            .and_then(|it| it.get("storageclass.kubernetes.io/is-default-class"))
-            .is_some_and(|it| it == "true");
+        let annotations = object.metadata.annotations.iter().flatten();
+        let mut marks = annotations.filter(|it| DEFAULT.contains(&it.0.as_str()));
+        let default = marks.any(|it| it.1 == "true");
         let mut cells = vec![
             columns::name(&object.metadata),
             object.provisioner.clone().into(),
@@ -70,5 +141,88 @@ impl Strategy for StorageClass {
             name.push_str(" (default)");
         }
         cells
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cases;
+    use serde_json::json;
+
+    #[test]
+    fn errors_warnings_and_rows() {
+        let base = json!({"metadata": {"name": "a"}, "provisioner": "example.com/p"});
+        let topology = |it| json!({"allowedTopologies": [{"matchLabelExpressions": [it]}]});
+        cases::creates(
+            &StorageClass,
+            base.clone(),
+            &[
+                (json!({}), &[]),
+                (json!({"provisioner": ""}), &["provisioner: Required value"]),
+                (
+                    json!({"reclaimPolicy": "Recycle"}),
+                    &[
+                        "reclaimPolicy: Unsupported value: \"Recycle\": supported values: \"Delete\", \"Retain\"",
+                    ],
+                ),
+                (
+                    json!({"volumeBindingMode": "Foo"}),
+                    &[
+                        "volumeBindingMode: Unsupported value: \"Foo\": supported values: \"Immediate\", \"WaitForFirstConsumer\"",
+                    ],
+                ),
+                (
+                    json!({"parameters": {"": "a"}}),
+                    &["parameters: Invalid value: \"\": field can not be empty."],
+                ),
+                (
+                    topology(json!({"key": "a", "values": []})),
+                    &["allowedTopologies[0].matchLabelExpressions[0].values: Required value"],
+                ),
+                (
+                    topology(json!({"key": "a", "values": ["b", "b"]})),
+                    &[
+                        "allowedTopologies[0].matchLabelExpressions[0].values[1]: Duplicate value: \"b\"",
+                    ],
+                ),
+            ],
+        );
+        cases::updates(
+            &StorageClass,
+            base.clone(),
+            &[
+                (json!({"allowVolumeExpansion": true}), &[]),
+                (
+                    json!({"provisioner": "b", "parameters": {"a": "b"}, "reclaimPolicy": "Retain"}),
+                    &[
+                        "parameters: Forbidden: updates to parameters are forbidden.",
+                        "provisioner: Forbidden: updates to provisioner are forbidden.",
+                        "reclaimPolicy: Forbidden: updates to reclaimPolicy are forbidden.",
+                    ],
+                ),
+                (
+                    json!({"volumeBindingMode": "WaitForFirstConsumer"}),
+                    &[
+                        "volumeBindingMode: Invalid value: \"WaitForFirstConsumer\": field is immutable",
+                    ],
+                ),
+            ],
+        );
+        cases::warns(
+            &StorageClass,
+            base.clone(),
+            &[(
+                topology(json!({"key": "failure-domain.beta.kubernetes.io/zone", "values": ["a"]})),
+                &[
+                    "allowedTopologies[0].matchLabelExpressions[0].key: deprecated since v1.17; use \"topology.kubernetes.io/zone\" instead",
+                ],
+            )],
+        );
+        let marked = json!({"metadata": {"annotations": {"storageclass.kubernetes.io/is-default-class": "true"}}});
+        assert_eq!(
+            cases::row(&StorageClass, cases::merged(&base, &marked)),
+            "a (default)|example.com/p|Delete|Immediate|false|<unknown>"
+        );
     }
 }

@@ -1,11 +1,23 @@
 //! The wish to attach a volume to a node.
 
-use crate::{Cell, Column, Names, Strategy, Subresource, columns};
+use super::shared;
+use crate::{
+    Cell, Column, Names, Strategy, Subresource, check, columns,
+    core::persistent_volume::validate::{self as volume, Place},
+};
 use jiff::Timestamp;
 use k8s_openapi::api::storage::v1 as upstream;
+use machinery::{
+    field::{Error, ErrorList, Path},
+    names,
+};
+use serde_json::json;
 
 /// The law of VolumeAttachment.
 pub(crate) struct VolumeAttachment;
+
+const METADATA_LIMIT_BYTES: usize = 256 * 1024;
+const MESSAGE_LIMIT_BYTES: usize = 1024;
 
 impl Strategy for VolumeAttachment {
     type Object = upstream::VolumeAttachment;
@@ -14,7 +26,46 @@ impl Strategy for VolumeAttachment {
         Names::cluster("volumeattachments", "volumeattachment")
     }
 
-    crate::prepare::spec_and_status!();
+    crate::prepare::status_apart!();
+
+    fn validate(&self, object: &upstream::VolumeAttachment) -> ErrorList {
+        let mut errors = ErrorList::new();
+        attachment(&mut errors, object);
+        let spec = &object.spec;
+        let path = Path::new("spec");
+        let attacher = path.child("attacher");
+        if !spec.attacher.is_empty() {
+            shared::csi_driver(&mut errors, &attacher, &spec.attacher);
+        }
+        if let Some(name) = &spec.source.persistent_volume_name {
+            let path = path.child("source").child("persistentVolumeName");
+            check::messages(&mut errors, &path, name, names::subdomain_errors(name));
+        }
+        errors
+    }
+
+    fn validate_update(
+        &self,
+        new: &upstream::VolumeAttachment,
+        old: &upstream::VolumeAttachment,
+    ) -> ErrorList {
+        let mut errors = ErrorList::new();
+        attachment(&mut errors, new);
+        let spec = &new.spec;
+        let same = *spec == old.spec;
+        let shown = json!({"Attacher": spec.attacher, "NodeName": spec.node_name, "Source": {"PersistentVolumeName": spec.source.persistent_volume_name}});
+        check::immutable(&mut errors, &Path::new("spec"), same, shown);
+        errors
+    }
+
+    fn validate_subresource(
+        &self,
+        _: &str,
+        new: &upstream::VolumeAttachment,
+        old: &upstream::VolumeAttachment,
+    ) -> ErrorList {
+        self.validate_update(new, old)
+    }
 
     fn subresources(&self) -> &'static [Subresource] {
         const { &[Subresource::status("VolumeAttachment")] }
@@ -61,5 +112,131 @@ impl Strategy for VolumeAttachment {
             Cell::Truth(object.status.as_ref().is_some_and(|it| it.attached)),
             columns::age(&object.metadata, now),
         ]
+    }
+}
+
+/// What holds of new and changed attachments.
+fn attachment(e: &mut ErrorList, object: &upstream::VolumeAttachment) {
+    let path = Path::new("spec");
+    let spec = &object.spec;
+    check::required(e, &path.child("attacher"), Some(&spec.attacher));
+    let source = path.child("source");
+    const ONE: &str = "must specify exactly one of inlineVolumeSpec and persistentVolumeName";
+    match (
+        &spec.source.inline_volume_spec,
+        &spec.source.persistent_volume_name,
+    ) {
+        (None, None) => e.push(Error::required(&source, ONE)),
+        (Some(_), Some(_)) => e.push(Error::forbidden(&source, ONE)),
+        (None, Some(name)) if name.is_empty() => e.push(Error::required(
+            &source.child("persistentVolumeName"),
+            "must specify non empty persistentVolumeName",
+        )),
+        (None, Some(_)) => {}
+        (Some(volume), None) => {
+            volume::spec(e, &source.child("inlineVolumeSpec"), volume, Place::Inline);
+        }
+    }
+    let found = names::subdomain_errors(&spec.node_name);
+    check::messages(e, &path.child("nodeName"), &spec.node_name, found);
+    let Some(status) = &object.status else { return };
+    let path = Path::new("status");
+    let metadata = status.attachment_metadata.iter().flatten();
+    if metadata.map(|it| it.0.len() + it.1.len()).sum::<usize>() > METADATA_LIMIT_BYTES {
+        e.push(Error::too_long(
+            &path.child("attachmentMetadata"),
+            METADATA_LIMIT_BYTES,
+        ));
+    }
+    for (field, error) in [
+        ("attachError", &status.attach_error),
+        ("detachError", &status.detach_error),
+    ] {
+        let Some(error) = error else { continue };
+        let path = path.child(field);
+        if error
+            .message
+            .as_ref()
+            .is_some_and(|it| it.len() > MESSAGE_LIMIT_BYTES)
+        {
+            e.push(Error::too_long(
+                &path.child("message"),
+                METADATA_LIMIT_BYTES,
+            ));
+        }
+        if let Some(code) = error.error_code.filter(|it| *it < 0) {
+            let text = "must be between 0 and 2147483647, inclusive";
+            e.push(Error::invalid(&path.child("errorCode"), code, text));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cases;
+
+    #[test]
+    fn errors() {
+        let base = json!({"metadata": {"name": "a"}, "spec": {"attacher": "d", "nodeName": "n", "source": {"persistentVolumeName": "v"}}});
+        const ONE: &str = "must specify exactly one of inlineVolumeSpec and persistentVolumeName";
+        let source = |it| json!({"spec": {"source": it}});
+        cases::creates(
+            &VolumeAttachment,
+            base.clone(),
+            &[
+                (json!({}), &[]),
+                (
+                    json!({"spec": {"attacher": ""}}),
+                    &["spec.attacher: Required value"],
+                ),
+                (
+                    source(json!({"persistentVolumeName": null})),
+                    &[&format!("spec.source: Required value: {ONE}")],
+                ),
+                (
+                    source(json!({"inlineVolumeSpec": {}})),
+                    &[&format!("spec.source: Forbidden: {ONE}")],
+                ),
+                (
+                    source(
+                        json!({"persistentVolumeName": null, "inlineVolumeSpec": {"accessModes": ["ReadWriteOnce"], "csi": {"driver": "d", "volumeHandle": "h"}}}),
+                    ),
+                    &[],
+                ),
+                (
+                    source(
+                        json!({"persistentVolumeName": null, "inlineVolumeSpec": {"accessModes": ["ReadWriteOnce"], "capacity": {"storage": "1Gi"}, "csi": {"driver": "d", "volumeHandle": "h"}}}),
+                    ),
+                    &[
+                        "spec.source.inlineVolumeSpec.capacity: Forbidden: may not be specified in the context of inline volumes",
+                    ],
+                ),
+            ],
+        );
+        cases::updates(
+            &VolumeAttachment,
+            base.clone(),
+            &[(
+                json!({"spec": {"nodeName": "m"}}),
+                &[
+                    "spec: Invalid value: {\"Attacher\":\"d\",\"NodeName\":\"m\",\"Source\":{\"PersistentVolumeName\":\"v\"}}: field is immutable",
+                ],
+            )],
+        );
+        cases::changes(
+            &VolumeAttachment,
+            "status",
+            base,
+            &[
+                (json!({"status": {"attached": true}}), &[]),
+                (
+                    json!({"status": {"attached": false, "attachError": {"errorCode": -1}}}),
+                    &[
+                        "status.attachError.errorCode: Invalid value: -1: must be between 0 and 2147483647, inclusive",
+                    ],
+                ),
+            ],
+        );
     }
 }

@@ -135,3 +135,17 @@ fn endpoints() {
         assert_eq!(endpoint_errors(text).join("|"), message, "{text}");
     }
 }
+
+#[test]
+fn parts_of_networks() {
+    let table = [
+        ("10.1.0.0/16", "10.0.0.0/8", Some(true)),
+        ("10.0.0.0/8", "10.0.0.0/8", Some(false)),
+        ("11.0.0.0/16", "10.0.0.0/8", Some(false)),
+        ("fd00::/64", "10.0.0.0/8", Some(false)),
+        ("a", "10.0.0.0/8", None),
+    ];
+    for (part, whole, verdict) in table {
+        assert_eq!(is_strict_part(part, whole), verdict, "{part}");
+    }
+}
