@@ -1,5 +1,7 @@
 //! A part of the addresses behind a service.
 
+mod validate;
+
 use crate::{
     Cell, Column, Context, Names, Strategy, check,
     columns::{self, UNSET},
@@ -8,17 +10,10 @@ use crate::{
 };
 use jiff::Timestamp;
 use k8s_openapi::api::discovery::v1 as upstream;
-use machinery::{
-    field::{Error, ErrorList, Path},
-    names,
-};
+use machinery::field::{ErrorList, Path};
 
 /// The law of EndpointSlice.
 pub(crate) struct EndpointSlice;
-
-const ENDPOINTS_LIMIT: usize = 1000;
-const ADDRESSES_LIMIT: usize = 100;
-const PORTS_LIMIT: usize = 20_000;
 
 impl Strategy for EndpointSlice {
     type Object = upstream::EndpointSlice;
@@ -51,67 +46,7 @@ impl Strategy for EndpointSlice {
     }
 
     fn validate(&self, object: &upstream::EndpointSlice) -> ErrorList {
-        let mut errors = ErrorList::new();
-        let list = &["FQDN", "IPv4", "IPv6"];
-        check::one_of(
-            &mut errors,
-            &Path::new("addressType"),
-            Some(&object.address_type),
-            list,
-        );
-        let endpoints = object.endpoints.as_deref().unwrap_or_default();
-        if endpoints.len() > ENDPOINTS_LIMIT {
-            errors.push(Error::too_many(
-                &Path::new("endpoints"),
-                endpoints.len(),
-                ENDPOINTS_LIMIT,
-            ));
-        }
-        for (index, endpoint) in endpoints.iter().enumerate() {
-            let path = Path::new("endpoints").index(index).child("addresses");
-            if endpoint.addresses.is_empty() {
-                errors.push(Error::required(&path, "must contain at least 1 address"));
-            }
-            if endpoint.addresses.len() > ADDRESSES_LIMIT {
-                errors.push(Error::too_many(
-                    &path,
-                    endpoint.addresses.len(),
-                    ADDRESSES_LIMIT,
-                ));
-            }
-            for (at, address) in endpoint.addresses.iter().enumerate() {
-                let found = if object.address_type == "FQDN" {
-                    names::subdomain_errors(address)
-                } else {
-                    names::ip_errors(address)
-                };
-                check::messages(&mut errors, &path.index(at), address, found);
-            }
-        }
-        let ports = object.ports.as_deref().unwrap_or_default();
-        if ports.len() > PORTS_LIMIT {
-            errors.push(Error::too_many(
-                &Path::new("ports"),
-                ports.len(),
-                PORTS_LIMIT,
-            ));
-        }
-        for (index, port) in ports.iter().enumerate() {
-            let path = Path::new("ports").index(index);
-            check::one_of(
-                &mut errors,
-                &path.child("protocol"),
-                port.protocol.as_ref(),
-                &["SCTP", "TCP", "UDP"],
-            );
-            if ports[..index].iter().any(|it| it.name == port.name) {
-                errors.push(Error::duplicate(
-                    &path.child("name"),
-                    port.name.clone().unwrap_or_default(),
-                ));
-            }
-        }
-        errors
+        validate::slice(object, &[])
     }
 
     fn validate_update(
@@ -119,15 +54,21 @@ impl Strategy for EndpointSlice {
         new: &upstream::EndpointSlice,
         old: &upstream::EndpointSlice,
     ) -> ErrorList {
-        let mut errors = self.validate(new);
+        let known = old.endpoints.iter().flatten().flat_map(|it| &it.addresses);
+        let known: Vec<_> = known.map(String::as_str).collect();
+        let mut errors = validate::slice(new, &known);
         let same = new.address_type == old.address_type;
-        check::immutable(
-            &mut errors,
-            &Path::new("addressType"),
-            same,
-            &new.address_type,
-        );
+        let path = Path::new("addressType");
+        check::immutable(&mut errors, &path, same, &new.address_type);
         errors
+    }
+
+    fn warnings(
+        &self,
+        new: &upstream::EndpointSlice,
+        _: Option<&upstream::EndpointSlice>,
+    ) -> Vec<String> {
+        validate::warnings(new)
     }
 
     fn columns(&self) -> &'static [Column] {
@@ -155,8 +96,8 @@ impl Strategy for EndpointSlice {
         let ports = object.ports.iter().flatten();
         let ports: Vec<_> = ports
             .map(|it| {
-                it.port
-                    .map_or_else(|| "*".to_owned(), |port| port.to_string())
+                let name = || it.name.clone().unwrap_or_else(|| "*".to_owned());
+                it.port.map_or_else(name, |port| port.to_string())
             })
             .collect();
         let addresses = object
@@ -178,5 +119,102 @@ impl Strategy for EndpointSlice {
             shown(addresses.collect()).into(),
             columns::age(&object.metadata, now),
         ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cases;
+    use serde_json::{Value, json};
+
+    #[test]
+    fn errors_and_warnings() {
+        let base = json!({"metadata": {"name": "a"}, "addressType": "IPv4", "endpoints": [{"addresses": ["10.0.0.1"]}], "ports": [{"name": "p", "port": 80}]});
+        let end = |it: Value| json!({"endpoints": [cases::merged(&json!({"addresses": ["10.0.0.1"]}), &it)]});
+        let zones = |names: &[&str]| {
+            end(
+                json!({"hints": {"forZones": names.iter().map(|it| json!({"name": it})).collect::<Vec<_>>()}}),
+            )
+        };
+        const AT: &str = "endpoints[0].addresses";
+        cases::creates(
+            &EndpointSlice,
+            base.clone(),
+            &[
+                (json!({}), &[]),
+                (
+                    json!({"addressType": "IP"}),
+                    &[
+                        "addressType: Unsupported value: \"IP\": supported values: \"FQDN\", \"IPv4\", \"IPv6\"",
+                    ],
+                ),
+                (
+                    end(json!({"addresses": []})),
+                    &[&format!(
+                        "{AT}: Required value: must contain at least 1 address"
+                    )],
+                ),
+                (
+                    end(json!({"addresses": ["fd00::1"]})),
+                    &[&format!(
+                        "{AT}[0]: Invalid value: \"fd00::1\": must be an IPv4 address"
+                    )],
+                ),
+                (
+                    end(json!({"addresses": ["127.0.0.1"]})),
+                    &[&format!(
+                        "{AT}[0]: Invalid value: \"127.0.0.1\": may not be in the loopback range (127.0.0.0/8, ::1/128)"
+                    )],
+                ),
+                (
+                    json!({"addressType": "FQDN", "endpoints": [{"addresses": ["a"]}]}),
+                    &[&format!(
+                        "{AT}[0]: Invalid value: \"a\": should be a domain with at least two segments separated by dots"
+                    )],
+                ),
+                (
+                    zones(&["a", "a"]),
+                    &["endpoints[0].hints.forZones[1].name: Duplicate value: \"a\""],
+                ),
+                (
+                    zones(&["a"; 9]),
+                    &["endpoints[0].hints.forZones: Too many: 9: must have at most 8 items"],
+                ),
+                (
+                    json!({"ports": [{"name": "p", "port": 80}, {"name": "p", "port": 81}]}),
+                    &["ports[1].name: Duplicate value: \"p\""],
+                ),
+                (
+                    json!({"ports": [{"protocol": "Foo"}]}),
+                    &[
+                        "ports[0].protocol: Unsupported value: \"Foo\": supported values: \"SCTP\", \"TCP\", \"UDP\"",
+                    ],
+                ),
+            ],
+        );
+        cases::updates(
+            &EndpointSlice,
+            base.clone(),
+            &[
+                (end(json!({"addresses": ["10.0.0.2"]})), &[]),
+                (
+                    json!({"addressType": "IPv6", "endpoints": []}),
+                    &["addressType: Invalid value: \"IPv6\": field is immutable"],
+                ),
+            ],
+        );
+        cases::warns(
+            &EndpointSlice,
+            base.clone(),
+            &[(
+                json!({"addressType": "FQDN", "endpoints": [{"addresses": ["a.b"]}]}),
+                &["spec.addressType: FQDN endpoints are deprecated"],
+            )],
+        );
+        assert_eq!(
+            cases::row(&EndpointSlice, base),
+            "a|IPv4|80|10.0.0.1|<unknown>"
+        );
     }
 }

@@ -1,8 +1,12 @@
 //! A container runtime configuration.
 
-use crate::{Cell, Column, Names, Strategy, columns};
+use crate::{Cell, Column, Names, Strategy, amounts, check, columns};
 use jiff::Timestamp;
 use k8s_openapi::api::node::v1 as upstream;
+use machinery::{
+    field::{ErrorList, Path},
+    labels, names,
+};
 
 /// The law of RuntimeClass.
 pub(crate) struct RuntimeClass;
@@ -12,6 +16,57 @@ impl Strategy for RuntimeClass {
 
     fn names(&self) -> Names {
         Names::cluster("runtimeclasses", "runtimeclass")
+    }
+
+    fn validate(&self, object: &upstream::RuntimeClass) -> ErrorList {
+        let mut errors = ErrorList::new();
+        let found = names::label_errors(&object.handler);
+        check::messages(&mut errors, &Path::new("handler"), &object.handler, found);
+        let overhead = object
+            .overhead
+            .iter()
+            .flat_map(|it| it.pod_fixed.iter().flatten());
+        for (name, amount) in overhead {
+            let path = Path::new("overhead").child("limits").key(name);
+            amounts::container_name(&mut errors, &path, name);
+            amounts::amount(&mut errors, &path, name, amount);
+        }
+        let scheduling = object.scheduling.as_ref();
+        if let Some(list) = scheduling.and_then(|it| it.tolerations.as_deref()) {
+            let path = Path::new("scheduling").child("tolerations");
+            crate::pod_spec::scheduling::tolerations(&mut errors, &path, list);
+        }
+        if let Some(selector) = scheduling.and_then(|it| it.node_selector.as_ref()) {
+            let path = Path::new("scheduling").child("nodeSelector");
+            errors.extend(labels::validate_labels(selector, &path));
+        }
+        errors
+    }
+
+    fn validate_update(
+        &self,
+        new: &upstream::RuntimeClass,
+        old: &upstream::RuntimeClass,
+    ) -> ErrorList {
+        let mut errors = self.validate(new);
+        let same = new.handler == old.handler;
+        check::immutable(&mut errors, &Path::new("handler"), same, &new.handler);
+        errors
+    }
+
+    fn warnings(
+        &self,
+        new: &upstream::RuntimeClass,
+        _: Option<&upstream::RuntimeClass>,
+    ) -> Vec<String> {
+        let selector = new
+            .scheduling
+            .iter()
+            .flat_map(|it| it.node_selector.iter().flatten());
+        let texts = selector.filter_map(|it| crate::node_labels::deprecated(it.0));
+        texts
+            .map(|text| format!("scheduling.nodeSelector: {text}"))
+            .collect()
     }
 
     fn columns(&self) -> &'static [Column] {
@@ -33,5 +88,48 @@ impl Strategy for RuntimeClass {
             object.handler.clone().into(),
             columns::age(&object.metadata, now),
         ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cases;
+    use serde_json::json;
+
+    #[test]
+    fn errors_and_warnings() {
+        let base = json!({"metadata": {"name": "a"}, "handler": "h"});
+        cases::creates(
+            &RuntimeClass,
+            base.clone(),
+            &[
+                (json!({}), &[]),
+                (
+                    json!({"overhead": {"podFixed": {"cpu": "-1"}}}),
+                    &[
+                        "overhead.limits[cpu]: Invalid value: \"-1\": must be greater than or equal to 0",
+                    ],
+                ),
+            ],
+        );
+        cases::updates(
+            &RuntimeClass,
+            base.clone(),
+            &[(
+                json!({"handler": "i"}),
+                &["handler: Invalid value: \"i\": field is immutable"],
+            )],
+        );
+        cases::warns(
+            &RuntimeClass,
+            base,
+            &[(
+                json!({"scheduling": {"nodeSelector": {"beta.kubernetes.io/arch": "a"}}}),
+                &[
+                    "scheduling.nodeSelector: deprecated since v1.14; use \"kubernetes.io/arch\" instead",
+                ],
+            )],
+        );
     }
 }

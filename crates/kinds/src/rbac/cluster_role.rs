@@ -3,6 +3,10 @@
 use crate::{Cell, Column, Names, Strategy, columns};
 use jiff::Timestamp;
 use k8s_openapi::api::rbac::v1 as upstream;
+use machinery::{
+    field::{Error, ErrorList, Path},
+    labels,
+};
 
 /// The law of ClusterRole.
 pub(crate) struct ClusterRole;
@@ -12,6 +16,23 @@ impl Strategy for ClusterRole {
 
     fn names(&self) -> Names {
         Names::cluster("clusterroles", "clusterrole")
+    }
+
+    fn validate(&self, object: &upstream::ClusterRole) -> ErrorList {
+        let mut errors = super::rules::validate(object.rules.as_deref(), false);
+        if let Some(it) = &object.aggregation_rule {
+            let path = Path::new("aggregationRule").child("clusterRoleSelectors");
+            let selectors = it.cluster_role_selectors.as_deref().unwrap_or_default();
+            if selectors.is_empty() {
+                let text =
+                    "at least one clusterRoleSelector required if aggregationRule is non-nil";
+                errors.push(Error::required(&path, text));
+            }
+            for (index, it) in selectors.iter().enumerate() {
+                errors.extend(labels::validate(it, &path.index(index)));
+            }
+        }
+        errors
     }
 
     fn name_errors(&self, name: &str) -> Vec<String> {
@@ -31,5 +52,59 @@ impl Strategy for ClusterRole {
             columns::name(&object.metadata),
             columns::created_at(&object.metadata),
         ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{cases, rbac::role::Role};
+    use serde_json::json;
+
+    #[test]
+    fn errors() {
+        let base = json!({"metadata": {"name": "a"}});
+        let rule = |it| json!({"rules": [it]});
+        let urls = || rule(json!({"verbs": ["get"], "nonResourceURLs": ["/a"]}));
+        cases::creates(
+            &ClusterRole,
+            base.clone(),
+            &[
+                (json!({}), &[]),
+                (urls(), &[]),
+                (
+                    rule(json!({"verbs": []})),
+                    &[
+                        "rules[0].verbs: Required value: verbs must contain at least one value",
+                        "rules[0].apiGroups: Required value: resource rules must supply at least one api group",
+                        "rules[0].resources: Required value: resource rules must supply at least one resource",
+                    ],
+                ),
+                (
+                    rule(
+                        json!({"verbs": ["get"], "nonResourceURLs": ["/a"], "resources": ["pods"]}),
+                    ),
+                    &[
+                        "rules[0].nonResourceURLs: Invalid value: [\"/a\"]: rules cannot apply to both regular resources and non-resource URLs",
+                    ],
+                ),
+                (
+                    json!({"aggregationRule": {}}),
+                    &[
+                        "aggregationRule.clusterRoleSelectors: Required value: at least one clusterRoleSelector required if aggregationRule is non-nil",
+                    ],
+                ),
+            ],
+        );
+        cases::creates(
+            &Role,
+            base,
+            &[(
+                urls(),
+                &[
+                    "rules[0].nonResourceURLs: Invalid value: [\"/a\"]: namespaced rules cannot apply to non-resource URLs",
+                ],
+            )],
+        );
     }
 }

@@ -1,9 +1,8 @@
 //! Grants a ClusterRole in the whole cluster.
 
-use crate::{Cell, Column, Names, Strategy, columns};
+use crate::{Cell, Column, Names, Strategy};
 use jiff::Timestamp;
 use k8s_openapi::api::rbac::v1 as upstream;
-
 use machinery::field::ErrorList;
 
 /// The law of ClusterRoleBinding.
@@ -45,30 +44,19 @@ impl Strategy for ClusterRoleBinding {
     }
 
     fn columns(&self) -> &'static [Column] {
-        const {
-            &[
-                Column::NAME,
-                Column::text(
-                    "Role",
-                    "RoleRef can only reference a ClusterRole in the global namespace. If the RoleRef cannot be resolved, the Authorizer must return an error. This field is immutable.",
-                ),
-                Column::AGE,
-                Column::text("Users", "Users in the roleBinding").wide(),
-                Column::text("Groups", "Groups in the roleBinding").wide(),
-                Column::text("ServiceAccounts", "ServiceAccounts in the roleBinding").wide(),
-            ]
-        }
+        const COLUMNS: &[Column] = &super::subjects::columns(
+            "RoleRef can only reference a ClusterRole in the global namespace. If the RoleRef cannot be resolved, the Authorizer must return an error. This field is immutable.",
+            [
+                "Users in the clusterRoleBinding",
+                "Groups in the clusterRoleBinding",
+                "ServiceAccounts in the clusterRoleBinding",
+            ],
+        );
+        COLUMNS
     }
 
     fn row(&self, object: &upstream::ClusterRoleBinding, now: Timestamp) -> Vec<Cell> {
-        let [users, groups, accounts] = super::subjects::names(object.subjects.as_deref());
-        vec![
-            columns::name(&object.metadata),
-            format!("{}/{}", object.role_ref.kind, object.role_ref.name).into(),
-            columns::age(&object.metadata, now),
-            users.into(),
-            groups.into(),
-            accounts.into(),
-        ]
+        let subjects = object.subjects.as_deref();
+        super::subjects::row(&object.metadata, &object.role_ref, subjects, now)
     }
 }

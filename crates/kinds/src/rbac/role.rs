@@ -3,6 +3,7 @@
 use crate::{Cell, Column, Names, Strategy, columns};
 use jiff::Timestamp;
 use k8s_openapi::api::rbac::v1 as upstream;
+use machinery::field::ErrorList;
 
 /// The law of Role.
 pub(crate) struct Role;
@@ -12,6 +13,10 @@ impl Strategy for Role {
 
     fn names(&self) -> Names {
         Names::namespaced("roles", "role")
+    }
+
+    fn validate(&self, object: &upstream::Role) -> ErrorList {
+        super::rules::validate(object.rules.as_deref(), true)
     }
 
     fn name_errors(&self, name: &str) -> Vec<String> {

@@ -1,9 +1,8 @@
 //! Grants a role in one namespace.
 
-use crate::{Cell, Column, Names, Strategy, columns};
+use crate::{Cell, Column, Names, Strategy};
 use jiff::Timestamp;
 use k8s_openapi::api::rbac::v1 as upstream;
-
 use machinery::field::ErrorList;
 
 /// The law of RoleBinding.
@@ -45,30 +44,91 @@ impl Strategy for RoleBinding {
     }
 
     fn columns(&self) -> &'static [Column] {
-        const {
-            &[
-                Column::NAME,
-                Column::text(
-                    "Role",
-                    "RoleRef can reference a Role in the current namespace or a ClusterRole in the global namespace. If the RoleRef cannot be resolved, the Authorizer must return an error. This field is immutable.",
-                ),
-                Column::AGE,
-                Column::text("Users", "Users in the roleBinding").wide(),
-                Column::text("Groups", "Groups in the roleBinding").wide(),
-                Column::text("ServiceAccounts", "ServiceAccounts in the roleBinding").wide(),
-            ]
-        }
+        const COLUMNS: &[Column] = &super::subjects::columns(
+            "RoleRef can reference a Role in the current namespace or a ClusterRole in the global namespace. If the RoleRef cannot be resolved, the Authorizer must return an error. This field is immutable.",
+            [
+                "Users in the roleBinding",
+                "Groups in the roleBinding",
+                "ServiceAccounts in the roleBinding",
+            ],
+        );
+        COLUMNS
     }
 
     fn row(&self, object: &upstream::RoleBinding, now: Timestamp) -> Vec<Cell> {
-        let [users, groups, accounts] = super::subjects::names(object.subjects.as_deref());
-        vec![
-            columns::name(&object.metadata),
-            format!("{}/{}", object.role_ref.kind, object.role_ref.name).into(),
-            columns::age(&object.metadata, now),
-            users.into(),
-            groups.into(),
-            accounts.into(),
-        ]
+        let subjects = object.subjects.as_deref();
+        super::subjects::row(&object.metadata, &object.role_ref, subjects, now)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{cases, rbac::cluster_role_binding::ClusterRoleBinding};
+    use serde_json::{Value, json};
+
+    #[test]
+    fn errors_and_rows() {
+        let base =
+            json!({"metadata": {"name": "a"}, "roleRef": {"kind": "ClusterRole", "name": "r"}});
+        let subject = |it: Value| json!({"subjects": [it]});
+        cases::creates(
+            &RoleBinding,
+            base.clone(),
+            &[
+                (json!({}), &[]),
+                (
+                    json!({"roleRef": {"kind": "Foo", "name": ""}}),
+                    &[
+                        "roleRef.kind: Unsupported value: \"Foo\": supported values: \"Role\", \"ClusterRole\"",
+                        "roleRef.name: Required value",
+                    ],
+                ),
+                (subject(json!({"kind": "ServiceAccount", "name": "s"})), &[]),
+                (
+                    subject(json!({"kind": "ServiceAccount", "name": "s", "apiGroup": "a"})),
+                    &["subjects[0].apiGroup: Unsupported value: \"a\": supported values: \"\""],
+                ),
+                (
+                    subject(json!({"kind": "User", "name": "", "apiGroup": "a"})),
+                    &[
+                        "subjects[0].name: Required value",
+                        "subjects[0].apiGroup: Unsupported value: \"a\": supported values: \"rbac.authorization.k8s.io\"",
+                    ],
+                ),
+                (
+                    subject(json!({"kind": "Foo", "name": "s"})),
+                    &[
+                        "subjects[0].kind: Unsupported value: \"Foo\": supported values: \"ServiceAccount\", \"User\", \"Group\"",
+                    ],
+                ),
+            ],
+        );
+        cases::creates(
+            &ClusterRoleBinding,
+            base.clone(),
+            &[(
+                subject(json!({"kind": "ServiceAccount", "name": "s"})),
+                &["subjects[0].namespace: Required value"],
+            )],
+        );
+        cases::updates(
+            &RoleBinding,
+            base.clone(),
+            &[(
+                json!({"roleRef": {"name": "q"}}),
+                &[
+                    "roleRef: Invalid value: {\"APIGroup\":\"rbac.authorization.k8s.io\",\"Kind\":\"ClusterRole\",\"Name\":\"q\"}: cannot change roleRef",
+                ],
+            )],
+        );
+        let bound = cases::merged(
+            &base,
+            &json!({"subjects": [{"kind": "User", "name": "u"}, {"kind": "ServiceAccount", "name": "s", "namespace": "n"}]}),
+        );
+        assert_eq!(
+            cases::row(&RoleBinding, bound),
+            "a|ClusterRole/r|<unknown>|u||n/s"
+        );
     }
 }

@@ -2,14 +2,11 @@
 
 mod sources;
 
-use crate::{amounts, check};
-use k8s_openapi::{
-    api::core::v1::{NodeSelector, PersistentVolumeSpec, VolumeNodeAffinity},
-    apimachinery::pkg::apis::meta::v1::{LabelSelector, LabelSelectorRequirement},
-};
+use crate::{amounts, check, pod_spec::scheduling};
+use k8s_openapi::api::core::v1::{PersistentVolumeSpec, VolumeNodeAffinity};
 use machinery::{
     field::{Error, ErrorList, Path},
-    labels, names,
+    names,
 };
 use serde_json::json;
 
@@ -147,39 +144,11 @@ fn affinity(e: &mut ErrorList, path: &Path, it: &VolumeNodeAffinity, inline: boo
     }
     let path = path.child("required");
     match &it.required {
-        Some(selector) => nodes(e, &path, selector),
+        Some(selector) => scheduling::node_selector(e, &path, selector),
         None => e.push(Error::required(
             &path,
             "must specify required node constraints",
         )),
-    }
-}
-
-/// Terms over nodes are selectors over labels, but for comparisons, whose one value is left to the binder.
-fn nodes(e: &mut ErrorList, path: &Path, selector: &NodeSelector) {
-    let path = path.child("nodeSelectorTerms");
-    if selector.node_selector_terms.is_empty() {
-        let text = "must have at least one node selector term";
-        e.push(Error::required(&path, text));
-    }
-    for (index, term) in selector.node_selector_terms.iter().enumerate() {
-        let terms = term.match_expressions.iter().flatten().map(|it| {
-            let compares = matches!(it.operator.as_str(), "Gt" | "Lt");
-            LabelSelectorRequirement {
-                key: it.key.clone(),
-                operator: if compares {
-                    "Exists".to_owned()
-                } else {
-                    it.operator.clone()
-                },
-                values: it.values.clone().filter(|_| !compares),
-            }
-        });
-        let selector = LabelSelector {
-            match_expressions: Some(terms.collect()),
-            match_labels: None,
-        };
-        e.extend(labels::validate(&selector, &path.index(index)));
     }
 }
 
