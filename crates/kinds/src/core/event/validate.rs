@@ -2,7 +2,10 @@
 //! those of the stored form, whichever form the client spoke.
 
 use crate::check;
-use k8s_openapi::api::core::v1::{Event, EventSource, ObjectReference};
+use k8s_openapi::{
+    api::core::v1::{Event, EventSource, ObjectReference},
+    apimachinery::pkg::apis::meta::v1::Time,
+};
 use machinery::{
     field::{Error, ErrorList, Path, Value},
     names,
@@ -80,91 +83,77 @@ pub(crate) fn strict_update(new: &Event, old: &Event) -> ErrorList {
     if new.series != old.series {
         series(&mut errors, new);
     }
-    let text = |it: &Option<String>| it.clone().unwrap_or_default();
     let same = new.involved_object == old.involved_object;
     let shown = reference(&new.involved_object);
     check::immutable(&mut errors, &Path::new("involvedObject"), same, shown);
-    let blank = |it: &Option<EventSource>| it.as_ref().is_none_or(is_blank);
-    let source = new.source == old.source || blank(&new.source) && blank(&old.source);
-    let time = |it: &Option<_>| {
-        json!(it.as_ref().map(
-            |it: &k8s_openapi::apimachinery::pkg::apis::meta::v1::Time| {
-                machinery::durations::rfc3339(it.0)
-            }
-        ))
-    };
-    for (field, same, shown) in [
-        (
-            "reason",
-            text(&new.reason) == text(&old.reason),
-            json!(text(&new.reason)),
-        ),
-        (
-            "message",
-            text(&new.message) == text(&old.message),
-            json!(text(&new.message)),
-        ),
-        (
-            "source",
-            source,
-            json!({"Component": new.source.as_ref().and_then(|it| it.component.clone()).unwrap_or_default(), "Host": new.source.as_ref().and_then(|it| it.host.clone()).unwrap_or_default()}),
-        ),
-        (
-            "firstTimestamp",
-            new.first_timestamp == old.first_timestamp,
-            time(&new.first_timestamp),
-        ),
-        (
-            "lastTimestamp",
-            new.last_timestamp == old.last_timestamp,
-            time(&new.last_timestamp),
-        ),
-        (
-            "count",
-            new.count.unwrap_or(0) == old.count.unwrap_or(0),
-            json!(new.count.unwrap_or(0)),
-        ),
-        (
-            "type",
-            text(&new.type_) == text(&old.type_),
-            json!(text(&new.type_)),
-        ),
-        (
-            "eventTime",
-            new.event_time == old.event_time,
-            json!(new.event_time.as_ref().map(|it| it.0.to_string())),
-        ),
-        (
-            "action",
-            text(&new.action) == text(&old.action),
-            json!(text(&new.action)),
-        ),
-    ] {
-        check::immutable(&mut errors, &Path::new(field), same, shown);
-    }
-    let related = new.related.as_ref().map_or(Value::shown("null"), reference);
-    check::immutable(
+    texts(
         &mut errors,
-        &Path::new("related"),
-        new.related == old.related,
-        related,
+        &[
+            ("reason", &new.reason, &old.reason),
+            ("message", &new.message, &old.message),
+        ],
     );
-    for (field, new, old) in [
-        (
-            "reportingController",
-            &new.reporting_component,
-            &old.reporting_component,
-        ),
-        (
-            "reportingInstance",
-            &new.reporting_instance,
-            &old.reporting_instance,
-        ),
-    ] {
-        let same = text(new) == text(old);
-        check::immutable(&mut errors, &Path::new(field), same, text(new));
-    }
+    stamps(&mut errors, new, old);
+    texts(
+        &mut errors,
+        &[
+            ("type", &new.type_, &old.type_),
+            ("action", &new.action, &old.action),
+        ],
+    );
+    let related = new.related.as_ref().map_or(Value::shown("null"), reference);
+    let same = new.related == old.related;
+    check::immutable(&mut errors, &Path::new("related"), same, related);
+    texts(
+        &mut errors,
+        &[
+            (
+                "reportingController",
+                &new.reporting_component,
+                &old.reporting_component,
+            ),
+            (
+                "reportingInstance",
+                &new.reporting_instance,
+                &old.reporting_instance,
+            ),
+        ],
+    );
     errors
+}
+
+/// A field, and what it says now and said before.
+type Text<'a> = (&'static str, &'a Option<String>, &'a Option<String>);
+
+/// Texts that stay.
+fn texts(e: &mut ErrorList, fields: &[Text<'_>]) {
+    for (field, new, old) in fields {
+        let new = new.as_deref().unwrap_or_default();
+        let same = new == old.as_deref().unwrap_or_default();
+        check::immutable(e, &Path::new(field), same, new);
+    }
+}
+
+/// Times, counts and sources that stay.
+fn stamps(e: &mut ErrorList, new: &Event, old: &Event) {
+    let blank = |it: &Option<EventSource>| it.as_ref().is_none_or(is_blank);
+    let same = new.source == old.source || blank(&new.source) && blank(&old.source);
+    let source = new.source.clone().unwrap_or_default();
+    let shown = json!({"Component": source.component.unwrap_or_default(), "Host": source.host.unwrap_or_default()});
+    check::immutable(e, &Path::new("source"), same, shown);
+    let time = |it: &Option<Time>| json!(it.as_ref().map(|it| machinery::durations::rfc3339(it.0)));
+    for (field, new, old) in [
+        ("firstTimestamp", &new.first_timestamp, &old.first_timestamp),
+        ("lastTimestamp", &new.last_timestamp, &old.last_timestamp),
+    ] {
+        check::immutable(e, &Path::new(field), new == old, time(new));
+    }
+    let count = |it: &Event| it.count.unwrap_or(0);
+    let same = count(new) == count(old);
+    check::immutable(e, &Path::new("count"), same, count(new));
+    let shown = json!(new.event_time.as_ref().map(|it| it.0.to_string()));
+    let same = new.event_time == old.event_time;
+    check::immutable(e, &Path::new("eventTime"), same, shown);
 }
 
 fn is_blank(source: &EventSource) -> bool {

@@ -26,24 +26,9 @@ pub(super) fn of(object: &Service) -> Vec<String> {
     for (index, ip) in ips.enumerate() {
         warnings.extend(address_warnings(&path.child("clusterIPs").index(index), ip));
     }
-    let mut warn = |when: bool, text: &str| {
-        if when {
-            warnings.push(text.to_owned());
-        }
-    };
-    warn(
-        headless && given(&spec.load_balancer_ip),
-        "spec.loadBalancerIP is ignored for headless services",
-    );
-    warn(
-        headless && !externals.is_empty(),
-        "spec.externalIPs is ignored for headless services",
-    );
-    let affine = spec.session_affinity.as_deref() != Some("None");
-    warn(
-        headless && affine,
-        "spec.SessionAffinity is ignored for headless services",
-    );
+    if headless {
+        ignored(&mut warnings, spec);
+    }
     for (index, ip) in externals.iter().enumerate() {
         warnings.extend(address_warnings(
             &path.child("externalIPs").index(index),
@@ -80,4 +65,23 @@ pub(super) fn of(object: &Service) -> Vec<String> {
         warnings.push(text.to_owned());
     }
     warnings
+}
+
+/// What a headless service has no use for.
+fn ignored(warnings: &mut Vec<String>, spec: &ServiceSpec) {
+    let balanced = spec
+        .load_balancer_ip
+        .as_ref()
+        .is_some_and(|it| !it.is_empty());
+    let external = spec.external_ips.as_ref().is_some_and(|it| !it.is_empty());
+    let affine = spec.session_affinity.as_deref() != Some("None");
+    for (field, set) in [
+        ("loadBalancerIP", balanced),
+        ("externalIPs", external),
+        ("SessionAffinity", affine),
+    ] {
+        if set {
+            warnings.push(format!("spec.{field} is ignored for headless services"));
+        }
+    }
 }
