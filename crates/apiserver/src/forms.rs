@@ -1,6 +1,10 @@
 //! Objects and lists written in the form that was asked for. Whole JSON is handed out as it is
 //! stored; every other form is made from it.
 
+mod pack;
+
+pub(crate) use pack::GZIP_FROM_BYTES;
+
 use crate::{
     answer::{self, Answer, Body},
     negotiate::{Encoding, Form, Shape},
@@ -8,6 +12,7 @@ use crate::{
     watch_cache::Item,
 };
 use bytes::{Bytes, BytesMut};
+use http::{HeaderValue, header};
 use http_body_util::{BodyExt, StreamBody};
 use jiff::Timestamp;
 use kinds::Cell;
@@ -47,6 +52,8 @@ pub(crate) struct Writer {
     pub(crate) form: Form,
     pub(crate) include: Include,
     pub(crate) now: Timestamp,
+    /// Whether the client takes a compressed answer.
+    pub(crate) gzip: bool,
 }
 
 #[derive(Deserialize)]
@@ -158,6 +165,8 @@ impl Writer {
     fn plain_list(&self, items: Vec<Arc<Item>>, metadata: &Value) -> Answer {
         let head = self.list_head(metadata);
         let resource = Arc::clone(&self.resource);
+        let size: usize = items.iter().map(|item| item.framed().len()).sum();
+        let packs = self.gzip && size >= GZIP_FROM_BYTES;
         let mut items = items.into_iter().enumerate();
         let mut block = BytesMut::from(head.as_bytes());
         let mut ended = false;
@@ -182,10 +191,19 @@ impl Writer {
                     }
                 }
             }
-            Some(Ok(http_body::Frame::data(block.split().freeze())))
+            Some(Ok(block.split().freeze()))
         });
         let mut response = answer::json(200, Bytes::new());
-        *response.body_mut() = stream(futures::stream::iter(blocks));
+        let frame = |block: Result<Bytes, crate::BoxError>| block.map(http_body::Frame::data);
+        if !packs {
+            *response.body_mut() = stream(futures::stream::iter(blocks.map(frame)));
+            return Ok(response);
+        }
+        let fields = response.headers_mut();
+        fields.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        fields.append(header::VARY, HeaderValue::from_static("Accept-Encoding"));
+        let packed = pack::Packed::new(blocks);
+        *response.body_mut() = stream(futures::stream::iter(packed.map(frame)));
         Ok(response)
     }
 

@@ -170,7 +170,7 @@ impl Door {
             return match call.verb {
                 "get" => get::run(self, &call).await,
                 "list" => list::run(self, &call).await,
-                _ => watch::run(self, &call).await,
+                _ => watch::run(self, &call, request).await,
             };
         }
         let body = decode::read(&call.headers, request.into_body()).await?;

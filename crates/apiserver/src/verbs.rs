@@ -72,6 +72,7 @@ impl Call {
             form: self.form,
             include: Include::parse(self.query.get("includeObject"))?,
             now: self.now,
+            gzip: crate::discovery::accepts_gzip(&self.headers),
         })
     }
 

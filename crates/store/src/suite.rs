@@ -23,6 +23,7 @@ pub(crate) async fn suite(make: Make<'_>) {
     pages_are_consistent(fresh()).await;
     large_range(fresh()).await;
     watch_replays_then_follows(fresh()).await;
+    replays_keep_transactions_whole(fresh()).await;
     watch_is_gapless_under_writers(fresh()).await;
     progress_on_request(fresh()).await;
     slow_watcher_is_cut(fresh()).await;
@@ -240,6 +241,30 @@ async fn large_range(store: Arc<dyn Store>) {
     let values: Vec<_> = all.entries.iter().map(|e| e.value.clone()).collect();
     let wanted: Vec<_> = (0..200).map(|i| i.to_string()).collect();
     assert_eq!(values, wanted);
+}
+
+async fn replays_keep_transactions_whole(store: Arc<dyn Store>) {
+    // Sizes that no step of a replay is a multiple of.
+    for round in 0..20 {
+        let mut transaction = Transaction::put(format!("/k/{round}/0"), "v");
+        for number in 1..100 {
+            transaction = transaction.and_put(format!("/k/{round}/{number}"), "v");
+        }
+        store.transact(transaction).await.unwrap();
+    }
+    let mut watch = store.watch("/k/", 1).await.unwrap();
+    let (mut last, mut count) = (0, 0);
+    while count < 2000 {
+        let Ok(Event::Changes(changes)) = watch.next().await else {
+            panic!("the replay ended after {count} changes");
+        };
+        assert!(
+            changes[0].revision > last,
+            "a transaction was split at {last}"
+        );
+        last = changes[changes.len() - 1].revision;
+        count += changes.len();
+    }
 }
 
 async fn watch_replays_then_follows(store: Arc<dyn Store>) {

@@ -19,7 +19,12 @@ const GROUP: &str = "policy";
 const PLURAL: &str = "poddisruptionbudgets";
 
 /// Takes one disruption from the budget that selects the pod.
-pub(crate) async fn spend(door: &Door, call: &Call, current: &Current) -> Result<(), Status> {
+pub(crate) async fn spend(
+    door: &Door,
+    call: &Call,
+    current: &Current,
+    dry_run: bool,
+) -> Result<(), Status> {
     let Some(pod) = current.view.downcast_ref::<Pod>() else {
         return Ok(());
     };
@@ -58,6 +63,9 @@ pub(crate) async fn spend(door: &Door, call: &Call, current: &Current) -> Result
                 status.desired_healthy.unwrap_or(0),
                 status.current_healthy.unwrap_or(0),
             ));
+        }
+        if dry_run {
+            return Ok(());
         }
         status.disruptions_allowed = Some(allowed - 1);
         status.disrupted_pods.get_or_insert_default().insert(

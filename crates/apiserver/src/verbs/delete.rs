@@ -109,7 +109,12 @@ impl Options {
         Ok(self)
     }
 
-    fn dry_run(&self) -> bool {
+    /// Makes it a dry run when the request around it is one.
+    pub(crate) fn dry_run_too(&mut self, dry_run: bool) {
+        self.dry_run.extend(dry_run.then(|| "All".to_owned()));
+    }
+
+    pub(crate) fn dry_run(&self) -> bool {
         self.dry_run.iter().any(|value| value == "All")
     }
 

@@ -17,7 +17,7 @@ use machinery::{
 };
 use serde_json::Value;
 
-const ACCEPTED: &str = "application/json-patch+json, application/merge-patch+json, application/strategic-merge-patch+json, application/apply-patch+yaml";
+pub(crate) const ACCEPTED: &str = "application/json-patch+json, application/merge-patch+json, application/strategic-merge-patch+json, application/apply-patch+yaml";
 
 /// Which of the patches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

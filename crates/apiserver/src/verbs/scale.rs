@@ -1,6 +1,11 @@
 //! `scale`: any workload seen as an autoscaling/v1 Scale.
 
-use super::{Call, change, change::Current, managed_fields::How};
+use super::{
+    Call,
+    change::{self, Changed, Current},
+    managed_fields::{self, How},
+    patch,
+};
 use crate::{
     Door,
     answer::{self, Answer},
@@ -18,6 +23,8 @@ const EXPECTED: decode::Expected<'static> = decode::Expected {
     kind: "Scale",
 };
 
+const APPLY: &str = "application/apply-patch+yaml";
+
 /// `get`.
 pub(crate) async fn get(door: &Door, call: &Call) -> Answer {
     door.cache.catch_up().await;
@@ -27,6 +34,9 @@ pub(crate) async fn get(door: &Door, call: &Call) -> Answer {
 
 /// `update` and `patch`.
 pub(crate) async fn set(door: &Door, call: &Call, body: &Bytes) -> Answer {
+    if call.verb == "patch" && decode::media_type(&call.headers) == APPLY {
+        return apply(door, call, body).await;
+    }
     let wished: Option<Scale> = (call.verb == "update")
         .then(|| read(call, body))
         .transpose()?;
@@ -61,12 +71,56 @@ pub(crate) async fn set(door: &Door, call: &Call, body: &Bytes) -> Answer {
         Ok(object)
     })
     .await?;
+    show(call, &changed)
+}
+
+/// Server-side apply: what a Scale says of replicas is applied to the object itself, so that its books
+/// say who set them.
+async fn apply(door: &Door, call: &Call, body: &Bytes) -> Answer {
+    let wanted = machinery::yaml::parse(body)
+        .map_err(|error| Status::bad_request(format!("error decoding YAML: {error}")))?;
+    let text = |name: &str| wanted.get(name).and_then(Value::as_str).unwrap_or_default();
+    let (version, kind) = (text("apiVersion"), text("kind"));
+    if (version, kind) != ("autoscaling/v1", EXPECTED.kind) {
+        let slash = if version.contains('/') { "" } else { "/" };
+        return Err(Status::bad_request(format!(
+            "invalid object type: {slash}{version}, Kind={kind}"
+        )));
+    }
+    decoded(wanted.to_string().as_bytes())?;
+    let name = wanted.pointer("/metadata/name").and_then(Value::as_str);
+    change::check_name(call, name.or(Some(&call.target.name)))?;
+    let mut spec = serde_json::Map::new();
+    if let Some(replicas) = wanted.pointer("/spec/replicas") {
+        spec.insert("replicas".to_owned(), replicas.clone());
+    }
+    let mut metadata = serde_json::Map::new();
+    if let Some(version) = wanted.pointer("/metadata/resourceVersion") {
+        metadata.insert("resourceVersion".to_owned(), version.clone());
+    }
+    let applied = serde_json::json!({
+        "apiVersion": call.resource.api_version(), "kind": call.resource.kind(),
+        "metadata": metadata, "spec": spec,
+    });
+    let force = call.query.truth("force");
+    let changed = change::run(door, call, How::Applied, &mut |current, warnings| {
+        let live = patch::document(call, current)?;
+        let merged = managed_fields::with_request(call, false, force, |request| {
+            machinery::apply::apply(Some(&live), &applied, request)
+        });
+        let merged = merged.ok_or_else(|| no_scale(call))??;
+        let json = merged.to_string();
+        let ignore = decode::FieldValidation::Ignore;
+        decode::object(&call.resource, json.as_bytes(), ignore, warnings)
+    })
+    .await?;
+    show(call, &changed)
+}
+
+fn show(call: &Call, changed: &Changed) -> Answer {
     let view = call.resource.decode_stored(&changed.bytes)?;
-    let scale = call
-        .resource
-        .law
-        .scale(&*view)
-        .ok_or_else(|| no_scale(call))?;
+    let scale = call.resource.law.scale(&*view);
+    let scale = scale.ok_or_else(|| no_scale(call))?;
     let mut response = forms::simple(call.form, 200, scale.encode())?;
     answer::warn(&mut response, &changed.warnings);
     Ok(response)
@@ -106,17 +160,7 @@ fn patched(call: &Call, present: &Scale, body: &Bytes) -> Result<Scale, Status> 
         "application/merge-patch+json" | "application/strategic-merge-patch+json" => {
             machinery::patch::merge(&document, body)?
         }
-        "application/apply-patch+yaml" => {
-            let tree = machinery::yaml::parse(body)
-                .map_err(|error| Status::bad_request(format!("error decoding YAML: {error}")))?;
-            machinery::patch::merge(&document, tree.to_string().as_bytes())?
-        }
-        other => {
-            return Err(decode::unsupported(
-                other,
-                "application/json-patch+json, application/merge-patch+json",
-            ));
-        }
+        other => return Err(decode::unsupported(other, patch::ACCEPTED)),
     };
     decoded(changed.to_string().as_bytes())
 }

@@ -98,16 +98,18 @@ fn success() -> Vec<u8> {
 async fn evict(door: &Door, call: &Call, body: &Bytes) -> Answer {
     let json = decode::to_json(&call.headers, body)?;
     let tree = crate::forms::tree(&json).map_err(|error| Status::bad_request(error.message))?;
-    let options = match tree.get("deleteOptions") {
+    let mut options = match tree.get("deleteOptions") {
         Some(options) if options.is_object() => {
             delete::Options::from_json(options.to_string().as_bytes())?
         }
         _ => delete::Options::default(),
     };
+    options.dry_run_too(call.dry_run());
     door.cache.catch_up().await;
     let current = change::current(door, call)?;
     if current.view.metadata().deletion_timestamp.is_none() {
-        crate::admission::disruption_budget::spend(door, call, &current).await?;
+        let dry_run = options.dry_run();
+        crate::admission::disruption_budget::spend(door, call, &current, dry_run).await?;
     }
     delete::delete(door, call, &options).await?;
     Ok(answer::json(201, success()))

@@ -1,16 +1,20 @@
 //! `watch`: every change after a revision, as it happens. Reads the cache's ring at the client's own
 //! pace; a client that stops reading falls behind the ring and is told to list again.
 
+mod socket;
+
 use super::{Call, list_options::ListOptions, too_old};
 use crate::{
     Door,
-    answer::{self, Answer},
+    answer::{self, Answer, Body},
     forms::{self, Writer},
     frames,
     negotiate::{self, Encoding, Shape},
     watch_cache::{CacheEvent, Item, Lost, Selection},
 };
 use bytes::Bytes;
+use futures::StreamExt;
+use http::Request;
 use http_body::Frame;
 use machinery::status::Status;
 use serde_json::json;
@@ -52,7 +56,7 @@ struct Watching {
 }
 
 /// Answers the request; the body goes on until the client or the time-out ends it.
-pub(crate) async fn run(door: &Arc<Door>, call: &Call) -> Answer {
+pub(crate) async fn run(door: &Arc<Door>, call: &Call, request: Request<Body>) -> Answer {
     let mut selection = call.selection()?;
     one_object(call, &mut selection)?;
     let bookmarks = call.query.truth("allowWatchBookmarks");
@@ -104,12 +108,15 @@ pub(crate) async fn run(door: &Arc<Door>, call: &Call) -> Answer {
         _gauge: door.metrics.watch_started(),
         writer,
     };
-    let frames = futures::stream::unfold(watching, |mut watching| async move {
+    let events = futures::stream::unfold(watching, |mut watching| async move {
         let bytes = watching.next().await?;
-        Some((Ok(Frame::data(bytes)), watching))
+        Some((bytes, watching))
     });
+    if form.encoding == Encoding::Json && socket::is_asked_for(&call.headers) {
+        return socket::answer(door, &call.headers, hyper::upgrade::on(request), events);
+    }
     let mut response = answer::whole(200, form.stream_type(), Bytes::new());
-    *response.body_mut() = forms::stream(frames);
+    *response.body_mut() = forms::stream(events.map(|bytes| Ok(Frame::data(bytes))));
     Ok(response)
 }
 

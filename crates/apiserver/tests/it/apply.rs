@@ -375,3 +375,42 @@ async fn the_books_of_updates() {
         .await;
     assert_eq!(object["status"]["replicas"], 1);
 }
+
+#[tokio::test]
+async fn replicas_are_applied_through_scale() {
+    let door = open().await;
+    let path = format!("{DEPLOYMENTS}/web");
+    apply(&door, &path, "one", &deployment(&nginx())).await;
+    let scale = json!({ "apiVersion": "autoscaling/v1", "kind": "Scale", "metadata": { "name": "web" }, "spec": { "replicas": 9 } });
+    let at = format!("{path}/scale");
+    let (code, status) = apply(&door, &at, "scaler", &scale).await;
+    assert_eq!(
+        (code, &status["message"]),
+        (
+            409,
+            &json!(r#"Apply failed with 1 conflict: conflict with "one": .spec.replicas"#)
+        )
+    );
+    let (code, scaled) = door
+        .patch(
+            &format!("{at}?fieldManager=scaler&force=true"),
+            APPLY,
+            &scale,
+        )
+        .await;
+    assert_eq!(
+        (code, &scaled["kind"], &scaled["spec"]["replicas"]),
+        (200, &json!("Scale"), &json!(9)),
+        "{scaled}"
+    );
+    let (_, object) = door.get(&path).await;
+    let scaler = entry(&object, "scaler", "Apply");
+    assert_eq!(
+        (&scaler["subresource"], &scaler["fieldsV1"]),
+        (&json!("scale"), &json!({ "f:spec": { "f:replicas": {} } }))
+    );
+    assert_eq!(
+        entry(&object, "one", "Apply")["fieldsV1"]["f:spec"].get("f:replicas"),
+        None
+    );
+}

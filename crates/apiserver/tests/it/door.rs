@@ -72,16 +72,21 @@ pub(crate) fn request(
 }
 
 impl Tested {
-    /// Writes more config maps of another namespace than the watch cache keeps events, straight into
-    /// the store.
+    /// Writes more config maps of another namespace than the watch cache keeps events.
     pub(crate) async fn churn(&self) {
-        for round in 0..70 {
+        self.write_directly(70, 128).await;
+    }
+
+    /// Writes `each` config maps of the namespace `churn` in one transaction, that often, straight into
+    /// the store.
+    pub(crate) async fn write_directly(&self, rounds: usize, each: usize) {
+        for round in 0..rounds {
             let key = |number: usize| format!("/registry/core/configmaps/churn/c{number}");
             let object = format!(
                 r#"{{"apiVersion":"v1","kind":"ConfigMap","metadata":{{"name":"c","namespace":"churn","uid":"{round}"}}}}"#
             );
             let mut transaction = store::Transaction::put(key(0), object.clone());
-            for number in 1..128 {
+            for number in 1..each {
                 transaction = transaction.and_put(key(number), object.clone());
             }
             self.store.transact(transaction).await.unwrap();
@@ -138,12 +143,7 @@ impl Tested {
     }
 
     pub(crate) async fn watch(&self, path: &str) -> Frames {
-        let response = self.door.handle(request(Method::GET, path, "", "")).await;
-        assert_eq!(response.status(), 200);
-        Frames {
-            body: response.into_body(),
-            read: Vec::new(),
-        }
+        Frames::of(self.door.handle(request(Method::GET, path, "", "")).await)
     }
 }
 
@@ -164,6 +164,14 @@ pub(crate) struct Frames {
 }
 
 impl Frames {
+    pub(crate) fn of(response: Response<Body>) -> Self {
+        assert_eq!(response.status(), 200);
+        Self {
+            body: response.into_body(),
+            read: Vec::new(),
+        }
+    }
+
     /// The next event; none when the watch has ended.
     pub(crate) async fn next(&mut self) -> Option<Value> {
         loop {

@@ -1,6 +1,7 @@
 //! Lists in pages, of the present and of the past.
 
 use crate::door::{Tested, open};
+use http_body_util::BodyExt;
 use serde_json::{Value, json};
 
 const ALL: &str = "/api/v1/namespaces/default/configmaps";
@@ -163,4 +164,28 @@ async fn a_token_that_is_too_old_offers_another() {
             &json!("The resourceVersion for the provided list is too old.")
         )
     );
+}
+
+#[tokio::test]
+async fn long_lists_are_compressed_for_who_takes_it() {
+    let door = open().await;
+    for name in ["a", "b"] {
+        let object = json!({ "metadata": { "name": name }, "data": { "k": "x".repeat(100_000) } });
+        door.post(ALL, &object).await;
+    }
+    let ask = || {
+        let mut asked = crate::door::request(http::Method::GET, ALL, "", "");
+        let headers = asked.headers_mut();
+        headers.insert("accept-encoding", "gzip, deflate".parse().unwrap());
+        asked
+    };
+    let response = door.door.handle(ask()).await;
+    assert_eq!(response.headers()["content-encoding"], "gzip");
+    let packed = response.into_body().collect().await.unwrap().to_bytes();
+    assert!(packed.len() < 10_000);
+    let list: Value = serde_json::from_reader(flate2::read::GzDecoder::new(&*packed)).unwrap();
+    assert_eq!(names(&list), ["a", "b"]);
+    door.delete(&format!("{ALL}/b"), &Value::Null).await;
+    let response = door.door.handle(ask()).await;
+    assert!(response.headers().get("content-encoding").is_none());
 }

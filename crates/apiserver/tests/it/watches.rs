@@ -107,3 +107,68 @@ async fn a_watch_ends_in_time() {
         .await;
     assert_eq!(watch.next().await, None);
 }
+
+#[tokio::test]
+async fn a_transaction_is_seen_whole() {
+    let door = open().await;
+    let (_, list) = door.get(ALL).await;
+    let from = list["metadata"]["resourceVersion"].as_str().unwrap();
+    // A watch takes its events in steps that no transaction ends with.
+    door.write_directly(7, 100).await;
+    door.get(ALL).await;
+    let path = format!("/api/v1/configmaps?watch=true&resourceVersion={from}");
+    let mut watch = door.watch(&path).await;
+    let (mut count, mut last) = (0, 0);
+    while count < 700 {
+        let event = watch.next().await.unwrap();
+        let version = event["object"]["metadata"]["resourceVersion"].as_str();
+        let version: u64 = version.unwrap().parse().unwrap();
+        assert!(version == last || count % 100 == 0, "{count}");
+        last = version;
+        count += 1;
+    }
+}
+
+#[tokio::test]
+async fn tables_and_metadata_are_watched() {
+    let door = open().await;
+    door.post(ALL, &config_map("a", "x")).await;
+    let watch = |accept: &str, include: &str| {
+        let path = format!("{ALL}?watch=true&includeObject={include}");
+        let mut asked = crate::door::request(http::Method::GET, &path, "", "");
+        asked
+            .headers_mut()
+            .insert("accept", accept.parse().unwrap());
+        door.door.handle(asked)
+    };
+    let table = "application/json;as=Table;v=v1;g=meta.k8s.io";
+    for (include, kind) in [
+        ("None", Value::Null),
+        ("Metadata", json!("PartialObjectMetadata")),
+        ("Object", json!("ConfigMap")),
+    ] {
+        let mut events = crate::door::Frames::of(watch(table, include).await);
+        let event = events.next().await.unwrap();
+        assert_eq!(
+            (
+                &event["type"],
+                &event["object"]["kind"],
+                &event["object"]["rows"][0]["object"]["kind"]
+            ),
+            (&json!("ADDED"), &json!("Table"), &kind)
+        );
+        assert!(event["object"]["columnDefinitions"].is_array());
+        if include == "None" {
+            door.post(ALL, &config_map("b", "x")).await;
+            let event = events.next().await.unwrap();
+            assert_eq!(event["object"]["columnDefinitions"], Value::Null);
+            door.delete(&format!("{ALL}/b"), &Value::Null).await;
+        }
+    }
+    let partial = "application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io";
+    let mut events = crate::door::Frames::of(watch(partial, "Object").await);
+    let event = events.next().await.unwrap();
+    assert_eq!(event["object"]["kind"], "PartialObjectMetadata");
+    let response = watch(table, "Some").await;
+    assert_eq!(response.status(), 400);
+}

@@ -258,3 +258,33 @@ async fn requests_and_upgrades_reach_the_node() {
     stream.read_exact(&mut echoed).await.unwrap();
     assert_eq!(&echoed, b"hello");
 }
+
+#[tokio::test]
+async fn a_watch_over_a_socket() {
+    let wire = listen().await;
+    let all = "/api/v1/namespaces/default/configmaps";
+    wire.post(all, &json!({ "metadata": { "name": "a" } }))
+        .await;
+    let mut stream = wire.connect(Some(&wire.admin())).await;
+    let upgrade = format!(
+        "GET {all}?watch=true HTTP/1.1\r\nHost: door\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    );
+    stream.write_all(upgrade.as_bytes()).await.unwrap();
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(stream.read_u8().await.unwrap());
+    }
+    let head = String::from_utf8(head).unwrap();
+    assert!(head.starts_with("HTTP/1.1 101"), "{head}");
+    assert!(head.contains("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="), "{head}");
+    // One text message of between 126 and 65535 bytes.
+    assert_eq!(stream.read_u16().await.unwrap(), 0x817e);
+    let length = stream.read_u16().await.unwrap();
+    let mut text = vec![0; usize::from(length)];
+    stream.read_exact(&mut text).await.unwrap();
+    let event: Value = serde_json::from_slice(&text).unwrap();
+    assert_eq!(
+        (&event["type"], &event["object"]["metadata"]["name"]),
+        (&json!("ADDED"), &json!("a"))
+    );
+}
