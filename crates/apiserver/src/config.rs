@@ -24,6 +24,8 @@ pub struct Config {
     pub tokens: Option<Arc<Tokens>>,
     /// How nodes and pods are reached for logs, exec and proxies.
     pub dialer: Option<Arc<dyn NodeDialer>>,
+    /// Whether discovery and OpenAPI tell of versions that Kubernetes no longer serves.
+    pub advertise_removed_apis: bool,
     /// Where Services live, and where the door itself is reached.
     pub network: ServiceNetwork,
 }

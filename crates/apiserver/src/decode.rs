@@ -113,6 +113,12 @@ fn from_protobuf(body: &[u8]) -> Result<Bytes, Status> {
         {
             protobuf::decode_as(body, schemas, of)
         }
+        (Err(protobuf::ProtobufError::NoProtobuf { api_version, kind }), _) => {
+            match kinds::find_older(&api_version, &kind).and_then(kinds::Older::schema) {
+                Some((schemas, of)) => protobuf::decode_as(body, schemas, of),
+                None => Err(protobuf::ProtobufError::NoProtobuf { api_version, kind }),
+            }
+        }
         (decoded, _) => decoded,
     };
     Ok(decoded.map_err(bad)?.json.into())
@@ -222,9 +228,8 @@ pub(crate) fn body(
 
 /// Unknown and duplicate fields, and what is malformed.
 pub(crate) fn findings(resource: &Resource, json: &[u8]) -> (Vec<String>, Option<String>) {
-    let schemas = schema::builtin();
-    match schemas.kind(resource.group(), resource.version(), resource.kind()) {
-        Some(of) => {
+    match resource.schema() {
+        Some((schemas, of)) => {
             let report = strict::report(json, schemas, of);
             (report.strict, report.malformed)
         }
@@ -247,10 +252,10 @@ pub(crate) fn object(
     };
     expect_kind(json, &expected)?;
     check_fields(resource, json, validation, warnings)?;
-    let mut object = resource
-        .law
+    let (mut object, instead) = resource
         .decode(json)
         .map_err(|error| malformed(resource.kind(), resource.version(), &error.source))?;
+    warnings.extend(instead);
     resource.law.default(&mut *object);
     Ok(object)
 }
@@ -262,9 +267,8 @@ pub(crate) fn check_fields(
     validation: FieldValidation,
     warnings: &mut Vec<String>,
 ) -> Result<(), Status> {
-    let schemas = schema::builtin();
     let (kind, version) = (resource.kind(), resource.version());
-    let Some(of) = schemas.kind(resource.group(), version, kind) else {
+    let Some((schemas, of)) = resource.schema() else {
         return Ok(());
     };
     let report = strict::report(json, schemas, of);

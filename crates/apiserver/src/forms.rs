@@ -65,7 +65,7 @@ struct Outline<'a> {
 impl Writer {
     /// Whether stored bytes can be handed out as they are.
     pub(crate) fn is_plain(&self) -> bool {
-        self.form == Form::JSON && self.resource.hub.is_none()
+        self.form == Form::JSON && self.resource.is_served_as_stored()
     }
 
     /// An answer of one object, given in its served form.
@@ -208,9 +208,8 @@ impl Writer {
     }
 
     fn row(&self, view: &[u8]) -> Result<Value, Status> {
-        let object = self
+        let (object, _) = self
             .resource
-            .law
             .decode(view)
             .map_err(|error| Status::internal(&error))?;
         let cells: Vec<Value> = self

@@ -253,16 +253,20 @@ fn v3(resources: &Resources, name: &str) -> Value {
 /// The group version's own types, and those that its subresources exchange.
 fn components(resources: &Resources, group: &str, version: &str) -> Map<String, Value> {
     let schemas = api::schema::builtin();
-    let own = resources
-        .all()
-        .iter()
-        .filter(|it| it.group() == group && it.version() == version);
-    let exchanged = own
+    let own = || {
+        let all = resources.all().iter();
+        all.filter(|it| it.group() == group && it.version() == version)
+    };
+    let older = own().filter_map(|it| it.older?.schema());
+    let exchanged = own()
         .flat_map(|it| it.law.subresources())
         .filter(|sub| !sub.version.is_empty())
         .filter_map(|sub| schemas.kind(sub.group, sub.version, sub.kind));
     let mut all = api::openapi::v3_components(group, version);
     all.extend(api::openapi::components(schemas, exchanged));
+    for (schemas, of) in older {
+        all.extend(api::openapi::components(schemas, std::iter::once(of)));
+    }
     all
 }
 

@@ -1,18 +1,24 @@
 //! What the door serves: one entry for each kind and version, made from the law's closed list.
 
 use bytes::Bytes;
-use kinds::{Hub, Law, Names, Scope, Subresource};
+use kinds::{Hub, Law, Names, Older, Scope, Subresource};
 use machinery::status::{self, Status};
 use std::{collections::HashMap, sync::Arc};
 
-use api::AnyObject;
+use api::{
+    AnyObject, DecodeError,
+    schema::{self, Schemas, TypeRef},
+};
 
 /// Index of a stored resource in the watch cache.
 pub(crate) type Slot = usize;
 
 /// A kind in one version, as it is served.
 pub(crate) struct Resource {
+    /// The law of the served form; for an older version, that of the current one.
     pub(crate) law: &'static dyn Law,
+    /// The version that it is served in, when Kubernetes no longer serves that.
+    pub(crate) older: Option<&'static Older>,
     pub(crate) names: Names,
     /// Where its objects live in the watch cache (that of the hub, for a view).
     pub(crate) slot: Slot,
@@ -25,11 +31,12 @@ pub(crate) struct Resource {
 
 impl Resource {
     pub(crate) fn group(&self) -> &'static str {
-        self.law.group()
+        self.older.map_or_else(|| self.law.group(), |it| it.group)
     }
 
     pub(crate) fn version(&self) -> &'static str {
-        self.law.version()
+        self.older
+            .map_or_else(|| self.law.version(), |it| it.version)
     }
 
     pub(crate) fn kind(&self) -> &'static str {
@@ -79,6 +86,40 @@ impl Resource {
         self.names.verbs == ["create"]
     }
 
+    /// The type of the served form, and the arena it is in.
+    pub(crate) fn schema(&self) -> Option<(&'static Schemas, TypeRef)> {
+        match self.older {
+            Some(older) => older.schema(),
+            None => builtin(self.law),
+        }
+    }
+
+    /// The type of the stored form, and the arena it is in.
+    pub(crate) fn stored_schema(&self) -> Option<(&'static Schemas, TypeRef)> {
+        builtin(self.stored)
+    }
+
+    /// Whether what is stored can be handed out as it is.
+    pub(crate) fn is_served_as_stored(&self) -> bool {
+        self.hub.is_none() && self.older.is_none()
+    }
+
+    /// Decodes bytes of the served form; for an older version also what a client should write instead.
+    pub(crate) fn decode(
+        &self,
+        json: &[u8],
+    ) -> Result<(Box<dyn AnyObject>, Option<String>), DecodeError> {
+        let Some(older) = self.older else {
+            return Ok((self.law.decode(json)?, None));
+        };
+        let mut tree = serde_json::from_slice(json).map_err(|source| DecodeError {
+            kind: older.kind,
+            source,
+        })?;
+        let instead = older.upgrade(&mut tree);
+        Ok((self.law.decode(tree.to_string().as_bytes())?, instead))
+    }
+
     /// Decodes stored bytes into the form this resource is served in.
     pub(crate) fn decode_stored(&self, json: &[u8]) -> Result<Box<dyn AnyObject>, Status> {
         let stored = self
@@ -106,11 +147,24 @@ impl Resource {
 
     /// Bytes of the served form, from bytes of the stored one.
     pub(crate) fn view_bytes(&self, stored: &Bytes) -> Result<Bytes, Status> {
-        match self.hub {
-            None => Ok(stored.clone()),
-            Some(_) => Ok(self.decode_stored(stored)?.encode().into()),
-        }
+        let current = match self.hub {
+            None => stored.clone(),
+            Some(_) => self.decode_stored(stored)?.encode().into(),
+        };
+        let Some(older) = self.older else {
+            return Ok(current);
+        };
+        let mut tree =
+            serde_json::from_slice(&current).map_err(|error| Status::internal(&error))?;
+        older.downgrade(&mut tree);
+        Ok(tree.to_string().into())
     }
+}
+
+fn builtin(law: &dyn Law) -> Option<(&'static Schemas, TypeRef)> {
+    let schemas = schema::builtin();
+    let of = schemas.kind(law.group(), law.version(), law.kind())?;
+    Some((schemas, of))
 }
 
 const FOREIGN: &str = "an object of another kind reached a conversion";
@@ -142,7 +196,8 @@ pub(crate) struct Resources {
 }
 
 impl Resources {
-    pub(crate) fn new(laws: &[&'static dyn Law]) -> Self {
+    /// `advertise_removed`: discovery and OpenAPI tell of older versions too; they are served in any case.
+    pub(crate) fn new(laws: &[&'static dyn Law], advertise_removed: bool) -> Self {
         let mut all: Vec<Arc<Resource>> = Vec::new();
         let mut slots = Vec::new();
         let mut prefixes = HashMap::new();
@@ -155,6 +210,7 @@ impl Resources {
             let prefix: Arc<str> = format!("/registry/{group}/{}/", law.names().plural).into();
             let resource = Arc::new(Resource {
                 law,
+                older: None,
                 names: law.names(),
                 slot: slots.len(),
                 stored: law,
@@ -173,6 +229,7 @@ impl Resources {
             let Some(target) = target else { continue };
             all.push(Arc::new(Resource {
                 law,
+                older: None,
                 names: law.names(),
                 slot: target.slot,
                 stored: target.law,
@@ -180,12 +237,16 @@ impl Resources {
                 prefix: Arc::clone(&target.prefix),
             }));
         }
+        let removed = removed(&all);
         let mut paths: HashMap<_, HashMap<_, _>> = HashMap::new();
-        for resource in &all {
+        for resource in all.iter().chain(&removed) {
             paths
                 .entry((resource.group(), resource.version()))
                 .or_default()
                 .insert(resource.names.plural, Arc::clone(resource));
+        }
+        if advertise_removed {
+            all.extend(removed);
         }
         Self {
             all,
@@ -195,6 +256,7 @@ impl Resources {
         }
     }
 
+    /// What discovery tells of.
     pub(crate) fn all(&self) -> &[Arc<Resource>] {
         &self.all
     }
@@ -234,4 +296,23 @@ impl Resources {
         let at = "/registry/".len() + plural_end;
         Some((*self.prefixes.get(&key[..at])?, &key[at..]))
     }
+}
+
+/// The older versions of the resources.
+fn removed(current: &[Arc<Resource>]) -> Vec<Arc<Resource>> {
+    let of = |older: &'static Older| {
+        let own = current.iter().find(|it| {
+            (it.group(), it.version()) == older.current && it.law.kind() == older.kind
+        })?;
+        Some(Arc::new(Resource {
+            older: Some(older),
+            law: own.law,
+            names: own.names,
+            slot: own.slot,
+            stored: own.stored,
+            hub: own.hub,
+            prefix: Arc::clone(&own.prefix),
+        }))
+    };
+    kinds::older().filter_map(of).collect()
 }

@@ -65,6 +65,9 @@ pub(crate) async fn run(door: &Door, call: &Call, body: &Bytes) -> Answer {
         &mut warnings,
     )?;
     let mut tree = forms::tree(&json)?;
+    if let Some(older) = call.resource.older {
+        older.upgrade(&mut tree);
+    }
     let spec: Spec = match tree.get("spec") {
         Some(spec) if !spec.is_null() => serde_json::from_value(spec.clone())
             .map_err(|error| Status::bad_request(error.to_string()))?,
@@ -96,6 +99,9 @@ pub(crate) async fn run(door: &Door, call: &Call, body: &Bytes) -> Answer {
         tree["metadata"]["creationTimestamp"] = now.to_string().into();
     }
     tree["status"] = status;
+    if let Some(older) = call.resource.older {
+        older.downgrade(&mut tree);
+    }
     forms::simple(call.form, 201, tree.to_string())
 }
 

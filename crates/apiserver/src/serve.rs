@@ -13,7 +13,7 @@ use crate::{
     metrics::Metrics,
     negotiate, openapi,
     query::Query,
-    resources::{Resource, Resources},
+    resources::{Resource, Resources, api_version},
     reviews,
     route::{self, Route, Target},
     turns::Turns,
@@ -52,7 +52,7 @@ impl Door {
     /// # Errors
     /// When the store cannot be read.
     pub async fn new(config: Config, tasks: &Tasks) -> Result<Arc<Self>, store::Error> {
-        let resources = Arc::new(Resources::new(kinds::list()));
+        let resources = Arc::new(Resources::new(kinds::list(), config.advertise_removed_apis));
         let (cache, feed) =
             WatchCache::load(Arc::clone(&config.store), Arc::clone(&resources)).await?;
         let door = Arc::new(Self {
@@ -82,6 +82,7 @@ impl Door {
         let known = found.as_ref().is_some_and(Result::is_ok);
         let connects =
             matches!(&found, Some(Ok((_, Some(sub)))) if sub.serves == SubresourceKind::Connect);
+        let older = found.and_then(|it| it.ok()?.0.older);
         let observed = self.metrics.begin(&route, known);
         let compress = discovery::accepts_gzip(request.headers());
         let form = negotiate::status(request.headers(), &query);
@@ -100,7 +101,7 @@ impl Door {
                 ))),
             },
         };
-        let response = match ended {
+        let mut response = match ended {
             Ok(Ok(response)) => response,
             Ok(Err(status)) => answer::status_in(form, &status),
             Err(_) => {
@@ -108,6 +109,9 @@ impl Door {
                 answer::status(&Status::internal(&"the request could not be handled"))
             }
         };
+        if let Some(older) = older {
+            answer::warn(&mut response, &[older.warning()]);
+        }
         let response = discovery::compressed(response, compress).await;
         observed.end(response.status().as_u16());
         response
@@ -232,7 +236,7 @@ impl Door {
         let resource = self
             .resources
             .find(&target.group, &target.version, &target.plural)
-            .ok_or_else(Status::no_such_path)?;
+            .ok_or_else(|| absent(target))?;
         if target.subresource.is_empty() {
             return Ok((Arc::clone(resource), None));
         }
@@ -311,5 +315,14 @@ impl Door {
     #[must_use]
     pub fn revision(&self) -> u64 {
         self.cache.revision()
+    }
+}
+
+/// Why there is no such resource.
+fn absent(target: &Target) -> Status {
+    let api_version = api_version(&target.group, &target.version);
+    match kinds::find_gone(&api_version, &target.plural) {
+        Some(gone) => Status::failure(404, "NotFound", gone.text()),
+        None => Status::no_such_path(),
     }
 }

@@ -112,9 +112,22 @@ fn take_apart(source: &str, tree: Value, documents: &mut Vec<Document>) -> Resul
     }
     documents.push(Document {
         source: source.to_owned(),
-        object: tree,
+        object: current(tree),
     });
     Ok(())
+}
+
+/// The current form of an object written for a version that is no longer served, with warnings as the
+/// server gives them.
+fn current(mut object: Value) -> Value {
+    let text = |field: &str| object[field].as_str().unwrap_or_default().to_owned();
+    if let Some(older) = kinds::find_older(&text("apiVersion"), &text("kind")) {
+        eprintln!("Warning: {}", older.warning());
+        if let Some(instead) = older.upgrade(&mut object) {
+            eprintln!("Warning: {instead}");
+        }
+    }
+    object
 }
 
 /// The resource of an object and the namespace it belongs to (empty for cluster scope).
@@ -122,6 +135,14 @@ pub(crate) async fn place(session: &Session, object: &Value) -> Result<(Resource
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let (api_version, kind) = (text(&object["apiVersion"]), text(&object["kind"]));
     let Some(resource) = session.catalogue().await?.kind(&api_version, &kind) else {
+        if let Some(gone) = kinds::find_gone(&api_version, &kind) {
+            bail!(
+                "{}/{}: {}",
+                kind.to_lowercase(),
+                text(&object["metadata"]["name"]),
+                gone.text()
+            );
+        }
         bail!(
             "resource mapping not found for name: {:?} namespace: {:?}: no matches for kind {kind:?} in version {api_version:?}\nensure CRDs are installed first",
             text(&object["metadata"]["name"]),
@@ -156,3 +177,6 @@ pub(crate) fn with_namespace(mut object: Value, namespace: &str) -> Value {
     }
     object
 }
+
+#[cfg(test)]
+mod tests;

@@ -27,6 +27,7 @@ mod law;
 mod networking;
 mod node;
 mod node_labels;
+mod older;
 mod pod_spec;
 mod policy;
 mod prepare;
@@ -39,6 +40,7 @@ mod strategy;
 mod workload;
 
 pub use law::Law;
+pub use older::{Gone, Older, find_gone, find_older, older};
 pub use query::ProxyName;
 pub use strategy::{
     Action, Cell, Column, Context, Destination, Hub, Names, Route, Scope, Strategy, Subresource,

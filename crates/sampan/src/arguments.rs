@@ -102,6 +102,9 @@ pub(crate) struct ServerOptions {
     /// Admission plugins not to run although they run by default, by upstream's names
     #[arg(long, value_delimiter = ',')]
     pub(crate) disable_admission_plugins: Vec<String>,
+    /// Tell of API versions that Kubernetes no longer serves (extensions/v1beta1 and others) in discovery and OpenAPI; they are answered in any case
+    #[arg(long)]
+    pub(crate) advertise_removed_apis: bool,
     /// Registries (host:port) to speak to without TLS
     #[arg(long, value_delimiter = ',')]
     pub(crate) insecure_registry: Vec<String>,

@@ -165,6 +165,7 @@ impl Server {
             )?,
             tokens: Some(tokens),
             dialer: Some(Arc::clone(nodes) as Arc<dyn apiserver::NodeDialer>),
+            advertise_removed_apis: self.options.advertise_removed_apis,
             network: ServiceNetwork {
                 service_cidrs: self.options.service_cidr.all(),
                 node_ports: self.options.api.service_node_port_range,

@@ -256,15 +256,22 @@ impl Writer<'_> {
     }
 
     fn schema(&self, group: &str, version: &str, kind: &str) -> Value {
-        let schemas = api::schema::builtin();
-        let Some(of) = schemas.kind(group, version, kind) else {
+        let builtin = api::schema::builtin();
+        let current = builtin.kind(group, version, kind).map(|of| builtin.get(of));
+        // The second dialect has one list of definitions, which holds current types only.
+        let older = || {
+            let older = kinds::find_older(&crate::resources::api_version(group, version), kind)?;
+            let (schemas, of) = older.schema()?;
+            (self.dialect == Dialect::V3).then(|| schemas.get(of))
+        };
+        let Some(of) = current.or_else(older) else {
             return json!({ "type": "object" });
         };
         let root = match self.dialect {
             Dialect::V2 => "#/definitions",
             Dialect::V3 => "#/components/schemas",
         };
-        json!({ "$ref": format!("{root}/{}", schemas.get(of).name) })
+        json!({ "$ref": format!("{root}/{}", of.name) })
     }
 
     fn parameter(&self, name: &str, place: &str, of: &str, text: &str) -> Value {

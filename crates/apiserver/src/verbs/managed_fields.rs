@@ -2,7 +2,7 @@
 
 use super::Call;
 use crate::{forms, watch_cache};
-use api::{AnyObject, schema};
+use api::AnyObject;
 use bytes::Bytes;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
 use kinds::SubresourceKind;
@@ -25,13 +25,20 @@ pub(crate) fn with_request<T>(
     force: bool,
     work: impl FnOnce(&apply::Request<'_>) -> T,
 ) -> Option<T> {
-    let law = if stored {
-        call.resource.stored
+    let resource = &call.resource;
+    // Other views are kept book of as they are stored; an older version as it was written.
+    let stored = stored && resource.older.is_none();
+    let (law, schema) = if stored {
+        (resource.stored, resource.stored_schema())
     } else {
-        call.resource.law
+        (resource.law, resource.schema())
     };
-    let schemas = schema::builtin();
-    let of = schemas.kind(law.group(), law.version(), law.kind())?;
+    let api_version = if stored {
+        crate::resources::api_version(law.group(), law.version())
+    } else {
+        resource.api_version()
+    };
+    let (schemas, of) = schema?;
     let has_status = law
         .subresources()
         .iter()
@@ -43,7 +50,7 @@ pub(crate) fn with_request<T>(
     };
     Some(work(&apply::Request {
         manager: &call.manager(),
-        api_version: &crate::resources::api_version(law.group(), law.version()),
+        api_version: &api_version,
         subresource: call.subresource.map_or("", |sub| sub.name),
         now: stdx::clock::whole_seconds(call.now),
         force,
@@ -68,18 +75,26 @@ pub(crate) fn tracked_bytes(
     let plain = encoded(new);
     let mut before = None;
     let old = old
-        .map(|bytes| forms::tree(bytes))
+        .map(|bytes| written(call, bytes))
         .transpose()?
         .map(|mut old| {
             let metadata = old.get_mut("metadata").and_then(Value::as_object_mut);
             before = metadata.and_then(|it| it.remove("managedFields"));
             old
         });
-    let tree = forms::tree(&plain)?;
+    let tree = written(call, &plain)?;
     let list = with_request(call, true, false, |request| {
         apply::track_update(old.as_ref(), &tree, before.as_ref(), sent.as_ref(), request)
     });
     Ok(with_entries(plain, list.flatten()))
+}
+
+/// A stored object in the form that books are kept of.
+fn written(call: &Call, stored: &[u8]) -> Result<Value, Status> {
+    match call.resource.older {
+        None => forms::tree(stored),
+        Some(_) => forms::tree(&call.resource.view_bytes(&Bytes::copy_from_slice(stored))?),
+    }
 }
 
 /// The bytes to store of an object whose books are in order.

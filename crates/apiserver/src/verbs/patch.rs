@@ -43,14 +43,10 @@ impl Patch {
         match self {
             Self::Json => machinery::patch::json(document, body),
             Self::Merge => machinery::patch::merge(document, body),
-            Self::Strategic => {
-                let schemas = api::schema::builtin();
-                let law = resource.law;
-                match schemas.kind(law.group(), law.version(), law.kind()) {
-                    Some(of) => machinery::patch::strategic(document, body, schemas, of),
-                    None => machinery::patch::merge(document, body),
-                }
-            }
+            Self::Strategic => match resource.schema() {
+                Some((schemas, of)) => machinery::patch::strategic(document, body, schemas, of),
+                None => machinery::patch::merge(document, body),
+            },
             Self::Apply => Err(Status::internal(
                 &"apply is not a patch of the document alone",
             )),

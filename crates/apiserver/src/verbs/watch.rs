@@ -233,7 +233,7 @@ impl Watching {
             return frames::stored(kind, &item.framed());
         }
         let form = self.writer.form;
-        let whole = form.shape == Shape::Whole && self.writer.resource.hub.is_none();
+        let whole = form.shape == Shape::Whole && self.writer.resource.is_served_as_stored();
         let shared = shared.filter(|_| whole && form.encoding == Encoding::Protobuf);
         if let Some(frame) = shared.and_then(OnceLock::get) {
             return frame.clone();

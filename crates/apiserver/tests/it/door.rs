@@ -37,6 +37,7 @@ pub(crate) async fn open_with(store: Arc<dyn store::Store>, ranges: &[&str]) -> 
         admission: admission::standard(),
         tokens: None,
         dialer: None,
+        advertise_removed_apis: false,
         network: ServiceNetwork {
             service_cidrs: ranges.iter().map(|it| it.parse().unwrap()).collect(),
             node_ports: (30000, 32767),

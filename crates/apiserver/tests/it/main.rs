@@ -8,6 +8,7 @@ mod bad_input;
 mod codecs;
 mod door;
 mod objects;
+mod older;
 mod openapi;
 mod options;
 mod paging;

@@ -97,6 +97,7 @@ async fn listen() -> Wire {
         admission: admission::standard(),
         tokens: Some(tokens),
         dialer: Some(Arc::new(Echo)),
+        advertise_removed_apis: false,
         network: ServiceNetwork {
             service_cidrs: vec!["10.43.0.0/24".parse().unwrap()],
             node_ports: (30000, 32767),

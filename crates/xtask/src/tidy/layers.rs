@@ -22,7 +22,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("proxy", &["reconcile", "network"]),
     ("dns", &["reconcile", "network"]),
     ("ingress", &["reconcile", "network"]),
-    ("cli", &["client"]),
+    ("cli", &["client", "kinds"]),
     ("sampan", ALL),
     ("testkit", ALL),
     ("bench", ALL),
