@@ -15,6 +15,8 @@ pub(crate) struct Target {
     pub(crate) authority: String,
     /// TLS with our certificate; `None` is plain TCP.
     pub(crate) tls: Option<(TlsConnector, ServerName<'static>)>,
+    /// Who we are, when no certificate says it.
+    pub(crate) token: Option<String>,
 }
 
 impl Target {
@@ -25,6 +27,25 @@ impl Target {
         let tree: Value = serde_saphyr::from_str(&text)
             .with_context(|| format!("{} is not YAML", path.display()))?;
         Self::from_tree(&tree).with_context(|| format!("{} cannot be used", path.display()))
+    }
+
+    /// A server by its certificate, which vouches for itself, and a token.
+    pub(crate) fn trusting(authority: &str, certificate: &Path, token: &str) -> Result<Self> {
+        let pem = std::fs::read(certificate)?;
+        let mut roots = RootCertStore::empty();
+        for certificate in CertificateDer::pem_slice_iter(&pem) {
+            roots.add(certificate?)?;
+        }
+        let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+            .with_safe_default_protocol_versions()?
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let name = ServerName::try_from(host(authority).to_owned())?;
+        Ok(Self {
+            authority: authority.to_owned(),
+            tls: Some((TlsConnector::from(Arc::new(config)), name)),
+            token: Some(token.to_owned()),
+        })
     }
 
     fn from_tree(tree: &Value) -> Result<Self> {
@@ -47,13 +68,20 @@ impl Target {
                 certificates(&user["client-certificate-data"])?,
                 PrivateKeyDer::from_pem_slice(&key)?,
             )?;
-        let host = authority
-            .rsplit_once(':')
-            .map_or(&*authority, |(host, _)| host);
-        let name = ServerName::try_from(host.trim_matches(['[', ']']).to_owned())?;
-        let tls = Some((TlsConnector::from(Arc::new(config)), name));
-        Ok(Self { authority, tls })
+        let name = ServerName::try_from(host(&authority).to_owned())?;
+        Ok(Self {
+            authority,
+            tls: Some((TlsConnector::from(Arc::new(config)), name)),
+            token: None,
+        })
     }
+}
+
+fn host(authority: &str) -> &str {
+    let host = authority
+        .rsplit_once(':')
+        .map_or(authority, |(host, _)| host);
+    host.trim_matches(['[', ']'])
 }
 
 fn decoded(field: &Value) -> Result<Vec<u8>> {

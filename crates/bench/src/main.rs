@@ -1,14 +1,17 @@
 //! Measurements. Prints one JSON line per figure: `{"figure", "value", "unit", ...}`, with the rival's
-//! value beside ours where there is one. `store` measures durable writes, `api` a running server,
-//! `start` a server from its first instruction to its fiftieth pod.
+//! value beside ours where there is one. `store` measures durable writes, `api` the requests to a
+//! server, `start` a server from its first instruction to its fiftieth pod.
 
 mod apart;
+mod etcd;
 mod figure;
 mod http;
 mod kubeconfig;
 mod load;
 mod modes;
 mod process;
+mod protobuf;
+mod servers;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
@@ -23,11 +26,11 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Mode {
-    /// Durable writes to the embedded store, beside etcd's if `etcd` is on the PATH
+    /// Durable writes to the embedded store and reads, beside etcd's if `etcd` is on the PATH
     Store(modes::store::Arguments),
-    /// Requests to a running server
+    /// Requests to a server, all or some parts; beside kube-apiserver if KUBE_APISERVER names its binary
     Api(modes::api::Arguments),
-    /// Everything: `store`, then `start` with `api` on the server it starts (needs root)
+    /// Everything: `store`, `start`, `api` (needs root)
     All(modes::start::Arguments),
     /// Starts a server on a fresh directory and measures it from there (needs root)
     Start(modes::start::Arguments),
@@ -35,7 +38,7 @@ enum Mode {
 
 fn main() -> Result<()> {
     let arguments = Arguments::parse();
-    if !matches!(arguments.mode, Mode::Api(_)) {
+    if !matches!(&arguments.mode, Mode::Api(api) if api.is_elsewhere()) {
         apart::enter()?;
     }
     let runtime = tokio::runtime::Runtime::new()?;

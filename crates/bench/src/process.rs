@@ -1,6 +1,7 @@
 //! What a process uses, read from /proc.
 
 use anyhow::{Context, Result};
+use rustix::process::{Resource, getrlimit, setrlimit};
 use std::fs;
 
 /// Clock ticks per second in /proc; 100 on every Linux since user space was promised so.
@@ -16,6 +17,18 @@ pub(crate) fn cpu_seconds(pid: u32) -> Result<f64> {
         .1;
     let ticks = after.split(' ').skip(11).take(2).map(str::parse::<u64>);
     Ok(ticks.sum::<Result<u64, _>>()? as f64 / TICKS_PER_SECOND)
+}
+
+/// Lets this process and those it starts have so many files and connections open.
+pub(crate) fn allow_files(count: u64) -> Result<()> {
+    let mut limit = getrlimit(Resource::Nofile);
+    if limit.current.is_none_or(|current| current >= count) {
+        return Ok(());
+    }
+    limit.maximum = limit.maximum.map(|maximum| maximum.max(count));
+    limit.current = Some(count);
+    setrlimit(Resource::Nofile, limit)
+        .with_context(|| format!("cannot have {count} files open: see `ulimit -n`"))
 }
 
 /// Resident memory in megabytes, whole and counting shared pages by their share.

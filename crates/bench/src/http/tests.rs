@@ -34,6 +34,10 @@ impl Body for Pieces {
 async fn answer(request: Request<Incoming>) -> Result<Response<Pieces>, Infallible> {
     let (status, pieces) = match (request.method(), request.uri().path()) {
         (&Method::POST, _) => (201, vec!["made"]),
+        (_, "/changes") => (
+            200,
+            vec!["{\"type\":\"ADDED\"}\n{\"type\":\"MODI", "FIED\"}\n"],
+        ),
         (_, "/watch") => (200, vec!["{\"n\":1}\n{\"n\"", ":2}\n", "{\"n\":3}\n"]),
         _ => (404, vec!["no such thing"]),
     };
@@ -55,6 +59,7 @@ async fn server() -> Target {
     Target {
         authority,
         tls: None,
+        token: None,
     }
 }
 
@@ -83,4 +88,30 @@ async fn watches_in_pieces() {
         assert_eq!(events.recv().await.unwrap().1["n"], n);
     }
     assert!(events.recv().await.is_none());
+}
+
+#[tokio::test]
+async fn only_modifications_count() {
+    let connection = Connection::open(&server().await).await.unwrap();
+    let (arrivals, mut received) = mpsc::unbounded_channel();
+    connection
+        .modifications("/changes", arrivals)
+        .await
+        .unwrap();
+    assert!(received.recv().await.is_some());
+    assert!(received.recv().await.is_none());
+}
+
+#[test]
+fn frames_end_where_they_say() {
+    let cases: [(Encoding, &[u8], Option<usize>); 5] = [
+        (Encoding::Json, b"{}\n{", Some(3)),
+        (Encoding::Json, b"{}", None),
+        (Encoding::Protobuf, &[0, 0, 0, 1, 7, 0], Some(5)),
+        (Encoding::Protobuf, &[0, 0, 0, 2, 7], None),
+        (Encoding::Protobuf, &[0, 0], None),
+    ];
+    for (encoding, bytes, length) in cases {
+        assert_eq!(frame_length(encoding, bytes), length, "{bytes:?}");
+    }
 }

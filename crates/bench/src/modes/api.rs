@@ -1,231 +1,358 @@
-//! Requests to a running server: creates, gets, lists and watches of small ConfigMaps.
+//! Requests to an API server, part by part: its own on a fresh directory, or one that runs already.
+//! The same parts are then asked of kube-apiserver, if `KUBE_APISERVER` names its binary. Processor time
+//! is the server's alone (with kube-apiserver, etcd's too), read from /proc.
+
+mod lists;
+mod requests;
+mod watches;
 
 use crate::{
     figure::Figure,
-    http::Connection,
+    http::{Connection, Encoding},
     kubeconfig::Target,
-    load::{self, Latencies, Load, Until},
-    process,
+    load::{self, Load, Until},
+    process, protobuf,
+    servers::{self, Server},
 };
 use anyhow::{Context, Result};
 use bytes::Bytes;
+use clap::ValueEnum;
 use hyper::Method;
 use serde_json::json;
 use std::{
-    collections::HashMap,
-    path::PathBuf,
-    time::{Duration, Instant},
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+    time::Duration,
 };
 
 /// Bytes of payload that make a ConfigMap about 1 KB on the wire.
 const PAYLOAD: usize = 850;
 const SECONDS: u64 = 3;
-const LIST: u64 = 5_000;
-const EVENTS: u32 = 500;
 const CONNECTIONS: [usize; 3] = [1, 16, 64];
-/// How long an event may take.
-const EVENT_LIMIT: Duration = Duration::from_secs(10);
+const LISTS: [u64; 2] = [5_000, 50_000];
+const WATCHERS: [usize; 3] = [1, 100, 1_000];
+const EVENTS: u64 = 500;
+/// Connections that fill a namespace.
+const FILLERS: usize = 64;
+/// Files open at once: the watchers' connections, and some.
+const FILES: u64 = 8192;
+
+/// What is measured, in this order: memory first, while the server is fresh.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+enum Part {
+    /// Memory that stored objects take
+    Memory,
+    /// Whole lists and pages of 500
+    Lists,
+    /// Durable creates
+    Creates,
+    /// Reads of one object
+    Gets,
+    /// Merge, strategic and JSON patches
+    Patches,
+    /// Server-side applies
+    Applies,
+    /// From a create to its event
+    Watch,
+    /// From a change to its last watcher, and what each event costs
+    Fanout,
+    /// Protobuf beside JSON
+    Protobuf,
+}
 
 /// Options of `bench api`.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// Kubeconfig of the server, with a client certificate
-    #[arg(long)]
-    kubeconfig: PathBuf,
-    /// Process id of the server, to measure its processor time per request
-    #[arg(long)]
+    /// Parts to measure; all unless given
+    parts: Vec<Part>,
+    /// The program to start, without its node agent, and to measure
+    #[arg(long, required_unless_present = "kubeconfig")]
+    sampan: Option<PathBuf>,
+    /// Directory under which servers that are started keep their data
+    #[arg(long, default_value = ".")]
+    dir: PathBuf,
+    /// Port of the server that is started
+    #[arg(long, default_value_t = PORT)]
+    port: u16,
+    /// Kubeconfig of a running server instead, with a client certificate
+    #[arg(long, conflicts_with = "sampan")]
+    kubeconfig: Option<PathBuf>,
+    /// Process id of the running server, to measure its processor time and memory
+    #[arg(long, requires = "kubeconfig")]
     pid: Option<u32>,
-    /// Seconds per figure
+    #[command(flatten)]
+    amounts: Amounts,
+}
+
+const PORT: u16 = 6443;
+
+/// How much is measured.
+#[derive(Clone, clap::Args)]
+struct Amounts {
+    /// Seconds per figure of requests
     #[arg(long, default_value_t = SECONDS)]
     seconds: u64,
-    /// Objects in the list
-    #[arg(long, default_value_t = LIST)]
-    list: u64,
-    /// Writes whose way to a watcher is measured
+    /// Numbers of connections
+    #[arg(long, value_delimiter = ',', default_values_t = CONNECTIONS)]
+    connections: Vec<usize>,
+    /// Numbers of objects in lists; the largest is what memory is measured with
+    #[arg(long, value_delimiter = ',', default_values_t = LISTS)]
+    lists: Vec<u64>,
+    /// Numbers of watchers
+    #[arg(long, value_delimiter = ',', default_values_t = WATCHERS)]
+    watchers: Vec<usize>,
+    /// Changes whose way to watchers is measured
     #[arg(long, default_value_t = EVENTS)]
-    events: u32,
+    events: u64,
 }
 
 impl Arguments {
-    /// The defaults, for this server.
-    pub(crate) fn for_server(kubeconfig: PathBuf, pid: u32) -> Self {
+    /// Everything, of this program.
+    pub(crate) fn of_program(program: &Path, directory: &Path) -> Self {
         Self {
-            kubeconfig,
-            pid: Some(pid),
-            seconds: SECONDS,
-            list: LIST,
-            events: EVENTS,
+            parts: Vec::new(),
+            sampan: Some(program.to_owned()),
+            dir: directory.to_owned(),
+            port: PORT,
+            kubeconfig: None,
+            pid: None,
+            amounts: Amounts {
+                seconds: SECONDS,
+                connections: CONNECTIONS.into(),
+                lists: LISTS.into(),
+                watchers: WATCHERS.into(),
+                events: EVENTS,
+            },
         }
     }
-}
 
-struct Run {
-    target: Target,
-    pid: Option<u32>,
-    time: Until,
+    /// Whether the server runs already, outside of what is started here.
+    pub(crate) fn is_elsewhere(&self) -> bool {
+        self.kubeconfig.is_some()
+    }
 }
 
 /// Prints the figures; removes what it created.
 pub(crate) async fn run(arguments: Arguments) -> Result<()> {
-    let run = Run {
-        target: Target::read(&arguments.kubeconfig)?,
-        pid: arguments.pid,
-        time: Until::Time(Duration::from_secs(arguments.seconds)),
+    process::allow_files(FILES)?;
+    if let Some(kubeconfig) = &arguments.kubeconfig {
+        let target = Target::read(kubeconfig)?;
+        let pids = arguments.pid.into_iter().collect();
+        return Run::new(&arguments, "running", pids, &target).all().await;
+    }
+    let program = arguments.sampan.as_ref().context("no program to measure")?;
+    let directory = tempfile::tempdir_in(&arguments.dir)?;
+    let own = ["--disable-agent", "--bind-address", "127.0.0.1"];
+    let server = Server::sampan(program, directory.path(), arguments.port, &own);
+    let ours = measure(&arguments, server.await.map(Some), directory.path()).await;
+    let directory = tempfile::tempdir_in(&arguments.dir)?;
+    let rival = Server::kube_apiserver(directory.path()).await;
+    measure(&arguments, rival, directory.path()).await.and(ours)
+}
+
+async fn measure(
+    arguments: &Arguments,
+    server: Result<Option<Server>>,
+    directory: &Path,
+) -> Result<()> {
+    let measured = async {
+        let Some(server) = server? else { return Ok(()) };
+        let pids = server.pids.clone();
+        Run::new(arguments, &server.name, pids, &server.target)
+            .all()
+            .await?;
+        server.stop().await
     };
-    let names =
-        ["load", "list", "watch"].map(|use_| format!("bench-{use_}-{}", std::process::id()));
-    let mut connection = Connection::open(&run.target).await?;
-    for name in &names {
+    let measured = measured.await;
+    if measured.is_err() {
+        servers::tell_log(directory);
+    }
+    measured
+}
+
+/// One server being measured.
+struct Run {
+    server: String,
+    pids: Vec<u32>,
+    target: Target,
+    parts: BTreeSet<Part>,
+    amounts: Amounts,
+    time: Until,
+    /// Namespaces made, to be removed.
+    namespaces: BTreeSet<String>,
+}
+
+impl Run {
+    fn new(arguments: &Arguments, server: &str, pids: Vec<u32>, target: &Target) -> Self {
+        let parts: BTreeSet<Part> = match arguments.parts.as_slice() {
+            [] => Part::value_variants().iter().copied().collect(),
+            some => some.iter().copied().collect(),
+        };
+        Self {
+            server: server.to_owned(),
+            pids,
+            target: target.clone(),
+            parts,
+            amounts: arguments.amounts.clone(),
+            time: Until::Time(Duration::from_secs(arguments.amounts.seconds)),
+            namespaces: BTreeSet::new(),
+        }
+    }
+
+    async fn all(mut self) -> Result<()> {
+        let measured = self.measure().await;
+        let mut connection = Connection::open(&self.target).await?;
+        for name in &self.namespaces {
+            let path = format!("/api/v1/namespaces/{name}");
+            let deleted = connection.expect(Method::DELETE, &path, Bytes::new());
+            deleted.await?;
+        }
+        measured
+    }
+
+    async fn measure(&mut self) -> Result<()> {
+        for part in self.parts.clone() {
+            match part {
+                Part::Memory => self.memory().await?,
+                Part::Lists => self.lists().await?,
+                Part::Creates => self.creates().await?,
+                Part::Gets => self.gets().await?,
+                Part::Patches => self.patches().await?,
+                Part::Applies => self.applies().await?,
+                Part::Watch => self.watch().await?,
+                Part::Fanout => self.fan_out().await?,
+                Part::Protobuf => self.protobuf().await?,
+            }
+        }
+        Ok(())
+    }
+
+    /// The path of the ConfigMaps of a namespace, which is made if it is not there.
+    async fn namespace(&mut self, name: &str) -> Result<String> {
+        let name = format!("bench-{}-{name}", std::process::id());
+        let path = format!("/api/v1/namespaces/{name}/configmaps");
+        if self.namespaces.contains(&name) {
+            return Ok(path);
+        }
         let namespace =
             json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
+        let mut connection = Connection::open(&self.target).await?;
         let body = Bytes::from(namespace.to_string());
         connection
             .expect(Method::POST, "/api/v1/namespaces", body)
             .await?;
+        self.namespaces.insert(name);
+        Ok(path)
     }
-    let measured = async {
-        run.creates_and_gets(&names[0]).await?;
-        run.list(&names[1], arguments.list).await?;
-        run.watch(&names[2], arguments.events).await
-    };
-    let result = measured.await;
-    for name in &names {
-        let path = format!("/api/v1/namespaces/{name}");
-        connection
-            .expect(Method::DELETE, &path, Bytes::new())
-            .await?;
-    }
-    result
-}
 
-fn path(namespace: &str) -> String {
-    format!("/api/v1/namespaces/{namespace}/configmaps")
-}
-
-fn config_map(name: &str) -> Bytes {
-    let object = json!({
-        "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name},
-        "data": {"value": "x".repeat(PAYLOAD)},
-    });
-    Bytes::from(object.to_string())
-}
-
-impl Run {
-    async fn creates_and_gets(&self, namespace: &str) -> Result<()> {
-        for connections in CONNECTIONS {
-            let (load, cpu) = self.create(namespace, connections, self.time).await?;
-            self.print("api_durable_creates", connections, &load, cpu);
+    /// The path of a namespace with so many ConfigMaps, which are made if they are not there.
+    async fn filled(&mut self, objects: u64) -> Result<String> {
+        let path = self.namespace(&format!("list-{objects}")).await?;
+        let mut connection = Connection::open(&self.target).await?;
+        let first = format!("{path}/c-0");
+        let (status, _) = connection.call(Method::GET, &first, Bytes::new()).await?;
+        if !status.is_success() {
+            let encoding = Encoding::Json;
+            self.create(&path, "c", FILLERS, Until::Count(objects), encoding)
+                .await?;
         }
-        for connections in CONNECTIONS {
-            let workers = Connection::open_many(&self.target, connections).await?;
-            let path = format!("{}/c64-0", path(namespace));
-            let before = self.cpu()?;
-            let get = move |mut connection: Connection, _| {
-                let path = path.clone();
-                async move {
-                    connection.expect(Method::GET, &path, Bytes::new()).await?;
-                    Ok(connection)
-                }
-            };
-            let load = load::run(workers, self.time, get).await?;
-            let cpu = self.cpu_since(before, &load)?;
-            self.print("api_gets", connections, &load, cpu);
-        }
-        Ok(())
+        Ok(path)
     }
 
+    /// Creates `PREFIX-0`, `PREFIX-1` and so on.
     async fn create(
         &self,
-        namespace: &str,
+        path: &str,
+        prefix: &str,
         connections: usize,
         until: Until,
+        encoding: Encoding,
     ) -> Result<(Load, Option<f64>)> {
-        let workers = Connection::open_many(&self.target, connections).await?;
-        let path = path(namespace);
-        let before = self.cpu()?;
-        let create = move |mut connection: Connection, number| {
+        let (path, prefix) = (path.to_owned(), prefix.to_owned());
+        let workers = self.connections(connections, encoding).await?;
+        self.load(workers, until, move |mut connection, number| {
+            let body = config_map(&format!("{prefix}-{number}"), encoding);
             let path = path.clone();
             async move {
-                let body = config_map(&format!("c{connections}-{number}"));
                 connection.expect(Method::POST, &path, body).await?;
                 Ok(connection)
             }
-        };
-        let load = load::run(workers, until, create).await?;
-        let cpu = self.cpu_since(before, &load)?;
-        Ok((load, cpu))
+        })
+        .await
     }
 
-    async fn list(&self, namespace: &str, objects: u64) -> Result<()> {
-        self.create(namespace, 64, Until::Count(objects)).await?;
-        let mut connection = Connection::open(&self.target).await?;
-        let mut latencies = Latencies::default();
-        let mut bytes = 0;
-        for _ in 0..20 {
-            let start = Instant::now();
-            let body = connection
-                .expect(Method::GET, &path(namespace), Bytes::new())
-                .await?;
-            latencies.push(start.elapsed());
-            bytes = body.len();
-        }
-        Figure::new("api_list", latencies.percentile(0.5), "ms")
-            .with("objects", objects)
-            .with("bytes", bytes)
-            .with_number("p99_ms", Some(latencies.percentile(0.99)))
-            .print();
-        Ok(())
+    async fn connections(&self, count: usize, encoding: Encoding) -> Result<Vec<Connection>> {
+        let all = Connection::open_many(&self.target, count).await?;
+        Ok(all.into_iter().map(|it| it.speaking(encoding)).collect())
     }
 
-    /// From sending a create to its event at one watcher: it includes making it durable.
-    async fn watch(&self, namespace: &str, events: u32) -> Result<()> {
-        let path = path(namespace);
-        let watcher = Connection::open(&self.target).await?;
-        let mut stream = watcher.watch(&format!("{path}?watch=true")).await?;
-        let mut writer = Connection::open(&self.target).await?;
-        let mut sent = HashMap::new();
-        let mut latencies = Latencies::default();
-        for number in 0..events {
-            let name = format!("w-{number}");
-            sent.insert(name.clone(), Instant::now());
-            writer
-                .expect(Method::POST, &path, config_map(&name))
-                .await?;
-            while let Some(start) = sent.get(&name).copied() {
-                let next = tokio::time::timeout(EVENT_LIMIT, stream.recv());
-                let (arrived, event) =
-                    next.await.context("no event")?.context("the watch ended")?;
-                let seen = event["object"]["metadata"]["name"]
-                    .as_str()
-                    .unwrap_or_default();
-                if sent.remove(seen).is_some() {
-                    latencies.push(arrived.saturating_duration_since(start));
-                }
-            }
-        }
-        Figure::new("api_watch_latency", latencies.percentile(0.5), "ms")
-            .with("from", "create sent")
-            .with("to", "event received")
-            .with_number("p99_ms", Some(latencies.percentile(0.99)))
-            .print();
-        Ok(())
+    /// Runs a load; the server's microseconds of processor per request come with it.
+    async fn load<W, F, Fut>(
+        &self,
+        workers: Vec<W>,
+        until: Until,
+        work: F,
+    ) -> Result<(Load, Option<f64>)>
+    where
+        W: Send + 'static,
+        F: Fn(W, u64) -> Fut + Clone + Send + 'static,
+        Fut: Future<Output = Result<W>> + Send,
+    {
+        let before = self.cpu()?;
+        let load = load::run(workers, until, work).await?;
+        let used = self.cpu_since(before)?;
+        let each = used.map(|seconds| seconds * 1e6 / load.count().max(1) as f64);
+        Ok((load, each))
     }
 
-    fn print(&self, name: &str, connections: usize, load: &Load, cpu: Option<f64>) {
-        Figure::new(name, load.per_second(), "1/s")
+    fn figure(&self, name: &str, value: f64, unit: &str) -> Figure {
+        Figure::new(name, value, unit).with("server", &*self.server)
+    }
+
+    fn requests(
+        &self,
+        name: &str,
+        connections: usize,
+        (load, cpu): &(Load, Option<f64>),
+    ) -> Figure {
+        self.figure(name, load.per_second(), "1/s")
             .with("connections", connections)
             .with_number("p50_ms", Some(load.latencies.percentile(0.5)))
             .with_number("p99_ms", Some(load.latencies.percentile(0.99)))
-            .with_number("server_cpu_us_per_request", cpu)
-            .print();
+            .with_number("server_cpu_us_per_request", *cpu)
     }
 
     fn cpu(&self) -> Result<Option<f64>> {
-        self.pid.map(process::cpu_seconds).transpose()
+        if self.pids.is_empty() {
+            return Ok(None);
+        }
+        let all = self.pids.iter().map(|pid| process::cpu_seconds(*pid));
+        all.sum::<Result<f64>>().map(Some)
     }
 
-    fn cpu_since(&self, before: Option<f64>, load: &Load) -> Result<Option<f64>> {
-        let used = self.cpu()?.zip(before).map(|(now, before)| now - before);
-        Ok(used.map(|seconds| seconds * 1e6 / load.count().max(1) as f64))
+    fn cpu_since(&self, before: Option<f64>) -> Result<Option<f64>> {
+        Ok(self.cpu()?.zip(before).map(|(now, before)| now - before))
     }
+
+    /// Resident memory of the server in megabytes.
+    fn memory_mb(&self) -> Result<Option<f64>> {
+        if self.pids.is_empty() {
+            return Ok(None);
+        }
+        let all = self.pids.iter().map(|pid| process::memory_mb(*pid));
+        let resident = all.map(|it| it.map(|(resident, _)| resident));
+        resident.sum::<Result<f64>>().map(Some)
+    }
+}
+
+fn config_map(name: &str, encoding: Encoding) -> Bytes {
+    let value = "x".repeat(PAYLOAD);
+    if encoding == Encoding::Protobuf {
+        return protobuf::config_map(name, "value", &value);
+    }
+    let object = json!({
+        "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name},
+        "data": {"value": value},
+    });
+    Bytes::from(object.to_string())
 }

@@ -1,28 +1,25 @@
 //! A server on a fresh directory: how soon it answers, what it uses at rest, how soon pods run.
 
-use super::api;
-use crate::{figure::Figure, http::Connection, kubeconfig::Target, load::Latencies, process};
+use crate::{
+    figure::Figure,
+    http::Connection,
+    kubeconfig::Target,
+    load::Latencies,
+    process,
+    servers::{self, PATIENCE, Server, wait},
+};
 use anyhow::{Context, Result, bail};
 use bytes::Bytes;
 use hyper::{Method, StatusCode};
-use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use std::{
     collections::HashMap,
-    fs::File,
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
-use tokio::{
-    process::{Child, Command},
-    sync::mpsc,
-};
+use tokio::{process::Command, sync::mpsc};
 
 const PODS: &str = "/api/v1/namespaces/default/pods";
-/// How often a state is looked at while waiting for it.
-const LOOK: Duration = Duration::from_millis(2);
-/// How long any one state may take to come.
-const PATIENCE: Duration = Duration::from_secs(60);
 /// Time for what a start leaves behind to settle before idleness is measured.
 const SETTLE: Duration = Duration::from_secs(5);
 
@@ -31,7 +28,7 @@ const SETTLE: Duration = Duration::from_secs(5);
 pub(crate) struct Arguments {
     /// The program to measure
     #[arg(long)]
-    sampan: PathBuf,
+    pub(super) sampan: PathBuf,
     /// Directory under which the server keeps its data
     #[arg(long, default_value = ".")]
     pub(super) dir: PathBuf,
@@ -50,15 +47,6 @@ pub(crate) struct Arguments {
     /// Pods whose start is measured
     #[arg(long, default_value_t = 50)]
     pods: usize,
-    /// Measures the requests of `bench api` too
-    #[arg(long)]
-    pub(super) api: bool,
-}
-
-struct Server {
-    child: Child,
-    pid: u32,
-    target: Target,
 }
 
 /// Prints the figures, then stops the server and has it remove what it made.
@@ -70,12 +58,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
     let directory = tempfile::tempdir_in(&arguments.dir)?;
     let result = measure(&arguments, directory.path()).await;
     if result.is_err() {
-        let log = std::fs::read_to_string(directory.path().join("server.log"));
-        let log = log.unwrap_or_default();
-        let last: Vec<&str> = log.lines().rev().take(20).collect();
-        for line in last.iter().rev() {
-            eprintln!("server: {line}");
-        }
+        servers::tell_log(directory.path());
     }
     let removed = Command::new(&arguments.sampan)
         .arg("uninstall")
@@ -94,7 +77,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
 
 async fn measure(arguments: &Arguments, directory: &Path) -> Result<()> {
     let start = Instant::now();
-    let mut server = start_server(arguments, directory).await?;
+    let server = Server::sampan(&arguments.sampan, directory, arguments.port, &[]).await?;
     let figure = |name: &str| Figure::new(name, start.elapsed().as_secs_f64() * 1000.0, "ms");
     figure("start_to_api_ready").print();
     let pod = pod("first", arguments);
@@ -123,50 +106,9 @@ async fn measure(arguments: &Arguments, directory: &Path) -> Result<()> {
         anyhow::Ok(())
     };
     tokio::try_join!(node_ready, pod_running)?;
-    idle(server.pid, arguments.idle_seconds).await?;
+    idle(server.pids[0], arguments.idle_seconds).await?;
     pod_starts(&server.target, arguments).await?;
-    if arguments.api {
-        let kubeconfig = directory.join("kubeconfig");
-        api::run(api::Arguments::for_server(kubeconfig, server.pid)).await?;
-    }
-    stop(&mut server).await
-}
-
-async fn start_server(arguments: &Arguments, directory: &Path) -> Result<Server> {
-    let kubeconfig = directory.join("kubeconfig");
-    let log = File::create(directory.join("server.log"))?;
-    let mut child = Command::new(&arguments.sampan)
-        .arg("server")
-        .arg("--data-dir")
-        .arg(directory.join("data"))
-        .args(["--https-listen-port", &arguments.port.to_string()])
-        .arg("--write-kubeconfig")
-        .arg(&kubeconfig)
-        .stdout(log.try_clone()?)
-        .stderr(log)
-        .kill_on_drop(true)
-        .spawn()
-        .with_context(|| format!("cannot run {}", arguments.sampan.display()))?;
-    let pid = child.id().context("the server has ended")?;
-    let mut ready = None;
-    wait("the API to be ready", async || {
-        if let Some(status) = child.try_wait()? {
-            bail!("the server ended: {status}");
-        }
-        ready = is_ready(&kubeconfig).await;
-        Ok(ready.is_some())
-    })
-    .await?;
-    let target = ready.context("the server has no address")?;
-    Ok(Server { child, pid, target })
-}
-
-/// The server, if it is there and ready. Any failure only means that it is not yet.
-async fn is_ready(kubeconfig: &Path) -> Option<Target> {
-    let target = Target::read(kubeconfig).ok()?;
-    let mut connection = Connection::open(&target).await.ok()?;
-    let answer = connection.call(Method::GET, "/readyz", Bytes::new()).await;
-    (answer.ok()?.0 == StatusCode::OK).then_some(target)
+    server.stop().await
 }
 
 async fn is_node_ready(connection: &mut Connection) -> Result<bool> {
@@ -279,25 +221,4 @@ fn pod(name: &str, arguments: &Arguments) -> Bytes {
         "spec": {"containers": [container], "terminationGracePeriodSeconds": 0},
     });
     Bytes::from(pod.to_string())
-}
-
-async fn stop(server: &mut Server) -> Result<()> {
-    if let Some(pid) = Pid::from_raw(i32::try_from(server.pid)?) {
-        kill_process(pid, Signal::TERM)?;
-    }
-    let ended = tokio::time::timeout(PATIENCE, server.child.wait()).await;
-    ended.context("the server does not stop")??;
-    Ok(())
-}
-
-/// Looks until a state has come.
-async fn wait(what: &str, mut look: impl AsyncFnMut() -> Result<bool>) -> Result<()> {
-    let waiting = async {
-        while !look().await? {
-            tokio::time::sleep(LOOK).await;
-        }
-        anyhow::Ok(())
-    };
-    let waited = tokio::time::timeout(PATIENCE, waiting).await;
-    waited.with_context(|| format!("waited {PATIENCE:?} for {what}"))?
 }
