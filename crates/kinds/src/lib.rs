@@ -34,6 +34,7 @@ mod prepare;
 mod query;
 mod rbac;
 mod resource;
+pub mod scale;
 mod scheduling;
 mod storage;
 mod strategy;

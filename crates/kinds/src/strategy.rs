@@ -143,6 +143,16 @@ pub enum Cell {
     Truth(bool),
 }
 
+impl From<Cell> for serde_json::Value {
+    fn from(cell: Cell) -> Self {
+        match cell {
+            Cell::Text(text) => text.into(),
+            Cell::Number(number) => number.into(),
+            Cell::Truth(truth) => truth.into(),
+        }
+    }
+}
+
 /// A subresource, as discovery lists it (`pods/log`) and as the door serves it.
 #[derive(Clone, Copy, Debug)]
 pub struct Subresource {

@@ -10,12 +10,13 @@ use crate::{
     Door,
     answer::{self, Answer},
     decode, forms,
+    negotiate::Shape,
 };
 use api::Object;
 use bytes::Bytes;
 use k8s_openapi::api::autoscaling::v1::Scale;
 use machinery::status::Status;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 const EXPECTED: decode::Expected<'static> = decode::Expected {
     group: "autoscaling",
@@ -29,7 +30,26 @@ const APPLY: &str = "application/apply-patch+yaml";
 pub(crate) async fn get(door: &Door, call: &Call) -> Answer {
     door.cache.catch_up().await;
     let scale = project(call, &change::current(door, call)?)?;
-    forms::simple(call.form, 200, scale.encode())
+    let json = match call.form.shape {
+        Shape::Table => table(call, &scale).to_string().into(),
+        _ => scale.encode(),
+    };
+    forms::simple(call.form, 200, json)
+}
+
+fn table(call: &Call, scale: &Scale) -> Value {
+    let columns: Vec<Value> = kinds::scale::columns()
+        .iter()
+        .map(|column| json!({ "name": column.name, "type": column.kind, "format": column.format, "description": column.description, "priority": column.priority }))
+        .collect();
+    let cells: Vec<Value> = kinds::scale::row(scale, call.now)
+        .into_iter()
+        .map(Value::from)
+        .collect();
+    let metadata = json!({ "name": scale.metadata.name, "namespace": scale.metadata.namespace, "creationTimestamp": scale.metadata.creation_timestamp });
+    let object = json!({ "kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": metadata });
+    let metadata = json!({ "resourceVersion": scale.metadata.resource_version });
+    json!({ "kind": "Table", "apiVersion": "meta.k8s.io/v1", "metadata": metadata, "columnDefinitions": columns, "rows": [{ "cells": cells, "object": object }] })
 }
 
 /// `update` and `patch`.

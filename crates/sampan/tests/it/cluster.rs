@@ -42,7 +42,7 @@ fn has(tool: &str) -> bool {
         .is_ok_and(|output| output.status.success())
 }
 
-fn cache() -> PathBuf {
+pub(crate) fn cache() -> PathBuf {
     std::env::var_os("HOME")
         .map_or_else(|| PathBuf::from("/root"), PathBuf::from)
         .join(".cache/sampan")

@@ -41,6 +41,13 @@ impl ControlPlane {
         }
     }
 
+    /// A control plane that answers.
+    pub(crate) fn start(flags: &[&str]) -> Self {
+        let mut plane = Self::new();
+        plane.serve(flags);
+        plane
+    }
+
     /// Starts the server as nobody, and waits until it answers.
     pub(crate) fn serve(&mut self, flags: &[&str]) {
         // The folder of the build may be closed to nobody, so the binary is handed over opened.

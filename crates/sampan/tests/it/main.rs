@@ -2,6 +2,7 @@
 //! installs; without them each test says what it lacks and passes.
 
 #![allow(clippy::unwrap_used)] // tests
+mod clients;
 mod cluster;
 mod control_plane;
 mod first_look;
