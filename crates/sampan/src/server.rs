@@ -187,7 +187,6 @@ impl Server {
             .with_context(|| format!("the API cannot listen on {bind}:{port}"))?;
         let now = self.clock.now();
         let (tls, live) = certificates.tls(now)?;
-        let serving = door.serve(listener, Listening { tls: Some(tls) }, &self.tasks);
         let path = self.options.kubeconfig();
         let ca_pem = certificates.ca_pem()?;
         let host = if bind.is_unspecified() {
@@ -204,7 +203,9 @@ impl Server {
             });
             kubeconfig::write(&path, &text)
         };
+        // Before the first answer: whoever waits for one reads the kubeconfig next.
         write(&certificates.admin(now)?)?;
+        let serving = door.serve(listener, Listening { tls: Some(tls) }, &self.tasks);
         Arc::clone(certificates).keep(live, write, self.clock.clone(), &self.tasks);
         Ok(serving)
     }

@@ -2,7 +2,9 @@
 //! `tools/clients/fetch` pins and fetches them.
 
 mod helm;
+mod known;
 mod kubectl;
+mod python;
 mod transcript;
 
 use crate::cluster::cache;
