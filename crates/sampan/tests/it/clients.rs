@@ -2,7 +2,6 @@
 //! `tools/clients/fetch` pins and fetches them.
 
 mod helm;
-mod known;
 mod kubectl;
 mod python;
 mod transcript;

@@ -93,11 +93,6 @@ impl Cluster {
 
     /// Starts the server, again if it ran before.
     pub(crate) fn serve(&mut self) {
-        self.serve_with(&[]);
-    }
-
-    /// Starts the server with further flags.
-    pub(crate) fn serve_with(&mut self, flags: &[&str]) {
         let log = std::fs::OpenOptions::new()
             .create(true)
             .append(true)
@@ -118,7 +113,6 @@ impl Cluster {
             .arg(self.data_dir())
             .arg("--write-kubeconfig")
             .arg(self.kubeconfig())
-            .args(flags)
             .stdout(Stdio::null())
             .stderr(log)
             .spawn()

@@ -1,1 +1,0 @@
-"""Stands where pytest-kind stands in the suite of kr8s: the cluster is there already."""
