@@ -46,7 +46,7 @@ fn nobody_runs_a_control_plane() {
     assert_eq!(plane.get(secrets, &[]).unwrap().0, 401);
     let service = "/api/v1/namespaces/default/services/kubernetes";
     let (_, body) = plane.get(service, &as_root).unwrap();
-    assert!(body.contains("\"clusterIP\":\"10.0.0.1\""), "{body}");
+    assert!(body.contains("\"clusterIP\": \"10.0.0.1\""), "{body}");
     let status = plane.stop();
     assert!(status.success(), "{status}\n{}", plane.log());
 
