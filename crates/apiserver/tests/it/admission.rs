@@ -107,9 +107,9 @@ async fn claims_grow_when_their_class_allows() {
     assert_eq!(
         (code, &status["message"]),
         (
-            403,
+            422,
             &json!(
-                "persistentvolumeclaims \"c\" is forbidden: Only bound persistent volume claims can be expanded"
+                "PersistentVolumeClaim \"c\" is invalid: spec: Forbidden: spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims"
             )
         )
     );
