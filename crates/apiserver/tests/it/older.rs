@@ -170,15 +170,20 @@ async fn an_ingress_is_applied_in_its_own_version() {
     // A field of the current form is none of the older one.
     let mut wrong = applied(json!(80));
     wrong["spec"]["defaultBackend"] = json!({});
-    let strict = format!("{path}&fieldValidation=Strict");
-    let (code, status) = door.patch(&strict, kind, &wrong).await;
+    let (code, status) = door.patch(path, kind, &wrong).await;
+    assert_eq!(code, 500, "{status}");
+    assert_eq!(
+        status["message"],
+        "failed to create typed patch object (/web; networking.k8s.io/v1beta1, Kind=Ingress): .spec.defaultBackend: field not declared in schema"
+    );
+    let strict =
+        "/apis/networking.k8s.io/v1beta1/namespaces/default/ingresses?fieldValidation=Strict";
+    let (code, status) = door.post(strict, &wrong).await;
     assert_eq!(code, 400, "{status}");
+    let message = status["message"].as_str().unwrap();
     assert!(
-        status["message"]
-            .as_str()
-            .unwrap()
-            .contains(r#"unknown field "spec.defaultBackend""#),
-        "{status}"
+        message.contains(r#"unknown field "spec.defaultBackend""#),
+        "{message}"
     );
 }
 
