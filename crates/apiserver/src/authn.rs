@@ -17,6 +17,7 @@ use async_trait::async_trait;
 use http::header;
 use machinery::status::Status;
 use rustls_pki_types::CertificateDer;
+use std::sync::{Arc, OnceLock};
 
 /// What a request brings to prove who sends it.
 #[derive(Clone, Debug, Default)]
@@ -27,9 +28,31 @@ pub struct Credentials {
     pub certificate: Option<PeerCertificate>,
 }
 
-/// A verified client certificate, put into a request's extensions by the listener.
+/// A verified client certificate, put into a request's extensions by the listener. All requests of a
+/// connection share one, which is read once.
 #[derive(Clone, Debug)]
-pub struct PeerCertificate(pub CertificateDer<'static>);
+pub struct PeerCertificate(Arc<Peer>);
+
+#[derive(Debug)]
+struct Peer {
+    certificate: CertificateDer<'static>,
+    read: OnceLock<Option<certificates::Holder>>,
+}
+
+impl PeerCertificate {
+    /// A certificate that the TLS handshake has verified.
+    #[must_use]
+    pub fn new(certificate: CertificateDer<'static>) -> Self {
+        let read = OnceLock::new();
+        Self(Arc::new(Peer { certificate, read }))
+    }
+
+    /// Whom it names, if it names anybody.
+    fn holder(&self) -> Option<&certificates::Holder> {
+        let read = || certificates::Holder::read(&self.0.certificate);
+        self.0.read.get_or_init(read).as_ref()
+    }
+}
 
 impl Credentials {
     pub(crate) fn of<B>(request: &http::Request<B>) -> Self {

@@ -72,7 +72,7 @@ impl Writer {
     pub(crate) fn object(&self, code: u16, view: Bytes) -> Answer {
         let bytes = match self.form.shape {
             Shape::Whole => view,
-            _ => self.shaped(&view, true)?.to_string().into(),
+            _ => self.shaped(&view, true)?,
         };
         self.encoded(code, bytes)
     }
@@ -82,11 +82,11 @@ impl Writer {
         let view = self.resource.view_bytes(&item.bytes())?;
         match self.form.shape {
             Shape::Whole => Ok(view),
-            _ => Ok(self.shaped(&view, heading)?.to_string().into()),
+            _ => self.shaped(&view, heading),
         }
     }
 
-    fn shaped(&self, view: &[u8], heading: bool) -> Result<Value, Status> {
+    fn shaped(&self, view: &[u8], heading: bool) -> Result<Bytes, Status> {
         match self.form.shape {
             Shape::Table => {
                 let row = self.row(view)?;
@@ -94,9 +94,9 @@ impl Writer {
                 if let Some(version) = resource_version(view) {
                     metadata["resourceVersion"] = version.into();
                 }
-                Ok(self.table(vec![row], metadata, heading))
+                Ok(self.table(vec![row], metadata, heading).to_string().into())
             }
-            _ => partial(view),
+            _ => Ok(partial(view)?.into()),
         }
     }
 
@@ -119,8 +119,11 @@ impl Writer {
                 for item in &items {
                     partials.push(partial(&self.resource.view_bytes(&item.bytes())?)?);
                 }
-                let list = json!({ "kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1", "metadata": metadata, "items": partials });
-                self.encoded(200, list.to_string().into())
+                let list = format!(
+                    r#"{{"kind":"PartialObjectMetadataList","apiVersion":"meta.k8s.io/v1","metadata":{metadata},"items":[{}]}}"#,
+                    partials.join(",")
+                );
+                self.encoded(200, list.into())
             }
             (Shape::Whole, _) => {
                 let mut whole = BytesMut::from(self.list_head(&metadata).as_bytes());
@@ -226,7 +229,7 @@ impl Writer {
         let mut row = json!({ "cells": cells });
         match self.include {
             Include::None => row["object"] = Value::Null,
-            Include::Metadata => row["object"] = partial(view)?,
+            Include::Metadata => row["object"] = tree(partial(view)?.as_bytes())?,
             Include::Object => row["object"] = tree(view)?,
         }
         Ok(row)
@@ -336,13 +339,14 @@ pub(crate) fn tree(json: &[u8]) -> Result<Value, Status> {
     serde_json::from_slice(json).map_err(|error| Status::internal(&error))
 }
 
-fn partial(view: &[u8]) -> Result<Value, Status> {
+/// An object's metadata as it is written in the object.
+fn partial(view: &[u8]) -> Result<String, Status> {
     let outline: Outline<'_> =
         serde_json::from_slice(view).map_err(|error| Status::internal(&error))?;
-    let metadata = tree(outline.metadata.get().as_bytes())?;
-    Ok(
-        json!({ "kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": metadata }),
-    )
+    Ok(format!(
+        r#"{{"kind":"PartialObjectMetadata","apiVersion":"meta.k8s.io/v1","metadata":{}}}"#,
+        outline.metadata.get()
+    ))
 }
 
 fn resource_version(view: &[u8]) -> Option<String> {

@@ -5,12 +5,17 @@ use bytes::{BufMut, Bytes, BytesMut};
 use machinery::status::Status;
 
 /// A frame around an object that is stored with the frame's end behind it.
-pub(crate) fn stored(kind: &str, framed: &[u8]) -> Bytes {
-    let head = format!(r#"{{"type":"{kind}","object":"#);
-    let mut frame = BytesMut::with_capacity(head.len() + framed.len());
-    frame.put_slice(head.as_bytes());
-    frame.put_slice(framed);
-    frame.freeze()
+pub(crate) fn stored(kind: &'static str, framed: &[u8]) -> Bytes {
+    [&head(kind), framed].concat().into()
+}
+
+/// What comes before such an object in its frame.
+pub(crate) fn head(kind: &'static str) -> Bytes {
+    Bytes::from_static(match kind {
+        "ADDED" => br#"{"type":"ADDED","object":"#,
+        "MODIFIED" => br#"{"type":"MODIFIED","object":"#,
+        _ => br#"{"type":"DELETED","object":"#,
+    })
 }
 
 /// A frame around an object given as JSON.

@@ -136,7 +136,7 @@ impl Door {
             .1
             .peer_certificates()
             .and_then(|chain| chain.first())
-            .map(|leaf| PeerCertificate(leaf.clone().into_owned()));
+            .map(|leaf| PeerCertificate::new(leaf.clone().into_owned()));
         self.requests(stream, certificate, peer, watcher).await;
     }
 

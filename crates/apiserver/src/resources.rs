@@ -51,6 +51,11 @@ impl Resource {
         self.names.scope == Scope::Namespaced
     }
 
+    /// What the path of a request names: group, version, plural.
+    fn path(&self) -> (&'static str, &'static str, &'static str) {
+        (self.group(), self.version(), self.names.plural)
+    }
+
     /// For messages: `deployments.apps`.
     pub(crate) fn named(&self) -> status::Resource<'static> {
         status::Resource {
@@ -191,7 +196,8 @@ pub(crate) fn local_key(namespace: &str, name: &str) -> String {
 pub(crate) struct Resources {
     all: Vec<Arc<Resource>>,
     slots: Vec<Arc<Resource>>,
-    paths: HashMap<(&'static str, &'static str), HashMap<&'static str, Arc<Resource>>>,
+    /// Sorted by `path`.
+    by_path: Vec<Arc<Resource>>,
     prefixes: HashMap<Arc<str>, Slot>,
 }
 
@@ -238,20 +244,15 @@ impl Resources {
             }));
         }
         let removed = removed(&all);
-        let mut paths: HashMap<_, HashMap<_, _>> = HashMap::new();
-        for resource in all.iter().chain(&removed) {
-            paths
-                .entry((resource.group(), resource.version()))
-                .or_default()
-                .insert(resource.names.plural, Arc::clone(resource));
-        }
+        let mut by_path: Vec<_> = all.iter().chain(&removed).cloned().collect();
+        by_path.sort_by_key(|it| it.path());
         if advertise_removed {
             all.extend(removed);
         }
         Self {
             all,
             slots,
-            paths,
+            by_path,
             prefixes,
         }
     }
@@ -267,12 +268,10 @@ impl Resources {
     }
 
     pub(crate) fn find(&self, group: &str, version: &str, plural: &str) -> Option<&Arc<Resource>> {
-        // The map's keys are 'static; look-ups by shorter-lived text go through iteration of few groups.
-        self.paths
-            .iter()
-            .find(|((own_group, own_version), _)| (*own_group, *own_version) == (group, version))?
-            .1
-            .get(plural)
+        let at = self
+            .by_path
+            .binary_search_by(|it| it.path().cmp(&(group, version, plural)));
+        at.ok().and_then(|at| self.by_path.get(at))
     }
 
     /// Any version of a resource: admission and messages ask for it by group and plural.

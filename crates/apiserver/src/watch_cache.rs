@@ -160,12 +160,9 @@ impl WatchCache {
                         .insert(Arc::clone(&item.key), Arc::clone(item)),
                     None => contents.items.remove(&*key),
                 };
-                contents.ring.push(CacheEvent {
-                    revision,
-                    current: item,
-                    protobuf: std::sync::OnceLock::new(),
-                    previous,
-                });
+                contents
+                    .ring
+                    .push(CacheEvent::new(revision, item, previous));
                 touched.push(slot);
             }
             for change in changes.iter().filter(|it| it.key.starts_with(CLAIMS)) {

@@ -3,6 +3,7 @@
 
 use crate::Context;
 use async_trait::async_trait;
+use client::ListOptions;
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace};
 use reconcile::{Cache, Error, Key, Outcome, Reconcile, Wiring, Writes};
 use std::{collections::BTreeMap, sync::Arc};
@@ -21,7 +22,11 @@ impl RootCa {
     pub(crate) fn new(context: &Context) -> Self {
         Self {
             namespaces: context.caches.of(),
-            config_maps: context.caches.of(),
+            // Those of all namespaces, but not what else users keep in ConfigMaps.
+            config_maps: context.caches.select(ListOptions {
+                fields: format!("metadata.name={CONFIG_MAP}"),
+                ..ListOptions::default()
+            }),
             pem: Arc::clone(&context.root_ca_pem),
         }
     }
@@ -52,16 +57,9 @@ impl Reconcile for RootCa {
     fn watch(&self, wiring: &Wiring) {
         wiring.on_own::<Namespace>();
         wiring.on::<ConfigMap>(|change| {
-            let Some(map) = change
-                .latest()
-                .filter(|map| map.metadata.name.as_deref() == Some(CONFIG_MAP))
-            else {
-                return Vec::new();
-            };
-            vec![Key::new(
-                "",
-                map.metadata.namespace.as_deref().unwrap_or_default(),
-            )]
+            let maps = change.latest().into_iter();
+            maps.map(|map| Key::new("", map.metadata.namespace.as_deref().unwrap_or_default()))
+                .collect()
         });
     }
 

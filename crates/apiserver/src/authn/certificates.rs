@@ -9,6 +9,32 @@ use x509_parser::{certificate::X509Certificate, prelude::FromDer};
 /// Users by certificate. The listener has verified the chain.
 pub struct ClientCertificates;
 
+/// What a certificate says.
+#[derive(Debug)]
+pub(super) struct Holder {
+    user: User,
+    /// Seconds since 1970 until which it is valid.
+    until: i64,
+}
+
+impl Holder {
+    /// `None` when the certificate names nobody.
+    pub(super) fn read(der: &[u8]) -> Option<Self> {
+        let (_, parsed) = X509Certificate::from_der(der).ok()?;
+        let text = |attribute: &x509_parser::x509::AttributeTypeAndValue<'_>| {
+            attribute.as_str().ok().map(str::to_owned)
+        };
+        let name = parsed.subject().iter_common_name().next().and_then(text)?;
+        let organisations = parsed.subject().iter_organization();
+        let groups: Vec<String> = organisations.filter_map(text).collect();
+        let groups: Vec<&str> = groups.iter().map(String::as_str).collect();
+        (!name.is_empty()).then(|| Self {
+            user: User::new(&name, &groups),
+            until: parsed.validity().not_after.timestamp(),
+        })
+    }
+}
+
 #[async_trait]
 impl Authenticate for ClientCertificates {
     async fn authenticate(
@@ -19,26 +45,11 @@ impl Authenticate for ClientCertificates {
         let Some(certificate) = &credentials.certificate else {
             return Ok(None);
         };
-        let (_, parsed) =
-            X509Certificate::from_der(&certificate.0).map_err(|_| Status::unauthorized())?;
         // A connection may outlive its certificate.
         let now = door.config.clock.now().as_second();
-        if now > parsed.validity().not_after.timestamp() {
-            return Err(Status::unauthorized());
+        match certificate.holder() {
+            Some(holder) if now <= holder.until => Ok(Some(holder.user.clone())),
+            _ => Err(Status::unauthorized()),
         }
-        let text = |attribute: &x509_parser::x509::AttributeTypeAndValue<'_>| {
-            attribute.as_str().ok().map(str::to_owned)
-        };
-        let name = parsed.subject().iter_common_name().next().and_then(text);
-        let Some(name) = name.filter(|name| !name.is_empty()) else {
-            return Err(Status::unauthorized());
-        };
-        let groups: Vec<String> = parsed
-            .subject()
-            .iter_organization()
-            .filter_map(text)
-            .collect();
-        let groups: Vec<&str> = groups.iter().map(String::as_str).collect();
-        Ok(Some(User::new(&name, &groups)))
     }
 }

@@ -79,14 +79,11 @@ pub(crate) async fn run(
             let errors = call.resource.law.validate_update(&*wished, &*current.view);
             refuse(call, &call.target.name, &errors)?;
         }
-        let old = call
-            .resource
-            .stored
-            .decode(&current.item.bytes())
-            .map_err(|error| Status::internal(&error))?;
+        let hub = stored_form(call, &current)?;
+        let old = hub.as_deref().unwrap_or(&*current.view);
         let wished = call.resource.to_stored(wished)?;
-        let (mut object, claims) = judge(door, call, wished, &*old, dry_run, &mut warnings)?;
-        warnings.extend(call.resource.stored.warnings(&*object, Some(&*old)));
+        let (mut object, claims) = judge(door, call, wished, old, dry_run, &mut warnings)?;
+        warnings.extend(call.resource.stored.warnings(&*object, Some(old)));
         let present = current.item.bytes();
         let bytes = managed_fields::tracked_bytes(call, Some(&present), &mut *object, how)?;
         let revision = current.item.revision;
@@ -101,7 +98,7 @@ pub(crate) async fn run(
         let released = is_released(call, &*object);
         let claims = if released {
             // What the object held is given back with it.
-            door.judge(&mut call.review(door, Operation::Delete, None, Some(&*old), false))?
+            door.judge(&mut call.review(door, Operation::Delete, None, Some(old), false))?
         } else {
             claims
         };
@@ -127,6 +124,15 @@ pub(crate) async fn run(
         &call.target.name,
         OVERTAKEN,
     ))
+}
+
+/// The present object in its stored form, where that is not the served one.
+fn stored_form(call: &Call, current: &Current) -> Result<Option<Box<dyn AnyObject>>, Status> {
+    if call.resource.hub.is_none() {
+        return Ok(None);
+    }
+    let decoded = call.resource.stored.decode(&current.item.bytes());
+    decoded.map(Some).map_err(|error| Status::internal(&error))
 }
 
 /// Whether the last thing that held a deletion back is gone.

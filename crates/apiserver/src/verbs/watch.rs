@@ -46,6 +46,10 @@ struct Watching {
     /// The bookmark that ends them, when asked for.
     initial_end: bool,
     events: VecDeque<Arc<CacheEvent>>,
+    /// Frames of stored objects go out in two pieces, so that the object is nobody's copy.
+    in_pieces: bool,
+    /// The second piece of the frame that was begun.
+    begun: Option<Bytes>,
     bookmarks: bool,
     next_bookmark: Instant,
     until: Instant,
@@ -91,6 +95,7 @@ pub(crate) async fn run(door: &Arc<Door>, call: &Call, request: Request<Body>) -
     let mut writer = call.writer()?;
     writer.form = negotiate::stream(writer.form)?;
     let form = writer.form;
+    let over_socket = form.encoding == Encoding::Json && socket::is_asked_for(&call.headers);
     let now = Instant::now();
     let watching = Watching {
         door: Arc::clone(door),
@@ -100,6 +105,8 @@ pub(crate) async fn run(door: &Arc<Door>, call: &Call, request: Request<Body>) -
         initial,
         initial_end: send_initial == Some(true) && bookmarks,
         events: VecDeque::new(),
+        in_pieces: !over_socket,
+        begun: None,
         bookmarks,
         next_bookmark: now + BOOKMARK_EVERY,
         until: now + lifetime(door, &options),
@@ -112,7 +119,7 @@ pub(crate) async fn run(door: &Arc<Door>, call: &Call, request: Request<Body>) -
         let bytes = watching.next().await?;
         Some((bytes, watching))
     });
-    if form.encoding == Encoding::Json && socket::is_asked_for(&call.headers) {
+    if over_socket {
         return socket::answer(door, &call.headers, hyper::upgrade::on(request), events);
     }
     let mut response = answer::whole(200, form.stream_type(), Bytes::new());
@@ -147,12 +154,15 @@ fn lifetime(door: &Door, options: &ListOptions) -> Duration {
 enum Seen {
     Added(Arc<Item>),
     Modified(Arc<Item>),
-    Deleted(Item),
+    Deleted(Arc<Item>),
 }
 
 impl Watching {
-    /// The next bytes for the client; `None` ends the watch.
+    /// The next bytes for the client, an event in one piece or two; `None` ends the watch.
     async fn next(&mut self) -> Option<Bytes> {
+        if let Some(rest) = self.begun.take() {
+            return Some(rest);
+        }
         loop {
             if self.ended {
                 return None;
@@ -223,13 +233,22 @@ impl Watching {
             (None, None) => None,
             (None, Some(item)) => Some(Seen::Added(Arc::clone(item))),
             (Some(_), Some(item)) => Some(Seen::Modified(Arc::clone(item))),
-            (Some(last), None) => Some(Seen::Deleted(last.at(event.revision))),
+            (Some(last), None) => Some(Seen::Deleted(event.gone(last))),
         }
     }
 
     /// A frame; `shared` is where all who see the event alike find the protobuf form.
-    fn frame(&mut self, kind: &str, item: &Item, shared: Option<&OnceLock<Bytes>>) -> Bytes {
+    fn frame(
+        &mut self,
+        kind: &'static str,
+        item: &Item,
+        shared: Option<&OnceLock<Bytes>>,
+    ) -> Bytes {
         if self.writer.is_plain() {
+            if self.in_pieces {
+                self.begun = Some(item.framed());
+                return frames::head(kind);
+            }
             return frames::stored(kind, &item.framed());
         }
         let form = self.writer.form;

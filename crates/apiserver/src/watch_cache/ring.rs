@@ -24,6 +24,31 @@ pub(crate) struct CacheEvent {
     /// The frame in protobuf, made by the first watcher that wants it and shared with the others. It is
     /// smaller than the JSON and goes with the event.
     pub(crate) protobuf: OnceLock<Bytes>,
+    /// The object as its deletion shows it, made by the first watcher that is told of it.
+    gone: OnceLock<Arc<Item>>,
+}
+
+impl CacheEvent {
+    /// What happened to an object at a revision.
+    pub(crate) fn new(
+        revision: Revision,
+        current: Option<Arc<Item>>,
+        previous: Option<Arc<Item>>,
+    ) -> Self {
+        Self {
+            revision,
+            current,
+            previous,
+            protobuf: OnceLock::new(),
+            gone: OnceLock::new(),
+        }
+    }
+
+    /// What those see who no longer see the object: its last state, as of this event.
+    pub(crate) fn gone(&self, last: &Item) -> Arc<Item> {
+        let gone = self.gone.get_or_init(|| Arc::new(last.at(self.revision)));
+        Arc::clone(gone)
+    }
 }
 
 /// The revision asked for is older than what is kept.

@@ -47,12 +47,8 @@ fn only_the_objects_own_metadata_gets_it() {
 fn a_full_ring_says_what_it_forgot() {
     let mut ring = Ring::new(1);
     for revision in 2..20_000 {
-        ring.push(CacheEvent {
-            revision,
-            current: Some(item("x", revision)),
-            protobuf: std::sync::OnceLock::new(),
-            previous: None,
-        });
+        let item = Some(item("x", revision));
+        ring.push(CacheEvent::new(revision, item, None));
     }
     let lost = ring.after(1, 10).err().unwrap();
     assert!(lost.oldest > 10_000);
@@ -61,4 +57,13 @@ fn a_full_ring_says_what_it_forgot() {
         lost.oldest + 1
     );
     assert!(ring.after(19_999, 10).unwrap().is_empty());
+}
+
+#[test]
+fn whoever_is_told_of_a_deletion_gets_the_same_bytes() {
+    let event = CacheEvent::new(9, None, Some(item("x", 3)));
+    let last = event.previous.clone().unwrap();
+    let (one, other) = (event.gone(&last), event.gone(&last));
+    assert_eq!(one.revision, 9);
+    assert_eq!(one.framed().as_ptr(), other.framed().as_ptr());
 }
