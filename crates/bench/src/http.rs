@@ -20,6 +20,7 @@ use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
     sync::mpsc,
+    task::JoinSet,
 };
 
 /// Events of a watch that may wait to be looked at.
@@ -177,15 +178,16 @@ impl Connection {
     }
 
     /// Watches and only says when each change of an object arrived: as little work as can be, for a
-    /// thousand watchers share the machine with the server.
+    /// thousand watchers share the machine with the server. The watch ends with `watchers`.
     pub(crate) async fn modifications(
         mut self,
         path: &str,
         arrivals: mpsc::UnboundedSender<Instant>,
+        watchers: &mut JoinSet<()>,
     ) -> Result<()> {
         let mut body = self.stream(path).await?;
         let encoding = self.encoding;
-        tokio::spawn(async move {
+        watchers.spawn(async move {
             let mut pending = Vec::new();
             while let Some(Ok(frame)) = body.frame().await {
                 let arrived = Instant::now();

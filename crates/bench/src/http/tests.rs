@@ -94,8 +94,9 @@ async fn watches_in_pieces() {
 async fn only_modifications_count() {
     let connection = Connection::open(&server().await).await.unwrap();
     let (arrivals, mut received) = mpsc::unbounded_channel();
+    let mut watchers = JoinSet::new();
     connection
-        .modifications("/changes", arrivals)
+        .modifications("/changes", arrivals, &mut watchers)
         .await
         .unwrap();
     assert!(received.recv().await.is_some());

@@ -13,7 +13,7 @@ use std::{
     collections::HashMap,
     time::{Duration, Instant},
 };
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, task::JoinSet};
 
 /// How long an event may take.
 const EVENT_LIMIT: Duration = Duration::from_secs(10);
@@ -73,9 +73,11 @@ impl Run {
         }
         let alone = self.cpu_since(before)?;
         let (arrivals, mut received) = mpsc::unbounded_channel();
+        let mut all = JoinSet::new();
         for watcher in self.connections(watchers, encoding).await? {
             let path = format!("{path}?watch=true");
-            watcher.modifications(&path, arrivals.clone()).await?;
+            let watching = watcher.modifications(&path, arrivals.clone(), &mut all);
+            watching.await?;
         }
         drop(arrivals);
         let mut latencies = Latencies::default();
