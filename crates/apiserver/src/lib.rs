@@ -13,6 +13,7 @@ mod config;
 mod connect;
 mod decode;
 mod discovery;
+mod expiry;
 mod fairness;
 mod forms;
 mod frames;

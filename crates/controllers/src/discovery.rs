@@ -66,6 +66,8 @@ struct Entry {
 pub(crate) struct Served {
     pub(crate) resources: Vec<Resource>,
     pub(crate) failures: Vec<String>,
+    /// Why names of group versions cannot be read.
+    pub(crate) malformed: Vec<String>,
 }
 
 /// Asks the server.
@@ -83,6 +85,11 @@ pub(crate) async fn discover(client: &Client) -> Result<Served, client::Error> {
         let (group, version) = group_version
             .split_once('/')
             .unwrap_or(("", &group_version));
+        if version.contains('/') {
+            let text = format!("unexpected GroupVersion string: {group_version}");
+            served.malformed.push(text);
+            continue;
+        }
         let path = if group.is_empty() {
             format!("/api/{version}")
         } else {

@@ -8,15 +8,18 @@ mod deployment;
 mod discovery;
 mod disruption;
 mod endpoint_slice;
+mod endpoint_slice_mirroring;
 mod endpoints;
 mod garbage_collector;
 mod job;
 mod namespace;
 mod node_lifecycle;
 mod owned_pods;
+mod pod_garbage_collector;
 mod pv_protection;
 mod pvc_protection;
 mod replica_set;
+mod replication_controller;
 mod resource_quota;
 mod root_ca;
 mod service_account;
@@ -26,6 +29,7 @@ mod stateful_set;
 mod taint_eviction;
 mod ttl_after_finished;
 
+use k8s_openapi::api::{apps::v1::ReplicaSet, core::v1::ReplicationController};
 use reconcile::{Caches, Reconcile, Recorder};
 use std::sync::Arc;
 use stdx::{clock::Clock, random::Random, tasks::Tasks};
@@ -55,14 +59,17 @@ pub const NAMES: &[&str] = &[
     deployment::NAME,
     disruption::NAME,
     endpoint_slice::NAME,
+    endpoint_slice_mirroring::NAME,
     endpoints::NAME,
     garbage_collector::NAME,
     job::NAME,
     namespace::NAME,
     node_lifecycle::NAME,
+    pod_garbage_collector::NAME,
     pv_protection::NAME,
     pvc_protection::NAME,
     replica_set::NAME,
+    replication_controller::NAME,
     resource_quota::NAME,
     root_ca::NAME,
     service_account::NAME,
@@ -74,19 +81,26 @@ pub const NAMES: &[&str] = &[
 
 /// Runs the controllers on `tasks`, but for those named in `disabled`.
 pub fn run(context: &Context, disabled: &[String], tasks: &Tasks) {
-    let all: [Arc<dyn Reconcile>; 19] = [
+    let all: [Arc<dyn Reconcile>; 22] = [
         Arc::new(cron_job::CronJobs::new(context)),
         Arc::new(daemon_set::DaemonSets::new(context)),
         Arc::new(deployment::Deployments::new(context)),
         Arc::new(disruption::Disruption::new(context)),
         Arc::new(endpoint_slice::EndpointSlices::new(context)),
+        Arc::new(endpoint_slice_mirroring::EndpointSliceMirroring::new(
+            context,
+        )),
         Arc::new(endpoints::EndpointsController::new(context)),
         Arc::new(job::Jobs::new(context)),
         Arc::new(namespace::Namespaces::new(context)),
         Arc::new(node_lifecycle::NodeLifecycle::new(context)),
+        Arc::new(pod_garbage_collector::PodGarbageCollector::new(context)),
         Arc::new(pv_protection::PvProtection::new(context)),
         Arc::new(pvc_protection::PvcProtection::new(context)),
-        Arc::new(replica_set::ReplicaSets::new(context)),
+        Arc::new(replica_set::ReplicaSets::<ReplicaSet>::new(context)),
+        Arc::new(replica_set::ReplicaSets::<ReplicationController>::new(
+            context,
+        )),
         Arc::new(resource_quota::ResourceQuotas::new(context)),
         Arc::new(root_ca::RootCa::new(context)),
         Arc::new(service_account::ServiceAccounts::new(context)),

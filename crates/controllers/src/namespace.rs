@@ -1,18 +1,18 @@
 //! Promise: a namespace that is being deleted is emptied of everything it holds, says in its conditions
 //! what still keeps it, and then goes. Upstream: namespace-controller.
 
+mod conditions;
+
 use crate::{Context, discovery};
 use async_trait::async_trait;
 use bytes::Bytes;
 use client::{DeleteOptions, Form};
+use conditions::Remaining;
 use http::Method;
-use k8s_openapi::{
-    api::core::v1::{Namespace, NamespaceCondition, Pod},
-    apimachinery::pkg::apis::meta::v1::Time,
-};
+use k8s_openapi::api::core::v1::{Namespace, Pod};
 use reconcile::{Cache, Error, Key, Outcome, Reconcile, Wiring, Writes};
 use serde::Deserialize;
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 use stdx::clock::Clock;
 
 pub(crate) const NAME: &str = "namespace-controller";
@@ -30,23 +30,6 @@ pub(crate) fn is_active(namespaces: &Cache<Namespace>, name: &str) -> bool {
 pub(crate) struct Namespaces {
     namespaces: Arc<Cache<Namespace>>,
     clock: Clock,
-}
-
-/// What is left in a namespace after everything was told to go.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Remaining {
-    /// Resource name (`pods.`) to how many.
-    counts: BTreeMap<String, usize>,
-    /// Finalizer to how many objects wait for it.
-    finalizers: BTreeMap<String, usize>,
-    content_failures: Vec<String>,
-    discovery_failures: Vec<String>,
-}
-
-impl Remaining {
-    fn is_empty(&self) -> bool {
-        self == &Self::default()
-    }
 }
 
 #[derive(Deserialize)]
@@ -68,21 +51,34 @@ impl Namespaces {
         }
     }
 
-    async fn empty(&self, name: &str, writes: &Writes) -> Result<Remaining, Error> {
-        let served = discovery::discover(writes.client()).await?;
-        let mut remaining = Remaining {
-            discovery_failures: served.failures,
-            ..Remaining::default()
+    /// Tells everything to go. Pods go first, alone: what they run may need the rest until they have ended.
+    async fn empty(&self, name: &str, writes: &Writes) -> Remaining {
+        let mut remaining = Remaining::default();
+        let mut resources = match discovery::discover(writes.client()).await {
+            Ok(served) => {
+                remaining.discovery_failures = served.failures;
+                remaining.parsing_failures = served.malformed;
+                served.resources
+            }
+            Err(error) => {
+                remaining.discovery_failed = Some(error.to_string());
+                Vec::new()
+            }
         };
-        for resource in &served.resources {
+        resources.sort_by_key(|resource| !is_pods(resource));
+        for resource in &resources {
             let emptied = resource.namespaced && resource.supports(&["list", "deletecollection"]);
             if emptied
                 && let Err(error) = self.empty_of(resource, name, writes, &mut remaining).await
             {
                 remaining.content_failures.push(error.to_string());
             }
+            if is_pods(resource) && !remaining.counts.is_empty() {
+                break;
+            }
         }
-        Ok(remaining)
+        remaining.content_failures.sort();
+        remaining
     }
 
     async fn empty_of(
@@ -114,6 +110,10 @@ impl Namespaces {
         }
         Ok(())
     }
+}
+
+fn is_pods(resource: &discovery::Resource) -> bool {
+    resource.group.is_empty() && resource.plural == "pods"
 }
 
 async fn list(
@@ -161,10 +161,10 @@ impl Reconcile for Namespaces {
         if namespace.metadata.deletion_timestamp.is_none() || !has_finalizer(&namespace) {
             return Ok(Outcome::Done);
         }
-        let remaining = self.empty(&key.name, writes).await?;
+        let remaining = self.empty(&key.name, writes).await;
         let mut changed = (*namespace).clone();
-        let conditions = conditions(&remaining);
-        if set_conditions(&mut changed, &conditions, &self.clock) {
+        let status = changed.status.get_or_insert_default();
+        if conditions::set(status, &remaining, self.clock.now()) {
             changed = writes.update_status(&changed).await?;
         }
         if !remaining.is_empty() {
@@ -190,143 +190,4 @@ fn has_finalizer(namespace: &Namespace) -> bool {
         .as_ref()
         .and_then(|spec| spec.finalizers.as_ref())
         .is_some_and(|finalizers| finalizers.iter().any(|finalizer| finalizer == FINALIZER))
-}
-
-/// Type, whether it is true, reason and message of each of upstream's five conditions.
-fn conditions(remaining: &Remaining) -> Vec<(&'static str, bool, &'static str, String)> {
-    let counted = |counts: &BTreeMap<String, usize>, what: &str| {
-        let list: Vec<_> = counts
-            .iter()
-            .map(|(name, count)| format!("{name} {what} {count} resource instances"))
-            .collect();
-        list.join(", ")
-    };
-    let row =
-        |kind, bad: bool, reason: (&'static str, &'static str), message: String, fine: &str| {
-            if bad {
-                (kind, true, reason.0, message)
-            } else {
-                (kind, false, reason.1, fine.to_owned())
-            }
-        };
-    vec![
-        row(
-            "NamespaceDeletionDiscoveryFailure",
-            !remaining.discovery_failures.is_empty(),
-            ("DiscoveryFailed", "ResourcesDiscovered"),
-            format!(
-                "Discovery failed for some groups, {} failing: {}",
-                remaining.discovery_failures.len(),
-                remaining.discovery_failures.join(", ")
-            ),
-            "All resources successfully discovered",
-        ),
-        row(
-            "NamespaceDeletionGroupVersionParsingFailure",
-            false,
-            ("GroupVersionParsingFailed", "ParsedGroupVersions"),
-            String::new(),
-            "All legacy kube types successfully parsed",
-        ),
-        row(
-            "NamespaceDeletionContentFailure",
-            !remaining.content_failures.is_empty(),
-            ("ContentDeletionFailed", "ContentDeleted"),
-            format!(
-                "Failed to delete all resource types, {} remaining: {}",
-                remaining.content_failures.len(),
-                remaining.content_failures.join(", ")
-            ),
-            "All content successfully deleted, may be waiting on finalization",
-        ),
-        row(
-            "NamespaceContentRemaining",
-            !remaining.counts.is_empty(),
-            ("SomeResourcesRemain", "ContentRemoved"),
-            format!(
-                "Some resources are remaining: {}",
-                counted(&remaining.counts, "has")
-            ),
-            "All content successfully removed",
-        ),
-        row(
-            "NamespaceFinalizersRemaining",
-            !remaining.finalizers.is_empty(),
-            ("SomeFinalizersRemain", "ContentHasNoFinalizers"),
-            format!(
-                "Some content in the namespace has finalizers remaining: {}",
-                counted(&remaining.finalizers, "in")
-            ),
-            "All content-preserving finalizers finished",
-        ),
-    ]
-}
-
-/// Sets the conditions; false when nothing changed. Upstream keeps quiet about a condition that is fine
-/// and was never bad.
-fn set_conditions(
-    namespace: &mut Namespace,
-    wanted: &[(&'static str, bool, &'static str, String)],
-    clock: &Clock,
-) -> bool {
-    let conditions = namespace
-        .status
-        .get_or_insert_default()
-        .conditions
-        .get_or_insert_default();
-    let mut changed = false;
-    for (kind, holds, reason, message) in wanted {
-        let status = if *holds { "True" } else { "False" };
-        let found = conditions
-            .iter_mut()
-            .find(|condition| condition.type_ == *kind);
-        match found {
-            Some(condition)
-                if condition.status == status
-                    && condition.message.as_deref() == Some(message.as_str()) => {}
-            Some(condition) => {
-                if condition.status != status {
-                    condition.last_transition_time =
-                        Some(Time(stdx::clock::whole_seconds(clock.now())));
-                }
-                status.clone_into(&mut condition.status);
-                condition.reason = Some((*reason).to_owned());
-                condition.message = Some(message.clone());
-                changed = true;
-            }
-            None => {
-                conditions.push(NamespaceCondition {
-                    type_: (*kind).to_owned(),
-                    status: status.to_owned(),
-                    reason: Some((*reason).to_owned()),
-                    message: Some(message.clone()),
-                    last_transition_time: Some(Time(stdx::clock::whole_seconds(clock.now()))),
-                });
-                changed = true;
-            }
-        }
-    }
-    changed
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn conditions_say_what_is_left() {
-        let remaining = Remaining {
-            counts: BTreeMap::from([("pods.".to_owned(), 2)]),
-            ..Remaining::default()
-        };
-        let all = conditions(&remaining);
-        let (_, holds, reason, message) = &all[3];
-        assert!(holds);
-        assert_eq!(*reason, "SomeResourcesRemain");
-        assert_eq!(
-            message,
-            "Some resources are remaining: pods. has 2 resource instances"
-        );
-        assert!(!all[4].1);
-    }
 }

@@ -1,133 +1,145 @@
 //! Promise: as many pods of the template as the ReplicaSet asks for, no more and no fewer; pods that lost
-//! their owner are adopted, pods that no longer match are let go. Upstream: replicaset-controller.
+//! their owner are adopted, pods that no longer match are let go. Upstream: replicaset-controller. A
+//! ReplicationController is kept by the same plan, seen as a ReplicaSet.
 
 mod plan;
 mod status;
 
-use crate::{Context, owned_pods};
+use crate::{
+    Context,
+    owned_pods::{self, Claim},
+};
+use api::Object;
 use async_trait::async_trait;
-use client::Patch;
-use k8s_openapi::api::{apps::v1::ReplicaSet, core::v1::Pod};
-use machinery::{owners, pods};
+use k8s_openapi::api::{
+    apps::v1::{ReplicaSet, ReplicaSetStatus},
+    core::v1::Pod,
+};
 use reconcile::{Cache, Error, Key, Outcome, Reconcile, Recorder, Wiring, Writes, reference};
 use std::{sync::Arc, time::Duration};
 use stdx::clock::Clock;
 
-pub(crate) const NAME: &str = "replicaset-controller";
+pub(crate) const NAME: &str = ReplicaSet::CONTROLLER;
 
-pub(crate) struct ReplicaSets {
-    sets: Arc<Cache<ReplicaSet>>,
+/// A kind that keeps a number of pods of one template.
+pub(crate) trait Replicated: Object {
+    /// The controller's name.
+    const CONTROLLER: &'static str;
+    /// Who its events say they are from.
+    const COMPONENT: &'static str;
+
+    /// The object as a ReplicaSet.
+    fn as_set(object: &Arc<Self>) -> Arc<ReplicaSet>;
+
+    /// Takes over what its pods add up to.
+    fn set_status(&mut self, status: ReplicaSetStatus);
+}
+
+impl Replicated for ReplicaSet {
+    const CONTROLLER: &'static str = "replicaset-controller";
+    const COMPONENT: &'static str = "replicaset-controller";
+
+    fn as_set(object: &Arc<Self>) -> Arc<ReplicaSet> {
+        Arc::clone(object)
+    }
+
+    fn set_status(&mut self, status: ReplicaSetStatus) {
+        self.status = Some(status);
+    }
+}
+
+/// The controller of one such kind.
+pub(crate) struct ReplicaSets<T> {
+    owners: Arc<Cache<T>>,
     pods: Arc<Cache<Pod>>,
     recorder: Recorder,
     clock: Clock,
 }
 
-impl ReplicaSets {
+impl<T: Replicated> ReplicaSets<T> {
     pub(crate) fn new(context: &Context) -> Self {
         Self {
-            sets: context.caches.of(),
+            owners: context.caches.of(),
             pods: context.caches.of(),
-            recorder: context.recorder.named(NAME),
+            recorder: context.recorder.named(T::COMPONENT),
             clock: context.clock.clone(),
         }
     }
 
-    async fn adopt_and_release(
+    async fn scale(
         &self,
+        owner: &T,
         set: &ReplicaSet,
+        owned: &[Arc<Pod>],
         writes: &Writes,
-    ) -> Result<Vec<Arc<Pod>>, Error> {
-        let claims = plan::claim(set, &self.pods.list_in(namespace(set)));
-        for pod in claims.release {
-            let patch = Patch::Strategic(serde_json::json!({"metadata": {"ownerReferences":
-                [{"$patch": "delete", "uid": set.metadata.uid}]}}));
-            patch_pod(&pod, &patch, writes).await?;
-        }
-        let mut owned = claims.owned;
-        for pod in claims.adopt {
-            let owner = owners::controller_reference(set);
-            let patch = Patch::Strategic(
-                serde_json::json!({"metadata": {"uid": pod.metadata.uid, "ownerReferences": [owner]}}),
-            );
-            if patch_pod(&pod, &patch, writes).await? {
-                owned.push(pod);
+    ) -> Result<(), Error> {
+        let about = reference(owner);
+        match plan::scale(set, owned) {
+            plan::Scale::Keep => Ok(()),
+            plan::Scale::Create(count) => {
+                let pod = owned_pods::from_template(owner, &plan::template(set));
+                let pods = vec![pod; count.min(owned_pods::BURST)];
+                let (_, failure) = owned_pods::create(&about, &pods, &self.recorder, writes).await;
+                failure.map_or(Ok(()), Err)
+            }
+            plan::Scale::Delete(doomed) => {
+                owned_pods::delete(&about, &doomed, &self.recorder, writes).await
             }
         }
-        Ok(owned)
-    }
-
-    async fn create(&self, set: &ReplicaSet, count: usize, writes: &Writes) -> Result<(), Error> {
-        let pods = vec![plan::new_pod(set); count.min(owned_pods::BURST)];
-        let (_, failure) = owned_pods::create(&reference(set), &pods, &self.recorder, writes).await;
-        failure.map_or(Ok(()), Err)
     }
 }
 
-/// Patches a pod; false when it is gone.
-async fn patch_pod(pod: &Pod, patch: &Patch, writes: &Writes) -> Result<bool, Error> {
-    let key = Key::of(&pod.metadata);
-    match writes
-        .patch::<Pod>(&key.namespace, &key.name, "", patch)
-        .await
-    {
-        Ok(_) => Ok(true),
-        Err(error) if error.is_not_found() => Ok(false),
-        Err(error) => Err(error.into()),
-    }
-}
-
-fn namespace(set: &ReplicaSet) -> &str {
-    set.metadata.namespace.as_deref().unwrap_or_default()
-}
-
-/// The sets that might adopt a pod.
-fn candidates(sets: &Cache<ReplicaSet>, pod: &Pod) -> Vec<Key> {
-    sets.list_in(pod.metadata.namespace.as_deref().unwrap_or_default())
+/// The owners that might adopt a pod.
+fn candidates<T: Replicated>(owners: &Cache<T>, pod: &Pod) -> Vec<Key> {
+    owners
+        .list_in(pod.metadata.namespace.as_deref().unwrap_or_default())
         .iter()
-        .filter(|set| plan::selects(set, pod))
+        .map(T::as_set)
+        .filter(|set| {
+            plan::selector(set).is_some_and(|it| it.matches(pod.metadata.labels.as_ref()))
+        })
         .map(|set| Key::of(&set.metadata))
         .collect()
 }
 
 #[async_trait]
-impl Reconcile for ReplicaSets {
+impl<T: Replicated> Reconcile for ReplicaSets<T> {
     fn name(&self) -> &'static str {
-        NAME
+        T::CONTROLLER
     }
 
     fn watch(&self, wiring: &Wiring) {
-        wiring.on_own::<ReplicaSet>();
-        let sets = Arc::clone(&self.sets);
+        wiring.on_own::<T>();
+        let owners = Arc::clone(&self.owners);
         wiring.on::<Pod>(move |change| {
-            owned_pods::keys(change, "ReplicaSet", |pod| candidates(&sets, pod))
+            owned_pods::keys(change, T::KIND, |pod| candidates(&owners, pod))
         });
     }
 
     async fn reconcile(&self, key: &Key, writes: &Writes) -> Result<Outcome, Error> {
-        let Some(set) = self.sets.get_key(key) else {
+        let Some(owner) = self.owners.get_key(key) else {
             return Ok(Outcome::Done);
         };
-        let mut failure = None;
-        let owned = if set.metadata.deletion_timestamp.is_none() {
-            let owned = self.adopt_and_release(&set, writes).await?;
-            let done = match plan::scale(&set, &owned) {
-                plan::Scale::Keep => Ok(()),
-                plan::Scale::Create(count) => self.create(&set, count, writes).await,
-                plan::Scale::Delete(doomed) => {
-                    owned_pods::delete(&reference(&*set), &doomed, &self.recorder, writes).await
-                }
-            };
-            failure = done.err();
-            owned
+        let set = T::as_set(&owner);
+        let Some(selector) = plan::selector(&set) else {
+            return Ok(Outcome::Done);
+        };
+        let claim = Claim {
+            selector: &selector,
+            fits: &|_| true,
+            finalizer: None,
+        };
+        let owned = claim.pods(&*owner, &self.pods, writes).await?;
+        let failure = if set.metadata.deletion_timestamp.is_none() {
+            self.scale(&owner, &set, &owned, writes).await.err()
         } else {
-            plan::claim(&set, &self.pods.list_in(&key.namespace)).owned
+            None
         };
         let now = self.clock.now();
-        if let Some(status) =
-            status::changed(&set, &owned, failure.as_ref().map(ToString::to_string), now)
-        {
-            let mut changed = (*set).clone();
-            changed.status = Some(status);
+        let mut changed = (*owner).clone();
+        let message = failure.as_ref().map(ToString::to_string);
+        changed.set_status(status::of(&set, &owned, message, now));
+        if changed != *owner {
             writes.update_status(&changed).await?;
         }
         match (failure, status::next_availability(&set, &owned, now)) {
@@ -136,9 +148,4 @@ impl Reconcile for ReplicaSets {
             (None, None) => Ok(Outcome::Done),
         }
     }
-}
-
-/// Pods that count towards the replicas: neither finished nor on their way out.
-fn is_active(pod: &Pod) -> bool {
-    !pods::is_terminal(pod) && pod.metadata.deletion_timestamp.is_none()
 }

@@ -116,6 +116,8 @@ pub trait Law: Send + Sync {
     fn holds_deletion(&self, object: &dyn AnyObject) -> bool;
     /// See [`Strategy::orphans_by_default`].
     fn orphans_by_default(&self) -> bool;
+    /// See [`Strategy::expires`].
+    fn expires(&self) -> bool;
     /// See [`Strategy::create_on_update`].
     fn create_on_update(&self) -> bool;
     /// See [`Strategy::unconditional_update`].
@@ -322,6 +324,9 @@ impl<S: Strategy> Law for S {
     }
     fn orphans_by_default(&self) -> bool {
         Strategy::orphans_by_default(self)
+    }
+    fn expires(&self) -> bool {
+        Strategy::expires(self)
     }
     fn create_on_update(&self) -> bool {
         Strategy::create_on_update(self)

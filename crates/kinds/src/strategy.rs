@@ -497,6 +497,11 @@ pub trait Strategy: Send + Sync + 'static {
         false
     }
 
+    /// Whether objects go by themselves a while after they were last written (events).
+    fn expires(&self) -> bool {
+        false
+    }
+
     /// Whether PUT of an absent name creates (Lease, Event and a few others).
     fn create_on_update(&self) -> bool {
         false

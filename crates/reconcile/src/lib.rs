@@ -8,6 +8,7 @@
 mod cache;
 mod caches;
 mod controller;
+mod correlator;
 mod groups;
 mod key;
 mod queue;

@@ -1,24 +1,22 @@
-//! Events: what a component tells the user about an object. Repeats of the same event raise its
-//! count instead of adding objects. Upstream: client-go's `tools/record` with its correlator.
+//! Events: what a component tells the user about an object, in the form of the core group or, with the
+//! action that was tried, in that of `events.k8s.io`. Repeats of the same event raise its count or its
+//! series instead of adding objects. Upstream: client-go's `tools/record` and `tools/events`.
 
+use crate::correlator::{Correlator, Verdict};
 use api::AnyObject;
 use client::{Client, Patch};
 use jiff::Timestamp;
 use k8s_openapi::{
     api::core::v1::{Event, EventSource, ObjectReference},
-    apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time},
+    apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta, Time},
 };
-use std::{
-    collections::{HashMap, VecDeque},
-    sync::Arc,
-};
+use machinery::durations;
+use std::sync::Arc;
 use stdx::{clock::Clock, tasks::Tasks};
 use tokio::sync::mpsc;
 
 /// Events that wait to be written; past it new ones are dropped, as upstream drops them.
 const QUEUE_LIMIT: usize = 1000;
-/// Events remembered to raise the count of; upstream remembers 4,096.
-const REMEMBERED: usize = 4096;
 /// The longest message stored, in bytes.
 const MESSAGE_LIMIT_BYTES: usize = 1024;
 
@@ -42,7 +40,8 @@ impl Recorder {
     #[must_use]
     pub fn new(client: Client, component: &str, host: &str, clock: Clock, tasks: &Tasks) -> Self {
         let (sender, receiver) = mpsc::channel(QUEUE_LIMIT);
-        tasks.spawn("event recorder", write_events(client, receiver));
+        let writer = write_events(client, receiver, clock.clone());
+        tasks.spawn("event recorder", writer);
         Self {
             sender,
             component: component.into(),
@@ -70,12 +69,36 @@ impl Recorder {
         self.record(about, "Warning", reason, message);
     }
 
+    /// Records an event about an action that was tried, in the form of `events.k8s.io`; repeats become a
+    /// series. `kind` is `Normal` or `Warning`.
+    pub fn action(&self, about: &Reference, kind: &str, reason: &str, action: &str, note: &str) {
+        let now = self.clock.now();
+        let instance = match &*self.host {
+            "" => self.component.to_string(),
+            host => format!("{}-{host}", self.component),
+        };
+        self.queue(Event {
+            event_time: Some(MicroTime(now)),
+            action: Some(action.to_owned()),
+            reporting_instance: Some(instance),
+            count: None,
+            first_timestamp: None,
+            last_timestamp: None,
+            source: None,
+            ..self.event(about, kind, reason, note, now)
+        });
+    }
+
     fn record(&self, about: &Reference, kind: &str, reason: &str, message: &str) {
-        let event = self.event(about, kind, reason, message, self.clock.now());
-        if self.sender.try_send(event).is_err() {
+        self.queue(self.event(about, kind, reason, message, self.clock.now()));
+    }
+
+    fn queue(&self, event: Event) {
+        if let Err(refused) = self.sender.try_send(event) {
+            let event = refused.into_inner();
             tracing::warn!(
-                reason,
-                message,
+                reason = event.reason,
+                message = event.message,
                 "too many events wait to be written; this one is dropped"
             );
         }
@@ -143,26 +166,6 @@ fn shorten(message: &str) -> &str {
     &message[..end]
 }
 
-/// What makes two events the same.
-#[derive(Clone, PartialEq, Eq, Hash)]
-struct Sameness([String; 6]);
-
-fn sameness(event: &Event) -> Sameness {
-    let about = &event.involved_object;
-    Sameness([
-        about
-            .uid
-            .clone()
-            .or_else(|| about.name.clone())
-            .unwrap_or_default(),
-        about.field_path.clone().unwrap_or_default(),
-        event.type_.clone().unwrap_or_default(),
-        event.reason.clone().unwrap_or_default(),
-        event.message.clone().unwrap_or_default(),
-        about.kind.clone().unwrap_or_default(),
-    ])
-}
-
 /// Creates an event. Its name tells its nanosecond; when another about the same object has that, it takes a
 /// later one.
 async fn create(client: &Client, mut event: Event) -> Result<Event, client::Error> {
@@ -183,29 +186,23 @@ fn later(name: &str) -> String {
     format!("{about}.{:x}", time.wrapping_add(1))
 }
 
-async fn write_events(client: Client, mut receiver: mpsc::Receiver<Event>) {
-    let mut written: HashMap<Sameness, (String, i32)> = HashMap::new();
-    let mut order: VecDeque<Sameness> = VecDeque::new();
-    while let Some(event) = receiver.recv().await {
-        let same = sameness(&event);
-        if let Some((name, count)) = written.get_mut(&same)
-            && repeat(&client, &event, name, *count + 1).await
-        {
-            *count += 1;
-            continue;
-        }
-        match create(&client, event).await {
-            Ok(stored) => {
-                let name = stored.metadata.name.unwrap_or_default();
-                if written.insert(same.clone(), (name, 1)).is_none() {
-                    order.push_back(same);
+async fn write_events(client: Client, mut receiver: mpsc::Receiver<Event>, clock: Clock) {
+    let mut correlator = Correlator::new();
+    while let Some(mut event) = receiver.recv().await {
+        let now = clock.now();
+        let key = match correlator.judge(&mut event, now) {
+            Verdict::Drop => continue,
+            Verdict::Repeat { name, key } => {
+                if repeat(&client, &event, &name).await {
+                    continue;
                 }
-                if order.len() > REMEMBERED
-                    && let Some(oldest) = order.pop_front()
-                {
-                    written.remove(&oldest);
-                }
+                event.series = None;
+                key
             }
+            Verdict::Create(key) => key,
+        };
+        match create(&client, event).await {
+            Ok(stored) => correlator.created(&key, &stored, now),
             // Upstream drops an event that the server refuses, such as one for a namespace that ends.
             Err(error) => {
                 tracing::debug!(%error, "an event could not be written")
@@ -214,13 +211,21 @@ async fn write_events(client: Client, mut receiver: mpsc::Receiver<Event>) {
     }
 }
 
-/// Raises the count of an event written before; false when it is gone.
-async fn repeat(client: &Client, event: &Event, name: &str, count: i32) -> bool {
+/// Raises the count or the series of an event written before; false when it is gone.
+async fn repeat(client: &Client, event: &Event, name: &str) -> bool {
     let namespace = event.metadata.namespace.as_deref().unwrap_or_default();
     let last = event.last_timestamp.as_ref().map(|time| time.0.to_string());
-    let patch = Patch::Merge(serde_json::json!({ "count": count, "lastTimestamp": last }));
-    client
-        .patch::<Event>(namespace, name, "", &patch)
-        .await
-        .is_ok()
+    let tree = match &event.series {
+        Some(series) => serde_json::json!({ "series": {
+            "count": series.count,
+            "lastObservedTime": series.last_observed_time.as_ref().map(|it| durations::rfc3339_micro(it.0)),
+        } }),
+        None => {
+            serde_json::json!({ "count": event.count, "lastTimestamp": last, "message": event.message })
+        }
+    };
+    let patched = client
+        .patch::<Event>(namespace, name, "", &Patch::Merge(tree))
+        .await;
+    patched.is_ok()
 }

@@ -129,6 +129,7 @@ impl Server {
         let nodes = Arc::new(node::Nodes::default());
         let door = self.door(Arc::new(store), &certificates, &nodes).await?;
         door.bootstrap().await?;
+        door.expire(self.options.api.event_ttl, &self.tasks);
         let serving = self.listen(&door, &certificates).await?;
         let caches = self.brains(&door, &certificates.ca_pem()?);
         if !self.options.disable_agent {

@@ -17,7 +17,6 @@ const WITHOUT_MEANING: &[&str] = &[
     "enable-logs-handler",
     "enable-priority-and-fairness",
     "endpoint-reconciler-type",
-    "event-ttl",
     "external-hostname",
     "feature-gates",
     "goaway-chance",
@@ -225,7 +224,7 @@ mod tests {
                 "sampan server --secure-port=1",
             ),
             (
-                "sampan server --event-ttl 1h --profiling --bind-address ::1",
+                "sampan server --goaway-chance 0.1 --profiling --bind-address ::1",
                 "sampan server --bind-address ::1",
             ),
             (

@@ -156,25 +156,31 @@ impl Scheduler {
         match posted {
             Ok(_) => {
                 let message = format!("Successfully assigned {key} to {node}");
-                self.recorder.normal(&reference(pod), "Scheduled", &message);
+                let about = reference(pod);
+                self.recorder
+                    .action(&about, "Normal", "Scheduled", "Binding", &message);
             }
             Err(error) => {
                 self.snapshot.lock().displace(key);
                 if !error.is_not_found() {
                     let message = format!("binding rejected: {error}");
-                    self.recorder
-                        .warning(&reference(pod), "FailedScheduling", &message);
+                    self.failed(pod, "Binding", &message);
                     self.queue.retry(key);
                 }
             }
         }
     }
 
+    fn failed(&self, pod: &Pod, action: &str, message: &str) {
+        let about = reference(pod);
+        self.recorder
+            .action(&about, "Warning", "FailedScheduling", action, message);
+    }
+
     async fn refuse(&self, key: &Key, pod: &Pod, diagnosis: Diagnosis) {
         let message = diagnosis.message();
         self.queue.refuse(key, diagnosis.plugins);
-        self.recorder
-            .warning(&reference(pod), "FailedScheduling", &message);
+        self.failed(pod, "Scheduling", &message);
         let condition = serde_json::json!({
             "type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": message,
             "lastTransitionTime": stdx::clock::whole_seconds(self.clock.now()).to_string(),

@@ -13,6 +13,9 @@ use tokio::sync::Notify;
 /// Prefix of the ledger's keys that hold objects; what else it holds are claims of objects.
 const OBJECTS: &str = "/registry/";
 
+/// Seconds that a watch lasts, more than any test does.
+const LONGEST: &str = "1000000";
+
 /// What the watches told.
 #[derive(Default)]
 struct Seen {
@@ -65,6 +68,7 @@ impl Chronicle {
             }
             let path = Path::collection(law.group(), law.version(), "", names.plural)
                 .query("watch", "true")
+                .query("timeoutSeconds", LONGEST)
                 .query("resourceVersion", &chronicle.from.to_string());
             let what = format!("{}.{}/{}", names.plural, law.version(), law.group());
             let watch = client.watch_at::<()>(path, Form::Metadata).await;

@@ -28,6 +28,9 @@ pub(crate) const ROOT_CA: &str = "-----BEGIN CERTIFICATE-----\ntest\n-----END CE
 const SIGNING_KEY: &str = include_str!("signing_key.pem");
 const ISSUER: &str = "https://kubernetes.default.svc.cluster.local";
 
+/// How long events stay.
+const EVENT_TTL: Duration = Duration::from_secs(3600);
+
 /// The longest that stopping may take, in the cluster's own time.
 const STOP_LIMIT: Duration = Duration::from_secs(60);
 
@@ -78,6 +81,7 @@ impl Cluster {
         );
         let chronicle = Chronicle::begin(&client, &*store).await?;
         door.bootstrap().await?;
+        door.expire(EVENT_TTL, &door_tasks);
         let cluster = Self {
             caches: brains(&door, &clock, &random, disabled, &tasks),
             nodes: Nodes::default(),

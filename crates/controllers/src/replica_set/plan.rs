@@ -1,9 +1,13 @@
-//! Which pods belong to a ReplicaSet, and how many to create or which to delete. Pure.
+//! How many pods of a ReplicaSet to create, or which to delete. Pure.
 
-use super::is_active;
-use crate::owned_pods;
-use k8s_openapi::api::{apps::v1::ReplicaSet, core::v1::Pod};
-use machinery::{labels::Selector, owners, pods};
+use k8s_openapi::api::{
+    apps::v1::ReplicaSet,
+    core::v1::{Pod, PodTemplateSpec},
+};
+use machinery::{
+    labels::Selector,
+    pods::{self, is_active},
+};
 use std::{cmp::Reverse, collections::HashMap, sync::Arc};
 
 /// What to do about the number of pods.
@@ -17,40 +21,15 @@ pub(super) enum Scale {
     Delete(Vec<Arc<Pod>>),
 }
 
-/// The pods of a set: its own, those to adopt and those to let go.
-#[derive(Debug, Default)]
-pub(super) struct Claims {
-    pub(super) owned: Vec<Arc<Pod>>,
-    pub(super) adopt: Vec<Arc<Pod>>,
-    pub(super) release: Vec<Arc<Pod>>,
+/// The set's selector; none when it cannot be read.
+pub(super) fn selector(set: &ReplicaSet) -> Option<Selector> {
+    Selector::from_typed(Some(&set.spec.as_ref()?.selector)).ok()
 }
 
-/// Whether the set's selector selects the pod.
-pub(super) fn selects(set: &ReplicaSet, pod: &Pod) -> bool {
-    set.spec
-        .as_ref()
-        .and_then(|spec| Selector::from_typed(Some(&spec.selector)).ok())
-        .is_some_and(|selector| selector.matches(pod.metadata.labels.as_ref()))
-}
-
-/// Sorts the pods of the set's namespace.
-pub(super) fn claim(set: &ReplicaSet, pods: &[Arc<Pod>]) -> Claims {
-    let uid = set.metadata.uid.as_deref().unwrap_or_default();
-    let ending = set.metadata.deletion_timestamp.is_some();
-    let mut claims = Claims::default();
-    for pod in pods {
-        let pod = Arc::clone(pod);
-        match owners::controller_of(&pod.metadata) {
-            Some(owner) if owner.uid != uid => {}
-            Some(_) if selects(set, &pod) => claims.owned.push(pod),
-            Some(_) if !ending && pod.metadata.deletion_timestamp.is_none() => {
-                claims.release.push(pod)
-            }
-            None if !ending && is_active(&pod) && selects(set, &pod) => claims.adopt.push(pod),
-            _ => {}
-        }
-    }
-    claims
+/// What new pods are made of.
+pub(super) fn template(set: &ReplicaSet) -> PodTemplateSpec {
+    let template = set.spec.as_ref().and_then(|spec| spec.template.clone());
+    template.unwrap_or_default()
 }
 
 /// The number of replicas asked for.
@@ -132,12 +111,6 @@ fn restarts(pod: &Pod) -> i32 {
         .unwrap_or(0)
 }
 
-/// A pod of the set's template.
-pub(super) fn new_pod(set: &ReplicaSet) -> Pod {
-    let template = set.spec.as_ref().and_then(|spec| spec.template.clone());
-    owned_pods::from_template(set, &template.unwrap_or_default())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -177,19 +150,5 @@ mod tests {
         assert_ne!(names[1], "c", "n1 is more crowded");
         assert_eq!(scale(&set(4), &pods), Scale::Keep);
         assert_eq!(scale(&set(6), &pods), Scale::Create(2));
-    }
-
-    #[test]
-    fn claims() {
-        let mut stray = (*pod("s", "True", "n1")).clone();
-        stray.metadata.owner_references = None;
-        let mut renamed = (*pod("r", "True", "n1")).clone();
-        renamed.metadata.labels = None;
-        let all = [pod("a", "True", "n1"), Arc::new(stray), Arc::new(renamed)];
-        let claims = claim(&set(1), &all);
-        assert_eq!(
-            (claims.owned.len(), claims.adopt.len(), claims.release.len()),
-            (1, 1, 1)
-        );
     }
 }

@@ -1,6 +1,6 @@
 //! The status that a ReplicaSet's pods add up to. Pure.
 
-use super::{is_active, plan};
+use super::plan;
 use jiff::Timestamp;
 use k8s_openapi::{
     api::{
@@ -9,7 +9,10 @@ use k8s_openapi::{
     },
     apimachinery::pkg::apis::meta::v1::Time,
 };
-use machinery::{labels::Selector, pods};
+use machinery::{
+    labels::Selector,
+    pods::{self, is_active},
+};
 use std::{sync::Arc, time::Duration};
 
 fn min_ready_seconds(set: &ReplicaSet) -> i64 {
@@ -48,13 +51,13 @@ pub(super) fn next_availability(
         .min()
 }
 
-/// The status, when it differs from the stored one.
-pub(super) fn changed(
+/// The status.
+pub(super) fn of(
     set: &ReplicaSet,
     owned: &[Arc<Pod>],
     failure: Option<String>,
     now: Timestamp,
-) -> Option<ReplicaSetStatus> {
+) -> ReplicaSetStatus {
     let old = set.status.clone().unwrap_or_default();
     let template_labels = set
         .spec
@@ -71,7 +74,7 @@ pub(super) fn changed(
         .iter()
         .filter(|pod| pod.metadata.deletion_timestamp.is_some() && !pods::is_terminal(pod))
         .count();
-    let status = ReplicaSetStatus {
+    ReplicaSetStatus {
         replicas: count(&|_| true),
         fully_labeled_replicas: nonzero(count(&|pod| {
             template.matches(pod.metadata.labels.as_ref())
@@ -83,8 +86,7 @@ pub(super) fn changed(
         terminating_replicas: Some(i32::try_from(terminating).unwrap_or(i32::MAX)),
         observed_generation: set.metadata.generation,
         conditions: conditions(set, &old, owned, failure, now),
-    };
-    (status != old).then_some(status)
+    }
 }
 
 /// `ReplicaFailure` while pods cannot be created or deleted.

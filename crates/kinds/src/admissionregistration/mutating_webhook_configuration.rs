@@ -1,8 +1,10 @@
 //! Webhooks that change objects on admission.
 
-use crate::{Cell, Column, Names, Strategy, columns};
+use super::webhooks::{self, Hook};
+use crate::{Cell, Column, Context, Names, Strategy, columns, prepare};
 use jiff::Timestamp;
 use k8s_openapi::api::admissionregistration::v1 as upstream;
+use machinery::field::ErrorList;
 
 /// The law of MutatingWebhookConfiguration.
 pub(crate) struct MutatingWebhookConfiguration;
@@ -16,6 +18,44 @@ impl Strategy for MutatingWebhookConfiguration {
             "mutatingwebhookconfiguration",
         )
         .categories(&["api-extensions"])
+    }
+
+    fn default(&self, object: &mut upstream::MutatingWebhookConfiguration) {
+        for hook in object.webhooks.iter_mut().flatten() {
+            webhooks::defaults!(hook);
+            hook.reinvocation_policy
+                .get_or_insert_with(|| "Never".to_owned());
+        }
+    }
+
+    fn prepare_for_create(
+        &self,
+        _: &Context<'_>,
+        object: &mut upstream::MutatingWebhookConfiguration,
+    ) {
+        prepare::first_generation(&mut object.metadata);
+    }
+
+    fn prepare_for_update(
+        &self,
+        _: &Context<'_>,
+        new: &mut upstream::MutatingWebhookConfiguration,
+        old: &upstream::MutatingWebhookConfiguration,
+    ) {
+        let changed = new.webhooks != old.webhooks;
+        prepare::next_generation(&mut new.metadata, &old.metadata, changed);
+    }
+
+    fn validate(&self, object: &upstream::MutatingWebhookConfiguration) -> ErrorList {
+        webhooks::validate(&hooks(object), None)
+    }
+
+    fn validate_update(
+        &self,
+        new: &upstream::MutatingWebhookConfiguration,
+        old: &upstream::MutatingWebhookConfiguration,
+    ) -> ErrorList {
+        webhooks::validate(&hooks(new), Some(&hooks(old)))
     }
 
     fn unconditional_update(&self) -> bool {
@@ -42,4 +82,8 @@ impl Strategy for MutatingWebhookConfiguration {
             columns::age(&object.metadata, now),
         ]
     }
+}
+
+fn hooks(object: &upstream::MutatingWebhookConfiguration) -> Vec<Hook<'_>> {
+    object.webhooks.iter().flatten().map(Hook::from).collect()
 }

@@ -1,8 +1,10 @@
 //! Webhooks that judge objects on admission.
 
-use crate::{Cell, Column, Names, Strategy, columns};
+use super::webhooks::{self, Hook};
+use crate::{Cell, Column, Context, Names, Strategy, columns, prepare};
 use jiff::Timestamp;
 use k8s_openapi::api::admissionregistration::v1 as upstream;
+use machinery::field::ErrorList;
 
 /// The law of ValidatingWebhookConfiguration.
 pub(crate) struct ValidatingWebhookConfiguration;
@@ -16,6 +18,42 @@ impl Strategy for ValidatingWebhookConfiguration {
             "validatingwebhookconfiguration",
         )
         .categories(&["api-extensions"])
+    }
+
+    fn default(&self, object: &mut upstream::ValidatingWebhookConfiguration) {
+        for hook in object.webhooks.iter_mut().flatten() {
+            webhooks::defaults!(hook);
+        }
+    }
+
+    fn prepare_for_create(
+        &self,
+        _: &Context<'_>,
+        object: &mut upstream::ValidatingWebhookConfiguration,
+    ) {
+        prepare::first_generation(&mut object.metadata);
+    }
+
+    fn prepare_for_update(
+        &self,
+        _: &Context<'_>,
+        new: &mut upstream::ValidatingWebhookConfiguration,
+        old: &upstream::ValidatingWebhookConfiguration,
+    ) {
+        let changed = new.webhooks != old.webhooks;
+        prepare::next_generation(&mut new.metadata, &old.metadata, changed);
+    }
+
+    fn validate(&self, object: &upstream::ValidatingWebhookConfiguration) -> ErrorList {
+        webhooks::validate(&hooks(object), None)
+    }
+
+    fn validate_update(
+        &self,
+        new: &upstream::ValidatingWebhookConfiguration,
+        old: &upstream::ValidatingWebhookConfiguration,
+    ) -> ErrorList {
+        webhooks::validate(&hooks(new), Some(&hooks(old)))
     }
 
     fn unconditional_update(&self) -> bool {
@@ -42,4 +80,8 @@ impl Strategy for ValidatingWebhookConfiguration {
             columns::age(&object.metadata, now),
         ]
     }
+}
+
+fn hooks(object: &upstream::ValidatingWebhookConfiguration) -> Vec<Hook<'_>> {
+    object.webhooks.iter().flatten().map(Hook::from).collect()
 }

@@ -115,6 +115,10 @@ impl Strategy for Event {
     fn create_on_update(&self) -> bool {
         true
     }
+
+    fn expires(&self) -> bool {
+        true
+    }
 }
 
 const FIELDS: &[&str] = &[

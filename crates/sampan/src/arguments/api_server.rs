@@ -2,7 +2,7 @@
 //! kube-apiserver stood in somebody's test rig.
 
 use clap::{ArgAction, Args, ValueEnum};
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 /// One of `--authorization-mode`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -57,6 +57,9 @@ pub(crate) struct ApiServerOptions {
     /// Ports of NodePort services
     #[arg(long, default_value = "30000-32767", value_parser = port_range)]
     pub(crate) service_node_port_range: (u16, u16),
+    /// How long events stay after they were last written
+    #[arg(long, default_value = "1h", value_parser = duration)]
+    pub(crate) event_ttl: Duration,
     /// Privileged containers are allowed; they cannot be forbidden here, only by pod security
     #[arg(long, action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_value = "true",
         default_missing_value = "true", value_parser = only_true)]
@@ -102,6 +105,12 @@ fn port_range(text: &str) -> Result<(u16, u16), String> {
         return Err(malformed());
     }
     Ok(range)
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let parsed = machinery::durations::parse_go(text).ok();
+    let parsed = parsed.and_then(|it| Duration::try_from(it).ok());
+    parsed.ok_or_else(|| format!("{text:?} is no duration such as 1h or 90m"))
 }
 
 fn only_true(text: &str) -> Result<bool, String> {

@@ -5,12 +5,16 @@
 
 mod cluster;
 mod deployment;
+mod event;
 mod garbage;
+mod mirroring;
 mod namespace;
 mod node;
 mod pod;
+mod pod_garbage;
 mod protection;
 mod replica_set;
+mod replication_controller;
 mod resource_quota;
 mod scheduling;
 mod service;

@@ -113,3 +113,44 @@ async fn a_finalizer_holds_it() {
     cluster.wait_gone::<Namespace>("", "own").await.unwrap();
     cluster.stop().await.unwrap();
 }
+
+#[tokio::test(start_paused = true)]
+async fn pods_go_before_what_they_use() {
+    let cluster = Cluster::start().await.unwrap();
+    let held = crate::pod("held", "").replace(
+        "{name: held,",
+        "{name: held, namespace: own, finalizers: [example.test/hold],",
+    );
+    cluster
+        .apply("apiVersion: v1\nkind: Namespace\nmetadata: {name: own}")
+        .await
+        .unwrap();
+    cluster
+        .wait::<ServiceAccount>("own", "default", |_| true)
+        .await
+        .unwrap();
+    cluster.apply(&held).await.unwrap();
+    cluster
+        .apply("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: used, namespace: own}")
+        .await
+        .unwrap();
+    cluster.delete::<Namespace>("", "own", "").await.unwrap();
+    let says = |it: &Namespace| {
+        let conditions = it.status.as_ref().and_then(|it| it.conditions.clone());
+        let text = "Some resources are remaining: pods. has 1 resource instances";
+        conditions.unwrap_or_default().iter().any(|it| {
+            it.type_ == "NamespaceContentRemaining" && it.message.as_deref() == Some(text)
+        })
+    };
+    cluster.wait("", "own", says).await.unwrap();
+    let used = cluster
+        .client()
+        .get::<ConfigMap>("own", "used")
+        .await
+        .unwrap();
+    assert!(used.metadata.deletion_timestamp.is_none());
+    let free = serde_json::json!({ "metadata": { "finalizers": null } });
+    cluster.patch::<Pod>("own", "held", free).await.unwrap();
+    cluster.wait_gone::<Namespace>("", "own").await.unwrap();
+    cluster.stop().await.unwrap();
+}
