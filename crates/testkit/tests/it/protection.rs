@@ -22,6 +22,10 @@ async fn a_claim_stays_while_a_pod_uses_it() {
         .await
         .unwrap();
     cluster
+        .apply("apiVersion: v1\nkind: Node\nmetadata: {name: none}\n")
+        .await
+        .unwrap();
+    cluster
         .apply("apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {nodeName: none, containers: [{name: main, image: registry.test/app:1}], volumes: [{name: v, persistentVolumeClaim: {claimName: c}}]}\n")
         .await
         .unwrap();
