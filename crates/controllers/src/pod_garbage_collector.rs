@@ -43,9 +43,14 @@ impl PodGarbageCollector {
     }
 
     async fn orphans(&self, node: &str, writes: &Writes) -> Result<Outcome, Error> {
-        let all = self.pods.list();
+        let is_there = self.nodes.get("", node).is_some();
+        let all = if is_there {
+            Vec::new()
+        } else {
+            self.pods.list()
+        };
         let orphans: Vec<_> = all.into_iter().filter(|pod| node_of(pod) == node).collect();
-        if self.nodes.get("", node).is_some() || orphans.is_empty() {
+        if orphans.is_empty() {
             self.missing.lock().remove(node);
             return Ok(Outcome::Done);
         }
@@ -140,21 +145,21 @@ fn excess(all: Vec<Arc<Pod>>, limit: usize) -> Vec<Arc<Pod>> {
     finished
 }
 
-/// What a pod's change asks to be looked at.
-fn keys(change: &Change<Pod>, nodes: &Cache<Node>) -> Vec<Key> {
-    let Some(pod) = &change.new else {
+/// What a pod's change asks to be looked at. It knows no nodes: the handlers of the two caches may hold each
+/// other in one direction only.
+fn keys(change: &Change<Pod>) -> Vec<Key> {
+    let (Some(pod), old) = (&change.new, change.old.as_ref()) else {
         return Vec::new();
     };
-    let node = nodes.get("", node_of(pod));
     let mut keys = Vec::new();
-    if is_abandoned(pod, node.as_deref()) {
+    if pods::is_terminating(pod) {
         keys.push(Key::of(&pod.metadata));
     }
-    if node.is_none() && !node_of(pod).is_empty() {
-        keys.push(Key::new("", node_of(pod)));
+    let node = node_of(pod);
+    if !node.is_empty() && old.is_none_or(|it| node_of(it) != node) {
+        keys.push(Key::new("", node));
     }
-    let before = change.old.as_ref().is_some_and(|it| pods::is_terminal(it));
-    if pods::is_terminal(pod) && !before {
+    if pods::is_terminal(pod) && !old.is_some_and(|it| pods::is_terminal(it)) {
         keys.push(Key::new("", FINISHED));
     }
     keys
@@ -167,8 +172,7 @@ impl Reconcile for PodGarbageCollector {
     }
 
     fn watch(&self, wiring: &Wiring) {
-        let nodes = Arc::clone(&self.nodes);
-        wiring.on::<Pod>(move |change| keys(change, &nodes));
+        wiring.on::<Pod>(keys);
         let pods = Arc::clone(&self.pods);
         wiring.on::<Node>(move |change| match &change.new {
             None => change.old.iter().map(|it| Key::of(&it.metadata)).collect(),
