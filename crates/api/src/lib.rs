@@ -4,6 +4,8 @@
 //! Every instantiation of serde for a Kubernetes type lives here and nowhere else, because each one
 //! costs build time; the rest of the house works on `Object` and `AnyObject`.
 
+#[cfg(test)]
+mod bad_input;
 mod list;
 mod nulls;
 mod object;

@@ -17,6 +17,7 @@ mod expiry;
 mod fairness;
 mod forms;
 mod frames;
+mod greeting;
 mod health;
 mod listen;
 mod metrics;

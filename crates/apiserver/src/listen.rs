@@ -1,7 +1,7 @@
 //! TLS on a port: HTTP/1.1 and HTTP/2, client certificates when offered, connections bounded in
 //! number and in how long they may dally.
 
-use crate::{Door, answer::Body, authn::PeerCertificate, stall::Stalling};
+use crate::{Door, answer::Body, authn::PeerCertificate, greeting::greeted, stall::Stalling};
 use http_body_util::BodyExt;
 use hyper::{body::Incoming, service::service_fn};
 use hyper_util::{
@@ -149,6 +149,13 @@ impl Door {
     ) where
         S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
     {
+        let stream = match tokio::time::timeout(HEADERS, greeted(stream)).await {
+            Ok(Ok(stream)) => stream,
+            Ok(Err(error)) => {
+                return tracing::debug!(%peer, %error, "a connection without a request");
+            }
+            Err(_) => return tracing::debug!(%peer, "a connection that asks nothing"),
+        };
         let service = service_fn(move |request: http::Request<Incoming>| {
             let door = Arc::clone(&self);
             let certificate = certificate.clone();

@@ -88,6 +88,7 @@ pub(crate) fn decode(text: &str, plus_is_space: bool) -> String {
         let escaped = (bytes[at] == b'%')
             .then(|| text.get(at + 1..at + 3))
             .flatten()
+            .filter(|hex| hex.bytes().all(|digit| digit.is_ascii_hexdigit()))
             .and_then(|hex| u8::from_str_radix(hex, 16).ok());
         match (bytes[at], escaped) {
             (_, Some(byte)) => {
@@ -109,12 +110,13 @@ mod tests {
     #[test]
     fn pairs_are_decoded() {
         let query = Query::parse(Some(
-            "labelSelector=a%3Db%2Cc&watch=1&empty=&plus=a+b&bad=%zz",
+            "labelSelector=a%3Db%2Cc&watch=1&empty=&plus=a+b&bad=%zz&sign=%+1",
         ));
         assert_eq!(query.get("labelSelector"), Some("a=b,c"));
         assert!(query.truth("watch"));
         assert_eq!(query.get("empty"), None);
         assert_eq!(query.get("plus"), Some("a b"));
         assert_eq!(query.get("bad"), Some("%zz"));
+        assert_eq!(query.get("sign"), Some("% 1"));
     }
 }

@@ -6,6 +6,8 @@
 
 pub mod addresses;
 pub mod apply;
+#[cfg(test)]
+mod bad_input;
 pub mod conditions;
 pub mod durations;
 pub mod endpoint_slices;

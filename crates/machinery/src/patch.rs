@@ -1,6 +1,7 @@
 //! The three patches on trees: JSON patch, merge patch and strategic merge patch. Each takes the
 //! object as it is and the request's body, and gives the object as it shall be or the Status to answer.
 
+mod nesting;
 mod strategic;
 mod strict;
 #[cfg(test)]
@@ -50,6 +51,9 @@ pub fn json(object: &Value, body: &[u8]) -> Result<Value, Status> {
             if copied_bytes > COPIES_LIMIT_BYTES {
                 return Err(unprocessable());
             }
+        }
+        if nesting::is_too_deep(&patched, &operation) {
+            return Err(unprocessable());
         }
         json_patch::patch(&mut patched, &[operation]).map_err(|_| unprocessable())?;
     }

@@ -30,6 +30,8 @@ use tokio::time::Instant;
 const BOOKMARK_EVERY: Duration = Duration::from_secs(60);
 /// Shortest time a watch lives that names none; up to twice that, upstream's `min-request-timeout`.
 const LEAST_SECONDS: u64 = 1800;
+/// Longest time a watch lives, whatever it asks for.
+const LONGEST_SECONDS: u64 = 10 * 365 * 86400;
 /// Events read from the ring at a time.
 const STEP: usize = 128;
 
@@ -147,7 +149,7 @@ fn one_object(call: &Call, selection: &mut Selection) -> Result<(), Status> {
 fn lifetime(door: &Door, options: &ListOptions) -> Duration {
     let least = || LEAST_SECONDS + door.config.random.below(LEAST_SECONDS);
     let asked = options.timeout_seconds.filter(|it| *it > 0);
-    Duration::from_secs(asked.unwrap_or_else(least))
+    Duration::from_secs(asked.unwrap_or_else(least).min(LONGEST_SECONDS))
 }
 
 /// What a change of an object means to those who see only a selection.

@@ -3,6 +3,7 @@
 use super::field_set::{Set, Step, step_of};
 use crate::node::{Node, Rule};
 use serde_json::{Map, Value};
+use std::collections::BTreeMap;
 
 /// `live` with every field of `applied`. An applied null removes one value, and leaves the entries of a
 /// map or list alone: each of them stands for itself.
@@ -45,23 +46,21 @@ fn merge_list(live: &[Value], applied: &[Value], rule: Rule<'_>, item: Node<'_>)
     let steps =
         |items: &[Value]| -> Vec<Step> { items.iter().map(|it| step_of(it, rule, item)).collect() };
     let (live_steps, applied_steps) = (steps(live), steps(applied));
-    let only_live = |at: &usize| !applied_steps.contains(&live_steps[*at]);
+    let (lives, applies) = (first_places(&live_steps), first_places(&applied_steps));
+    let only_live = |at: &usize| !applies.contains_key(&live_steps[*at]);
     let mut merged = Vec::with_capacity(live.len() + applied.len());
     let mut next = 0;
     for (at, (step, value)) in applied_steps.iter().zip(applied).enumerate() {
         // Pass what stays and what was already merged out of turn.
         while next < live.len() {
-            let stays = only_live(&next);
-            if !stays && !applied_steps[..at].contains(&live_steps[next]) {
-                break;
-            }
-            if stays {
-                merged.push(live[next].clone());
+            match applies.get(&live_steps[next]) {
+                None => merged.push(live[next].clone()),
+                Some(place) if *place < at => {}
+                Some(_) => break,
             }
             next += 1;
         }
-        let place = live_steps.iter().position(|it| it == step);
-        let before = place.map_or(&Value::Null, |place| &live[place]);
+        let before = lives.get(step).map_or(&Value::Null, |place| &live[*place]);
         merged.push(merge(before, value, item));
     }
     merged.extend(
@@ -70,6 +69,15 @@ fn merge_list(live: &[Value], applied: &[Value], rule: Rule<'_>, item: Node<'_>)
             .map(|at| live[at].clone()),
     );
     merged
+}
+
+/// Where each step first stands.
+fn first_places(steps: &[Step]) -> BTreeMap<&Step, usize> {
+    let mut places = BTreeMap::new();
+    for (at, step) in steps.iter().enumerate() {
+        places.entry(step).or_insert(at);
+    }
+    places
 }
 
 /// Removes from `object` what `last` names and nobody in `owned` names any more. A field that a type

@@ -5,6 +5,7 @@
 use super::go_text;
 use crate::node::Node;
 use serde_json::{Map, Value};
+use std::collections::{HashMap, HashSet};
 
 pub(super) const DIRECTIVE: &str = "$patch";
 pub(super) const RETAIN_KEYS: &str = "$retainKeys";
@@ -190,22 +191,21 @@ fn merge_list(
     let key = merge_key(node);
     let Some(key) = key.filter(|_| patch.iter().chain(&original).all(Value::is_object)) else {
         let mut merged = original.clone();
+        let mut present: HashSet<String> = original.iter().map(Value::to_string).collect();
         for item in patch {
-            if !merged.contains(item) {
+            if present.insert(item.to_string()) {
                 merged.push(item.clone());
             }
         }
         return Ok(arrange(merged, order.unwrap_or(patch), &original, None));
     };
-    let mut merged = original.clone();
     let mut plain: Vec<Value> = Vec::new();
-    let mut replace = false;
+    let (mut replace, mut gone) = (false, HashSet::new());
     for item in patch {
         match item.get(DIRECTIVE).map(|it| it.as_str().unwrap_or("?")) {
             Some("replace") => replace = true,
             Some("delete") => {
-                let wanted = key_of(item, key)?;
-                merged.retain(|it| it.get(key) != Some(wanted));
+                gone.insert(key_of(item, key)?.to_string());
             }
             None => plain.push(item.clone()),
             Some("merge") => return Err(Error::MergeList),
@@ -215,25 +215,23 @@ fn merge_list(
     if replace {
         return Ok(plain);
     }
+    let mut merged = original.clone();
+    merged.retain(|it| it.get(key).is_none_or(|it| !gone.contains(&it.to_string())));
+    let mut places = Places::of(&merged, Some(key)).0;
     for item in &plain {
-        let wanted = key_of(item, key)?;
+        let wanted = key_of(item, key)?.to_string();
         let Value::Object(change) = item else {
             continue;
         };
-        match merged.iter_mut().find(|it| it.get(key) == Some(wanted)) {
-            Some(same) => {
-                let before = match std::mem::take(same) {
-                    Value::Object(before) => before,
-                    _ => Object::new(),
-                };
-                *same = Value::Object(merge_map(before, change, node.item())?);
-            }
-            None => merged.push(Value::Object(merge_map(
-                Object::new(),
-                change,
-                node.item(),
-            )?)),
+        let place = *places.entry(wanted).or_insert(merged.len());
+        if place == merged.len() {
+            merged.push(Value::Null);
         }
+        let before = match std::mem::take(&mut merged[place]) {
+            Value::Object(before) => before,
+            _ => Object::new(),
+        };
+        merged[place] = Value::Object(merge_map(before, change, node.item())?);
     }
     Ok(arrange(
         merged,
@@ -241,6 +239,33 @@ fn merge_list(
         &original,
         Some(key),
     ))
+}
+
+/// Where each item of a list first stands, by what tells items apart. A list has as many items as a body
+/// has room for, so it is never searched for each of another's.
+struct Places(HashMap<String, usize>);
+
+impl Places {
+    fn of(list: &[Value], key: Option<&str>) -> Self {
+        let mut places = HashMap::with_capacity(list.len());
+        for (at, item) in list.iter().enumerate() {
+            if let Some(identity) = identity(item, key) {
+                places.entry(identity).or_insert(at);
+            }
+        }
+        Self(places)
+    }
+
+    fn find(&self, item: &Value, key: Option<&str>) -> Option<usize> {
+        self.0.get(&identity(item, key)?).copied()
+    }
+}
+
+fn identity(item: &Value, key: Option<&str>) -> Option<String> {
+    match key {
+        Some(key) => item.get(key).map(Value::to_string),
+        None => Some(item.to_string()),
+    }
 }
 
 fn key_of<'a>(item: &'a Value, key: &str) -> Result<&'a Value, Error> {
@@ -256,28 +281,28 @@ pub(crate) fn arrange(
     before: &[Value],
     key: Option<&str>,
 ) -> Vec<Value> {
-    let same = |a: &Value, b: &Value| match key {
-        Some(key) => a.get(key).is_some() && a.get(key) == b.get(key),
-        None => a == b,
-    };
-    let place = |list: &[Value], item: &Value| list.iter().position(|it| same(it, item));
-    let (mut named, mut others): (Vec<Value>, Vec<Value>) = items
-        .into_iter()
-        .partition(|item| place(order, item).is_some());
-    named.sort_by_key(|item| place(order, item));
-    others.sort_by_key(|item| place(before, item).unwrap_or(usize::MAX));
+    let (ordered, stood) = (Places::of(order, key), Places::of(before, key));
+    let (mut named, mut others) = (Vec::new(), Vec::new());
+    for item in items {
+        let was = stood.find(&item, key);
+        match ordered.find(&item, key) {
+            Some(place) => named.push((place, was, item)),
+            None => others.push((was, item)),
+        }
+    }
+    named.sort_by_key(|(place, ..)| *place);
+    others.sort_by_key(|(was, _)| was.unwrap_or(usize::MAX));
     let mut arranged = Vec::with_capacity(named.len() + others.len());
     let mut others = others.into_iter().peekable();
-    for item in named {
-        let limit = place(before, &item);
-        while let (Some(limit), Some(other)) = (limit, others.peek()) {
-            if place(before, other).is_none_or(|at| at >= limit) {
+    for (_, limit, item) in named {
+        while let (Some(limit), Some((was, _))) = (limit, others.peek()) {
+            if was.is_none_or(|at| at >= limit) {
                 break;
             }
-            arranged.extend(others.next());
+            arranged.extend(others.next().map(|(_, other)| other));
         }
         arranged.push(item);
     }
-    arranged.extend(others);
+    arranged.extend(others.map(|(_, other)| other));
     arranged
 }

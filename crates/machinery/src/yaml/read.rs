@@ -41,9 +41,19 @@ pub(super) fn documents_and_duplicates(text: &str) -> Result<(Vec<Value>, Vec<St
     }
 }
 
+/// Bytes of text that cost as much of the budget as a node: a long text repeated is a bomb, too.
+const TEXT_OF_A_NODE: usize = 64;
+
+fn check(nodes: usize) -> Result<(), Error> {
+    if nodes > NODES_LIMIT {
+        return Err(Error::Limit("1000000 nodes"));
+    }
+    Ok(())
+}
+
 struct Reader<'a> {
     parser: Parser<'a, granit_parser::StrInput<'a>>,
-    /// Trees of anchored nodes, with the number of their nodes.
+    /// Trees of anchored nodes, with what each costs.
     anchors: HashMap<usize, (Value, usize)>,
     nodes: usize,
     /// Where the last event began, counted from 1.
@@ -65,10 +75,7 @@ impl<'a> Reader<'a> {
 
     fn count(&mut self, nodes: usize) -> Result<(), Error> {
         self.nodes = self.nodes.saturating_add(nodes);
-        if self.nodes > NODES_LIMIT {
-            return Err(Error::Limit("1000000 nodes"));
-        }
-        Ok(())
+        check(self.nodes)
     }
 
     /// The tree that begins with `event`, and whether it was a plain scalar.
@@ -84,8 +91,10 @@ impl<'a> Reader<'a> {
                     .anchors
                     .get(&id)
                     .ok_or_else(|| Error::Syntax("unknown anchor referenced".to_owned()))?;
-                let (tree, size) = (tree.clone(), *size);
-                self.count(size)?;
+                let size = *size;
+                self.nodes = self.nodes.saturating_add(size);
+                check(self.nodes)?;
+                let tree = tree.clone();
                 if depth + tree_depth(&tree) > DEPTH_LIMIT {
                     return Err(Error::Limit("100 levels"));
                 }
@@ -93,6 +102,7 @@ impl<'a> Reader<'a> {
             }
             Event::Scalar(text, style, anchor, tag) => {
                 let plain = style == ScalarStyle::Plain;
+                self.count(text.len() / TEXT_OF_A_NODE)?;
                 (scalar_value(&text, plain, tag.as_deref())?, anchor, plain)
             }
             Event::SequenceStart(_, anchor, _) => (self.sequence(depth)?, anchor, false),
@@ -101,6 +111,8 @@ impl<'a> Reader<'a> {
         };
         if anchor > 0 {
             let size = self.nodes - before;
+            // What is kept for aliases is held twice, and once more for each anchor around it.
+            self.count(size)?;
             self.anchors.insert(anchor, (tree.clone(), size));
         }
         Ok((tree, plain))
