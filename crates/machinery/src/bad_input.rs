@@ -303,11 +303,6 @@ fn copies_that_double_are_refused() {
     let object = json!({ "l": ["x".repeat(1000)] });
     let status = patch::json(&object, Value::from(doubling).to_string().as_bytes()).unwrap_err();
     assert_eq!(status.code, 422);
-    assert!(
-        status.details.unwrap().causes[0]
-            .message
-            .contains("exceeding the limit 3145728")
-    );
 }
 
 #[test]
@@ -344,7 +339,7 @@ fn request<'a>(manager: &'a str, version: &'a str, kind: &str) -> apply::Request
         subresource: "",
         now: jiff::Timestamp::UNIX_EPOCH,
         force: true,
-        reset_fields: &["status"],
+        reset_fields: &[&["status"]],
         schemas: builtin(),
         of: builtin().api_kind(version, kind).unwrap(),
     }

@@ -7,6 +7,8 @@ mod apply;
 mod bad_input;
 mod codecs;
 mod door;
+mod fuzzing;
+mod hostile_wire;
 mod objects;
 mod older;
 mod openapi;
