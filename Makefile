@@ -5,7 +5,7 @@ export CARGO_TARGET_DIR ?= $(CACHE)/target
 TARGET := $(shell rustc -vV | sed -n 's/^host: //p')
 RELEASE := $(CARGO_TARGET_DIR)/$(TARGET)/release/sampan
 
-.PHONY: help up test setup test-setup build images bench build-figures fmt clean-cache
+.PHONY: help up test setup test-setup build images bench build-figures fuzz fmt clean-cache
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -34,6 +34,9 @@ bench: setup test-setup build ## Print the figures of this machine, one JSON lin
 
 build-figures: setup ## Print what building costs: each crate in a debug build, a change in a leaf (release: RELEASE=1)
 	@tools/build-figures $(if $(RELEASE),release,debug)
+
+fuzz: setup ## Mutate the input of every decoder, each for SECONDS (600): the nightly recipe
+	SAMPAN_FUZZ_SECONDS=$(or $(SECONDS),600) cargo test --no-fail-fast -p api -p machinery -p apiserver -- bad_input fuzzing
 
 fmt: ## Format the code
 	cargo fmt --all
