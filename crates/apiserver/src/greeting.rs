@@ -47,10 +47,10 @@ impl<S: AsyncRead + Unpin> AsyncRead for Greeted<S> {
             first,
             left,
         } = &mut *self;
-        if left.is_empty() {
+        if left.start == left.end {
             return Pin::new(stream).poll_read(context, buffer);
         }
-        let more = left.len().min(buffer.remaining());
+        let more = (left.end - left.start).min(buffer.remaining());
         buffer.put_slice(&first[left.start..left.start + more]);
         left.start += more;
         Poll::Ready(Ok(()))

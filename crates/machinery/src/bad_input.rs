@@ -278,15 +278,14 @@ fn json_patches_stay_within_their_budget() {
                 })
             })
             .collect();
-        for length in 0..operations.len() {
-            let body = Value::from(&operations[..length]).to_string();
-            match patch::json(&object, body.as_bytes()) {
-                Ok(patched) => {
-                    assert!(depth(&patched) < 128);
-                    assert!(patched.to_string().len() < 8 << 20);
-                }
-                Err(status) => assert!(matches!(status.code, 400 | 422), "{status:?}"),
+        let length = random.below(operations.len() + 1);
+        let body = Value::from(&operations[..length]).to_string();
+        match patch::json(&object, body.as_bytes()) {
+            Ok(patched) => {
+                assert!(depth(&patched) < 128);
+                assert!(patched.to_string().len() < 8 << 20);
             }
+            Err(status) => assert!(matches!(status.code, 400 | 422), "{status:?}"),
         }
     });
 }

@@ -59,7 +59,7 @@ fn check_answer(asked: &str, code: u16, answer: &Value) {
     ];
     let misfit = code == 500 && text.contains("typed patch object");
     assert!(known.contains(&code) || misfit, "{code}: {asked}\n{text}");
-    if code >= 400 && answer.is_object() {
+    if code >= 400 && answer.is_object() && !misfit {
         assert_eq!(answer["kind"], "Status", "{asked}\n{text}");
         assert_eq!(answer["code"], code, "{asked}\n{text}");
         assert_ne!(
