@@ -37,11 +37,15 @@ fn json_of_every_kind_that_is_accepted_reads_back() {
         let Some(Ok(decoded)) = list::decode(&api_version, &kind, &bytes) else {
             return;
         };
-        let written = decoded.encode();
-        let again = list::decode(&api_version, &kind, &written).expect("a kind");
-        let again = again.expect("what was written reads back").encode();
+        // A zero time behind a pointer is written as null, as Go writes it, and null reads as none: what was
+        // read once more is settled.
+        let again = |written: &[u8]| {
+            let read = list::decode(&api_version, &kind, written).expect("a kind");
+            read.expect("what was written reads back").encode()
+        };
+        let written = again(&decoded.encode());
         assert_eq!(
-            String::from_utf8_lossy(&again),
+            String::from_utf8_lossy(&again(&written)),
             String::from_utf8_lossy(&written),
             "{api_version} {kind}"
         );
