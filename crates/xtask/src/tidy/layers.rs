@@ -77,7 +77,8 @@ pub(super) fn check(path: &str, manifest: &str) -> Vec<Finding> {
             continue;
         };
         let internal = LAYERS.iter().any(|(name, _)| *name == import);
-        let for_tests = section.ends_with("dev-dependencies") && ["fuzz", "testkit"].contains(&import);
+        let for_tests =
+            section.ends_with("dev-dependencies") && ["fuzz", "testkit"].contains(&import);
         if internal && import != krate && !allowed.contains(import) && !for_tests {
             let text = format!("{krate} may not import {import}");
             findings.push(finding(line, text));
