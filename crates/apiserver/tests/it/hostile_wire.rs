@@ -45,6 +45,7 @@ async fn listen() -> Plain {
         admission: admission::standard(),
         tokens: None,
         dialer: None,
+        advertise_removed_apis: false,
         network: ServiceNetwork {
             service_cidrs: vec!["10.43.0.0/24".parse().unwrap()],
             node_ports: (30000, 32767),
