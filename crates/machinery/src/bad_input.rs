@@ -352,7 +352,7 @@ fn request<'a>(manager: &'a str, version: &'a str, kind: &str) -> apply::Request
 fn applying_twice_changes_nothing_more() {
     fuzz::run("server-side apply", 300, |random| {
         let ((version, kind), mut live, mut applied) = objects(random);
-        let books = |object: &Value, random: &mut Random| {
+        fn books(object: &Value, random: &mut Random) -> Value {
             let mut fields = json!({ "f:metadata": { "f:labels": { ".": {}, "f:app": {} } },
                 "f:spec": { "f:containers": { "k:{\"name\":\"a\"}": { ".": {}, "f:image": {} } } } });
             random.bend(&mut fields);
@@ -362,7 +362,7 @@ fn applying_twice_changes_nothing_more() {
                 random.bend(&mut entries);
             }
             entries
-        };
+        }
         live["metadata"]["managedFields"] = books(&live, random);
         random.bend(&mut applied);
         // The door refuses what has no name.
