@@ -32,6 +32,9 @@ pub struct Names {
     /// Verbs of the resource itself, as discovery lists them. Kinds that are only created
     /// (reviews, bindings) say `&["create"]`.
     pub verbs: &'static [&'static str],
+    /// Whether a delete answers with the object as it last was, not with a Status (upstream:
+    /// `ReturnDeletedObject`).
+    pub returns_deleted: bool,
 }
 
 impl Names {
@@ -57,6 +60,7 @@ impl Names {
             categories: &[],
             scope: Scope::Namespaced,
             verbs: Self::STORED,
+            returns_deleted: false,
         }
     }
 
@@ -85,6 +89,15 @@ impl Names {
     #[must_use]
     pub const fn verbs(self, verbs: &'static [&'static str]) -> Self {
         Self { verbs, ..self }
+    }
+
+    /// A delete answers with the object as it last was.
+    #[must_use]
+    pub const fn returning_deleted(self) -> Self {
+        Self {
+            returns_deleted: true,
+            ..self
+        }
     }
 }
 

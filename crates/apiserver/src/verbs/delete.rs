@@ -137,6 +137,10 @@ impl Options {
 pub(crate) async fn run(door: &Door, call: &Call, body: &Bytes) -> Answer {
     let options = Options::read(call, body)?;
     match delete(door, call, &options).await? {
+        Deleted::Gone(last) if call.resource.stored.names().returns_deleted => {
+            let view = call.resource.view_bytes(&Bytes::from(last.encode()))?;
+            call.writer()?.object(200, view)
+        }
         Deleted::Gone(last) => {
             let uid = last.metadata().uid.clone().unwrap_or_default();
             let status = Status::deleted(call.resource.named(), &call.target.name, &uid);
@@ -187,7 +191,10 @@ pub(crate) async fn delete(door: &Door, call: &Call, options: &Options) -> Resul
                     .commit(Transaction::delete(&key).when(condition), claims)
                     .await?
                 {
-                    Committed::At(_) => return Ok(Deleted::Gone(object)),
+                    Committed::At(at) => {
+                        object.metadata_mut().resource_version = Some(at.to_string());
+                        return Ok(Deleted::Gone(object));
+                    }
                     Committed::Overtaken { key } => {
                         drop(turn.take());
                         turn = Some(door.turns.wait(&key).await);

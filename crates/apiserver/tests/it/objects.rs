@@ -326,3 +326,23 @@ async fn discovery_and_openapi() {
     let (code, status) = door.delete("/api/v1/namespaces", &Value::Null).await;
     assert_eq!((code, &status["reason"]), (405, &json!("MethodNotAllowed")));
 }
+
+#[tokio::test]
+async fn a_delete_answers_with_what_was_or_with_a_status() {
+    let door = open().await;
+    let made = json!({ "apiVersion": "v1", "kind": "ServiceAccount", "metadata": { "name": "a" } });
+    let (code, made) = door
+        .post("/api/v1/namespaces/default/serviceaccounts", &made)
+        .await;
+    assert_eq!(code, 201, "{made}");
+    let path = "/api/v1/namespaces/default/serviceaccounts/a";
+    let (code, last) = door.delete(path, &Value::Null).await;
+    assert_eq!((code, &last["kind"]), (200, &json!("ServiceAccount")));
+    assert_eq!(last["metadata"]["uid"], made["metadata"]["uid"]);
+    let revision = |it: &Value| {
+        let text = it["metadata"]["resourceVersion"].as_str();
+        text.unwrap_or_default().parse::<u64>().unwrap_or_default()
+    };
+    assert!(revision(&last) > revision(&made), "{last}");
+    assert_eq!(door.get(path).await.0, 404);
+}

@@ -23,7 +23,9 @@ impl Strategy for PersistentVolume {
     type Object = upstream::PersistentVolume;
 
     fn names(&self) -> Names {
-        Names::cluster("persistentvolumes", "persistentvolume").short(&["pv"])
+        Names::cluster("persistentvolumes", "persistentvolume")
+            .returning_deleted()
+            .short(&["pv"])
     }
 
     fn default(&self, object: &mut upstream::PersistentVolume) {

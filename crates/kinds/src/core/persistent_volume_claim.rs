@@ -20,7 +20,9 @@ impl Strategy for PersistentVolumeClaim {
     type Object = upstream::PersistentVolumeClaim;
 
     fn names(&self) -> Names {
-        Names::namespaced("persistentvolumeclaims", "persistentvolumeclaim").short(&["pvc"])
+        Names::namespaced("persistentvolumeclaims", "persistentvolumeclaim")
+            .returning_deleted()
+            .short(&["pvc"])
     }
 
     fn default(&self, object: &mut upstream::PersistentVolumeClaim) {

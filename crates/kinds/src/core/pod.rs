@@ -28,6 +28,7 @@ impl Strategy for Pod {
 
     fn names(&self) -> Names {
         Names::namespaced("pods", "pod")
+            .returning_deleted()
             .short(&["po"])
             .categories(&["all"])
     }

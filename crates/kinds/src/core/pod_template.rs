@@ -12,7 +12,7 @@ impl Strategy for PodTemplate {
     type Object = upstream::PodTemplate;
 
     fn names(&self) -> Names {
-        Names::namespaced("podtemplates", "podtemplate")
+        Names::namespaced("podtemplates", "podtemplate").returning_deleted()
     }
 
     fn default(&self, object: &mut upstream::PodTemplate) {

@@ -16,7 +16,9 @@ impl Strategy for ResourceQuota {
     type Object = upstream::ResourceQuota;
 
     fn names(&self) -> Names {
-        Names::namespaced("resourcequotas", "resourcequota").short(&["quota"])
+        Names::namespaced("resourcequotas", "resourcequota")
+            .returning_deleted()
+            .short(&["quota"])
     }
 
     fn subresources(&self) -> &'static [Subresource] {

@@ -25,6 +25,7 @@ impl Strategy for Service {
 
     fn names(&self) -> Names {
         Names::namespaced("services", "service")
+            .returning_deleted()
             .short(&["svc"])
             .categories(&["all"])
     }

@@ -13,7 +13,9 @@ impl Strategy for ServiceAccount {
     type Object = upstream::ServiceAccount;
 
     fn names(&self) -> Names {
-        Names::namespaced("serviceaccounts", "serviceaccount").short(&["sa"])
+        Names::namespaced("serviceaccounts", "serviceaccount")
+            .returning_deleted()
+            .short(&["sa"])
     }
 
     fn prepare_for_create(&self, _: &Context<'_>, object: &mut upstream::ServiceAccount) {

@@ -26,7 +26,7 @@ impl Strategy for CSIDriver {
     type Object = upstream::CSIDriver;
 
     fn names(&self) -> Names {
-        Names::cluster("csidrivers", "csidriver")
+        Names::cluster("csidrivers", "csidriver").returning_deleted()
     }
 
     fn default(&self, object: &mut upstream::CSIDriver) {

@@ -19,7 +19,7 @@ impl Strategy for CSINode {
     type Object = upstream::CSINode;
 
     fn names(&self) -> Names {
-        Names::cluster("csinodes", "csinode")
+        Names::cluster("csinodes", "csinode").returning_deleted()
     }
 
     fn validate(&self, object: &upstream::CSINode) -> ErrorList {

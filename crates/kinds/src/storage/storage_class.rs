@@ -24,7 +24,9 @@ impl Strategy for StorageClass {
     type Object = upstream::StorageClass;
 
     fn names(&self) -> Names {
-        Names::cluster("storageclasses", "storageclass").short(&["sc"])
+        Names::cluster("storageclasses", "storageclass")
+            .returning_deleted()
+            .short(&["sc"])
     }
 
     fn default(&self, object: &mut upstream::StorageClass) {

@@ -23,7 +23,7 @@ impl Strategy for VolumeAttachment {
     type Object = upstream::VolumeAttachment;
 
     fn names(&self) -> Names {
-        Names::cluster("volumeattachments", "volumeattachment")
+        Names::cluster("volumeattachments", "volumeattachment").returning_deleted()
     }
 
     crate::prepare::status_apart!();

@@ -13,7 +13,9 @@ impl Strategy for VolumeAttributesClass {
     type Object = upstream::VolumeAttributesClass;
 
     fn names(&self) -> Names {
-        Names::cluster("volumeattributesclasses", "volumeattributesclass").short(&["vac"])
+        Names::cluster("volumeattributesclasses", "volumeattributesclass")
+            .returning_deleted()
+            .short(&["vac"])
     }
 
     fn validate(&self, object: &upstream::VolumeAttributesClass) -> ErrorList {
