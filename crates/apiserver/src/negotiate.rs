@@ -106,7 +106,14 @@ pub(crate) fn of_resource(
     query: &Query,
     resource: &Resource,
 ) -> Result<Form, Status> {
-    form(headers, query, openapi::writes_protobuf(resource))
+    let form = form(headers, query, openapi::writes_protobuf(resource))?;
+    if resource.is_action() && form.shape != Shape::Whole {
+        // What is not stored has no metadata to show.
+        return Err(not_acceptable(
+            "application/json, application/yaml, application/vnd.kubernetes.protobuf",
+        ));
+    }
+    Ok(form)
 }
 
 /// Picks the first form that is served. `protobuf` says whether the resource can be written so.

@@ -143,10 +143,7 @@ impl Door {
         };
         let (resource, sub) = self.find(target)?;
         let reads = matches!(route.verb, "get" | "list" | "watch");
-        let served = sub.map_or(resource.names.verbs, |sub| sub.verbs);
-        let allowed =
-            served.contains(&route.verb) || (reads && served.contains(&"get") && sub.is_some());
-        if !allowed {
+        if !takes(&resource, sub, target, route.verb) {
             return Err(Status::method_not_supported(resource.named(), route.verb));
         }
         let form = negotiate::of_resource(request.headers(), &query, &resource)?;
@@ -319,6 +316,26 @@ impl Door {
 }
 
 /// Why there is no such resource.
+/// Whether the path takes the verb. Objects of all namespaces together are only read; a name is not created.
+fn takes(
+    resource: &Resource,
+    sub: Option<&kinds::Subresource>,
+    target: &Target,
+    verb: &str,
+) -> bool {
+    if let Some(sub) = sub {
+        let reads = matches!(verb, "get" | "list" | "watch");
+        return sub.verbs.contains(&verb) || (reads && sub.verbs.contains(&"get"));
+    }
+    let everywhere = resource.namespaced() && target.namespace.is_empty();
+    let fits = match verb {
+        "list" | "watch" => true,
+        "create" | "deletecollection" => target.name.is_empty() && !everywhere,
+        _ => !target.name.is_empty(),
+    };
+    fits && resource.names.verbs.contains(&verb)
+}
+
 fn absent(target: &Target) -> Status {
     let api_version = api_version(&target.group, &target.version);
     match kinds::find_gone(&api_version, &target.plural) {

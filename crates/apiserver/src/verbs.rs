@@ -103,15 +103,21 @@ impl Call {
             .map_err(|error| bad(&error))?;
         let fields = fields::Selector::parse(self.query.get("fieldSelector").unwrap_or_default())
             .map_err(|error| bad(&error))?;
-        let own = self.resource.stored.selectable_field_names();
+        let viewed = self.resource.hub.map_or(&[][..], |hub| hub.fields);
+        let own: Vec<_> = match viewed {
+            [] => self.resource.stored.selectable_field_names().to_vec(),
+            viewed => viewed.iter().map(|(name, _)| *name).collect(),
+        };
         let mut known = vec!["metadata.name", "metadata.namespace"];
-        known.extend(own);
+        known.extend(&own);
         fields.check_known(&known).map_err(|error| match error {
             fields::Error::Unknown(field) if own.is_empty() => Status::bad_request(format!(
                 "{field:?} is not a known field selector: only \"metadata.name\", \"metadata.namespace\""
             )),
             error => bad(&error),
         })?;
+        let spelled = |field: &str| viewed.iter().find(|(name, _)| *name == field);
+        let fields = fields.renamed(&|field| spelled(field).map(|(_, stored)| *stored));
         Ok(Selection {
             namespace: self.target.namespace.clone(),
             labels,

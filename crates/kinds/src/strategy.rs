@@ -115,6 +115,8 @@ pub struct Hub {
     pub to_hub: fn(&dyn AnyObject) -> Option<Box<dyn AnyObject>>,
     /// From the stored form to the view; `None` when given an object of another kind.
     pub from_hub: fn(&dyn AnyObject) -> Option<Box<dyn AnyObject>>,
+    /// Fields to select by, in the view's spelling and in the stored form's; when empty, the stored form's own.
+    pub fields: &'static [(&'static str, &'static str)],
 }
 
 /// Who asks, and when: all that the law may know besides the object.

@@ -85,6 +85,18 @@ impl Selector {
         }
     }
 
+    /// The same terms on fields of other names: a field becomes what `spelled` says, if anything.
+    #[must_use]
+    pub fn renamed(mut self, spelled: &dyn Fn(&str) -> Option<&'static str>) -> Self {
+        for term in &mut self.0 {
+            if let Some(name) = spelled(&term.field) {
+                name.clone_into(&mut term.field);
+            }
+        }
+        self.0.sort_by(|a, b| a.field.cmp(&b.field));
+        self
+    }
+
     /// The terms, sorted by field.
     #[must_use]
     pub fn requirements(&self) -> &[Requirement] {

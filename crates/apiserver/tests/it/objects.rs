@@ -346,3 +346,69 @@ async fn a_delete_answers_with_what_was_or_with_a_status() {
     assert!(revision(&last) > revision(&made), "{last}");
     assert_eq!(door.get(path).await.0, 404);
 }
+
+#[tokio::test]
+async fn paths_take_only_the_verbs_that_fit_them() {
+    let door = open().await;
+    assert_eq!(door.post(ALL, &config_map("a")).await.0, 201);
+    let everywhere = "/api/v1/configmaps";
+    let (code, status) = door.delete(everywhere, &Value::Null).await;
+    assert_eq!(
+        (code, &status["reason"]),
+        (405, &json!("MethodNotAllowed")),
+        "a path over all namespaces empties none"
+    );
+    assert_eq!(door.get(ONE).await.0, 200);
+    assert_eq!(door.post(everywhere, &config_map("b")).await.0, 405);
+    assert_eq!(door.post(ONE, &config_map("b")).await.0, 405);
+    assert_eq!(door.put(ALL, &config_map("a")).await.0, 405);
+    assert_eq!(door.get(everywhere).await.0, 200);
+}
+
+#[tokio::test]
+async fn what_is_not_stored_has_no_other_form() {
+    let door = open().await;
+    let review = json!({ "apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview",
+        "spec": { "resourceAttributes": { "verb": "get", "resource": "pods" } } });
+    let path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
+    let mut asked = request(Method::POST, path, "application/json", review.to_string());
+    let table = "application/json;as=Table;v=v1;g=meta.k8s.io"
+        .parse()
+        .unwrap();
+    asked.headers_mut().insert(http::header::ACCEPT, table);
+    let (code, status) = door.send(asked).await;
+    assert_eq!((code, &status["reason"]), (406, &json!("NotAcceptable")));
+    assert_eq!(door.post(path, &review).await.0, 201);
+}
+
+#[tokio::test]
+async fn events_are_selected_in_the_spelling_of_their_group() {
+    let door = open().await;
+    let event = json!({ "metadata": { "name": "e" }, "eventTime": "2026-01-01T00:00:00.000000Z", "action": "Does", "reason": "Done",
+        "type": "Normal", "reportingController": "test-controller", "reportingInstance": "one",
+        "regarding": { "kind": "Pod", "name": "p", "namespace": "default" } });
+    let new = "/apis/events.k8s.io/v1/namespaces/default/events";
+    let old = "/api/v1/namespaces/default/events";
+    let (code, made) = door.post(new, &event).await;
+    assert_eq!(code, 201, "{made}");
+    for (path, selector, expected) in [
+        (new, "reportingController=test-controller", Some(1)),
+        (new, "reportingController=other", Some(0)),
+        (new, "regarding.name=p,type=Normal", Some(1)),
+        (new, "involvedObject.name=p", None),
+        (
+            old,
+            "involvedObject.name=p,reportingComponent=test-controller",
+            Some(1),
+        ),
+        (old, "regarding.name=p", None),
+    ] {
+        let (code, list) = door.get(&format!("{path}?fieldSelector={selector}")).await;
+        let found = list["items"].as_array().map(Vec::len);
+        assert_eq!(
+            (code, found),
+            (if expected.is_some() { 200 } else { 400 }, expected),
+            "{selector}: {list}"
+        );
+    }
+}

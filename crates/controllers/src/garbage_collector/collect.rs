@@ -21,6 +21,8 @@ enum Judgement {
     Stays,
     /// Take these owners off it; others still hold it.
     LoseOwners(Vec<String>),
+    /// Let no owner wait for it any more: its owners wait for themselves, through it.
+    Unblock,
     /// Delete it under this propagation policy.
     Delete(&'static str),
     /// Take the dependents off it, then the `orphan` finalizer.
@@ -81,6 +83,7 @@ impl Collector {
         match judgement {
             Judgement::Stays => Ok(()),
             Judgement::LoseOwners(gone) => self.drop_owners(&object, &gone).await,
+            Judgement::Unblock => self.unblock(&object).await,
             Judgement::Delete(policy) => self.delete(uid, &object, policy).await,
             Judgement::Orphan => self.orphan(uid, &object).await,
             Judgement::FinishForeground => self.drop_finalizer(uid, &object, FOREGROUND).await,
@@ -181,6 +184,19 @@ impl Collector {
         self.patch(path, patch).await
     }
 
+    async fn unblock(&self, object: &Object) -> Result<(), Error> {
+        let path = path(object, &object.key);
+        let Some(live) = self.live(&path).await? else {
+            return Ok(());
+        };
+        let mut owners = live.owner_references.unwrap_or_default();
+        for owner in &mut owners {
+            owner.block_owner_deletion = Some(false);
+        }
+        let patch = json!({"metadata": {"uid": live.uid, "resourceVersion": live.resource_version, "ownerReferences": owners}});
+        self.patch(path, patch).await
+    }
+
     async fn orphan(&self, uid: &str, object: &Object) -> Result<(), Error> {
         let dependents: Vec<_> = {
             let graph = self.shared.graph.lock();
@@ -250,7 +266,16 @@ fn judge(uid: &str, object: &Object, owners: &[(String, Owner)], graph: &Graph) 
         return Judgement::LoseOwners(loose.iter().map(|(uid, _)| uid.clone()).collect());
     }
     let waited_for = loose.iter().any(|(_, owner)| *owner == Owner::Waiting);
-    let has_dependents = !graph.dependents_of(uid).is_empty();
+    let dependents = graph.dependents_of(uid);
+    let has_dependents = !dependents.is_empty();
+    let in_circle = || {
+        let mut waiting = dependents.iter().filter_map(|it| graph.get(it));
+        waiting.any(Object::waits_for_dependents)
+    };
+    let blocks = |owner: &OwnerReference| owner.block_owner_deletion == Some(true);
+    if waited_for && object.owners.iter().any(blocks) && in_circle() {
+        return Judgement::Unblock;
+    }
     Judgement::Delete(
         match (
             object.orphan,
@@ -297,6 +322,39 @@ mod tests {
             .collect();
         let object = graph.get(uid).unwrap();
         assert_eq!(&judge(uid, object, &owners, graph), expected);
+    }
+
+    #[test]
+    fn a_circle_of_owners_is_broken_where_it_closes() {
+        let pod = |name: &str, owner: &str, blocks: bool, deleting: bool| {
+            let mut it = json!({"uid": name, "name": name, "ownerReferences": [{"apiVersion": "v1", "kind": "Pod", "name": owner, "uid": owner, "blockOwnerDeletion": blocks}]});
+            if deleting {
+                it["deletionTimestamp"] = "2026-01-01T00:00:00Z".into();
+                it["finalizers"] = json!([FOREGROUND]);
+            }
+            it
+        };
+        let circle = |blocks| {
+            graph(&[
+                pod("a", "c", true, true),
+                pod("b", "a", true, true),
+                pod("c", "b", blocks, false),
+            ])
+        };
+        check(
+            &circle(true),
+            "c",
+            &[("b", Owner::Waiting)],
+            &Judgement::Unblock,
+        );
+        check(
+            &circle(false),
+            "c",
+            &[("b", Owner::Waiting)],
+            &Judgement::Delete("Foreground"),
+        );
+        check(&circle(false), "b", &[], &Judgement::FinishForeground);
+        check(&circle(true), "b", &[], &Judgement::Stays);
     }
 
     #[test]

@@ -21,6 +21,7 @@ static HUB: Hub = Hub {
     version: "v2",
     to_hub: |object| Some(Box::new(to_v2(object.downcast_ref()?)) as Box<dyn AnyObject>),
     from_hub: |object| Some(Box::new(from_v2(object.downcast_ref()?)) as Box<dyn AnyObject>),
+    fields: &[],
 };
 
 impl Strategy for HorizontalPodAutoscaler {

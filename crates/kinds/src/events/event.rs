@@ -17,6 +17,22 @@ static HUB: Hub = Hub {
     version: "v1",
     to_hub: |object| Some(Box::new(to_core(object.downcast_ref()?)) as Box<dyn AnyObject>),
     from_hub: |object| Some(Box::new(from_core(object.downcast_ref()?)) as Box<dyn AnyObject>),
+    fields: &[
+        ("reason", "reason"),
+        ("regarding.apiVersion", "involvedObject.apiVersion"),
+        ("regarding.fieldPath", "involvedObject.fieldPath"),
+        ("regarding.kind", "involvedObject.kind"),
+        ("regarding.name", "involvedObject.name"),
+        ("regarding.namespace", "involvedObject.namespace"),
+        (
+            "regarding.resourceVersion",
+            "involvedObject.resourceVersion",
+        ),
+        ("regarding.uid", "involvedObject.uid"),
+        ("reportingController", "reportingComponent"),
+        ("source", "source"),
+        ("type", "type"),
+    ],
 };
 
 impl Strategy for Event {

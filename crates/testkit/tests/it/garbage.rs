@@ -5,6 +5,7 @@ use k8s_openapi::api::{
     apps::v1::{Deployment, ReplicaSet},
     core::v1::{ConfigMap, Pod},
 };
+use serde_json::json;
 use testkit::Cluster;
 
 async fn start() -> Cluster {
@@ -129,5 +130,42 @@ async fn an_owner_that_never_was() {
         .wait_gone::<ConfigMap>("default", "lost")
         .await
         .unwrap();
+    cluster.stop().await.unwrap();
+}
+
+/// Three objects of which each owns the next and the last owns the first, each blocking.
+#[tokio::test(start_paused = true)]
+async fn a_circle_does_not_hold_itself() {
+    let cluster = Cluster::start().await.unwrap();
+    let client = cluster.client();
+    let mut uids = Vec::new();
+    for name in ["a", "b", "c"] {
+        let yaml = format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}}}\n");
+        cluster.apply(&yaml).await.unwrap();
+        let made = client.get::<ConfigMap>("default", name).await.unwrap();
+        uids.push(made.metadata.uid.unwrap());
+    }
+    for (name, owner, uid) in [
+        ("a", "c", &uids[2]),
+        ("b", "a", &uids[0]),
+        ("c", "b", &uids[1]),
+    ] {
+        let owner = json!([{ "apiVersion": "v1", "kind": "ConfigMap", "name": owner, "uid": uid, "blockOwnerDeletion": true }]);
+        let patch = json!({ "metadata": { "ownerReferences": owner } });
+        cluster
+            .patch::<ConfigMap>("default", name, patch)
+            .await
+            .unwrap();
+    }
+    cluster
+        .delete::<ConfigMap>("default", "a", "Foreground")
+        .await
+        .unwrap();
+    for name in ["a", "b", "c"] {
+        cluster
+            .wait_gone::<ConfigMap>("default", name)
+            .await
+            .unwrap();
+    }
     cluster.stop().await.unwrap();
 }
