@@ -70,6 +70,7 @@ fn seal() -> io::Result<()> {
 }
 
 fn listen(cgroup: Option<&str>) -> io::Result<()> {
+    process::close_inherited();
     process::set_name("sampan-launcher");
     let _ = rustix::process::setsid();
     // Children are reaped by the kernel; each child restores the default for its own.

@@ -30,6 +30,15 @@ pub(super) fn fork(body: impl FnOnce() -> ExitCode) -> io::Result<Pid> {
     }
 }
 
+/// Closes all but the standard streams: what outlives the server must not hold files of whoever started it, such as
+/// locks.
+#[allow(unsafe_code)]
+pub(super) fn close_inherited() {
+    // SAFETY: the caller is a launcher that has just begun and owns no descriptor yet; the call touches no memory.
+    // Where the kernel lacks it, they stay open.
+    unsafe { nix::libc::syscall(nix::libc::SYS_close_range, 3_u32, u32::MAX, 0_u32) };
+}
+
 /// Ends this process without running what its parent registered for the end.
 #[allow(unsafe_code)]
 pub(super) fn exit(code: i32) -> ! {

@@ -1,5 +1,6 @@
 //! The edges: mounts that pass through, a full disk, many at once, a dead launcher, the end of everything.
 
+use std::os::fd::AsRawFd;
 use std::path::PathBuf;
 
 use runtime::container::{Config, Mount, MountSource, Propagation, Security, State};
@@ -114,24 +115,47 @@ fn many_start_at_once() {
     });
 }
 
+/// The launchers that this process started.
+fn launchers() -> Vec<PathBuf> {
+    let own = std::process::id().to_string();
+    let mine = |entry: &PathBuf| {
+        let stat = std::fs::read_to_string(entry.join("stat")).unwrap_or_default();
+        let parent = stat
+            .rsplit_once(") ")
+            .and_then(|(_, rest)| rest.split(' ').nth(1));
+        stat.contains("(sampan-launcher)") && parent == Some(own.as_str())
+    };
+    let all = std::fs::read_dir("/proc").unwrap().flatten();
+    all.map(|entry| entry.path()).filter(mine).collect()
+}
+
 #[test]
 fn a_dead_launcher_is_replaced() {
     with_machine("launcher", |m| async move {
-        let own = std::process::id().to_string();
-        for entry in std::fs::read_dir("/proc").unwrap().flatten() {
-            let stat = std::fs::read_to_string(entry.path().join("stat")).unwrap_or_default();
-            let parent = stat
-                .rsplit_once(") ")
-                .and_then(|(_, rest)| rest.split(' ').nth(1));
-            if stat.contains("(sampan-launcher)") && parent == Some(own.as_str()) {
-                let pid: i32 = entry.file_name().to_string_lossy().parse().unwrap();
-                let pid = rustix::process::Pid::from_raw(pid).unwrap();
-                rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
-            }
+        // A descriptor that whoever starts this process did not mark as its own, such as a lock.
+        let (_reader, writer) = nix::unistd::pipe().unwrap();
+        let own = format!("/proc/self/fd/{}", writer.as_raw_fd());
+        let own = std::fs::read_link(own).unwrap();
+        for launcher in launchers() {
+            let pid: i32 = launcher
+                .file_name()
+                .unwrap()
+                .to_string_lossy()
+                .parse()
+                .unwrap();
+            let pid = rustix::process::Pid::from_raw(pid).unwrap();
+            rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
         }
         let (log, code, _) = m.run("echo still here", Config::default()).await;
         assert!(log.contains("still here"));
         assert_eq!(code, 0);
+        let replaced = launchers();
+        assert!(!replaced.is_empty());
+        for launcher in replaced {
+            for open in std::fs::read_dir(launcher.join("fd")).unwrap().flatten() {
+                assert_ne!(std::fs::read_link(open.path()).ok().as_ref(), Some(&own));
+            }
+        }
         m.clean_up().await;
     });
 }
