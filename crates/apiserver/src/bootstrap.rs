@@ -118,8 +118,15 @@ fn objects(door: &Door) -> Vec<(&'static str, Value)> {
             "spec": { "clusterIP": address, "clusterIPs": [address], "type": "ClusterIP", "sessionAffinity": "None",
                 "ports": [{ "name": "https", "protocol": "TCP", "port": 443, "targetPort": network.port }] },
         })));
-        all.push(own_endpoint(door));
-        all.push(own_endpoints(door));
+        if network.advertise_address.is_loopback() {
+            tracing::info!(
+                address = %network.advertise_address,
+                "pods cannot reach the API at a loopback address: the Service kubernetes has no endpoints"
+            );
+        } else {
+            all.push(own_endpoint(door));
+            all.push(own_endpoints(door));
+        }
     }
     all
 }
