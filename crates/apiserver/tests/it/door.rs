@@ -26,6 +26,15 @@ pub(crate) async fn open() -> Tested {
 
 /// A door on a store, whose Services live in these ranges.
 pub(crate) async fn open_with(store: Arc<dyn store::Store>, ranges: &[&str]) -> Tested {
+    open_at(store, ranges, "192.0.2.1").await
+}
+
+/// The same, advertised at this address.
+pub(crate) async fn open_at(
+    store: Arc<dyn store::Store>,
+    ranges: &[&str],
+    address: &str,
+) -> Tested {
     let clock = Clock::fixed("2026-01-01T00:00:00Z".parse().unwrap());
     let tasks = Tasks::new();
     let config = Config {
@@ -41,7 +50,7 @@ pub(crate) async fn open_with(store: Arc<dyn store::Store>, ranges: &[&str]) -> 
         network: ServiceNetwork {
             service_cidrs: ranges.iter().map(|it| it.parse().unwrap()).collect(),
             node_ports: (30000, 32767),
-            advertise_address: "192.0.2.1".parse().unwrap(),
+            advertise_address: address.parse().unwrap(),
             port: 6443,
         },
     };

@@ -1,6 +1,6 @@
 //! The verbs, on objects without a life of their own.
 
-use crate::door::{open, request};
+use crate::door::{open, open_at, request};
 use http::Method;
 use serde_json::{Value, json};
 
@@ -411,4 +411,15 @@ async fn events_are_selected_in_the_spelling_of_their_group() {
             "{selector}: {list}"
         );
     }
+}
+
+#[tokio::test]
+async fn a_loopback_address_is_no_endpoint() {
+    let store = std::sync::Arc::new(store::Memory::new());
+    let door = open_at(store, &["10.43.0.0/16"], "127.0.0.1").await;
+    let namespace = "/api/v1/namespaces/default";
+    let service = format!("{namespace}/services/kubernetes");
+    assert_eq!(door.get(&service).await.0, 200);
+    let endpoints = format!("{namespace}/endpoints/kubernetes");
+    assert_eq!(door.get(&endpoints).await.0, 404);
 }
