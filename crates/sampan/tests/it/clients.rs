@@ -2,6 +2,7 @@
 //! `tools/clients/fetch` pins and fetches them.
 
 mod helm;
+mod known;
 mod kubectl;
 mod python;
 mod transcript;

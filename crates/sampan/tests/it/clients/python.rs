@@ -1,9 +1,9 @@
-//! Python's official client, by a script of ours.
+//! Python's clients: the official one by a script of ours, kr8s by its own suite.
 
-use super::skip;
+use super::{known, skip};
 use crate::{
     cluster::{cache, lacks},
-    control_plane::ControlPlane,
+    control_plane::{ControlPlane, kubectl},
 };
 use std::path::{Path, PathBuf};
 
@@ -34,4 +34,60 @@ fn official() {
         String::from_utf8_lossy(&output.stderr),
         plane.log()
     );
+}
+
+/// The suite that kr8s has for itself, but for the tests that wait for a container.
+#[test]
+fn kr8s_suite() {
+    let (None, Some(python)) = (lacks(), interpreter()) else {
+        return skip("no root, tools or Python clients");
+    };
+    let plane = ControlPlane::start(&["--authorization-mode=RBAC,AlwaysAllow"]);
+    furnish(&plane);
+    let programs = kubectl().parent().unwrap().display().to_string();
+    let path = std::env::var("PATH").unwrap();
+    let output = plane
+        .inside(python)
+        .args(["-m", "pytest", "-q", "-rfEp", "--tb=short", "--timeout=20"])
+        .args(["-p", "pytest_kind.plugin", "-p", "no:cacheprovider"])
+        .args(["-o", "addopts=", "-o", "xfail_strict=false", "kr8s/tests"])
+        .current_dir(cache().join("kr8s"))
+        .env("PYTHONPATH", scripts().join("kr8s"))
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .env("PATH", format!("{programs}:{path}"))
+        .env("KUBECTL", kubectl())
+        .env("KUBECONFIG", plane.kubeconfig())
+        .env("HOME", plane.path(""))
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    let results = text.lines().filter_map(result);
+    known::judge("kr8s", results, &format!("{text}\n{errors}\n{}", plane.log()));
+}
+
+/// What the suite expects of every cluster: a node, and pods of the system.
+fn furnish(plane: &ControlPlane) {
+    let node = "printf '{apiVersion: v1, kind: Node, metadata: {name: node}}' | \"$0\" create -f -";
+    let pods = "\"$0\" run one --image=one --namespace=kube-system && \"$0\" run two --image=two";
+    let made = plane
+        .inside("bash")
+        .args(["-c", &format!("{node} && {pods}")])
+        .arg(kubectl())
+        .env("KUBECONFIG", plane.kubeconfig())
+        .output()
+        .unwrap();
+    assert!(made.status.success(), "{made:?}\n{}", plane.log());
+}
+
+/// A test's name and whether it passed, from a line of pytest's summary.
+fn result(line: &str) -> Option<(String, bool)> {
+    let (word, rest) = line.split_once(' ')?;
+    let name = rest.split(" - ").next()?.trim();
+    let name = name.strip_prefix("kr8s/tests/")?.to_owned();
+    match word {
+        "PASSED" => Some((name, true)),
+        "FAILED" | "ERROR" => Some((name, false)),
+        _ => None,
+    }
 }
