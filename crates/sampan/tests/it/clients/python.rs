@@ -63,16 +63,21 @@ fn kr8s_suite() {
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let errors = String::from_utf8_lossy(&output.stderr);
     let results = text.lines().filter_map(result);
-    known::judge("kr8s", results, &format!("{text}\n{errors}\n{}", plane.log()));
+    known::judge(
+        "kr8s",
+        results,
+        &format!("{text}\n{errors}\n{}", plane.log()),
+    );
 }
 
 /// What the suite expects of every cluster: a node, and pods of the system.
 fn furnish(plane: &ControlPlane) {
     let node = "printf '{apiVersion: v1, kind: Node, metadata: {name: node}}' | \"$0\" create -f -";
     let pods = "\"$0\" run one --image=one --namespace=kube-system && \"$0\" run two --image=two";
+    let runs = "\"$0\" patch pod one --namespace=kube-system --subresource=status --patch='{\"status\": {\"phase\": \"Running\"}}'";
     let made = plane
         .inside("bash")
-        .args(["-c", &format!("{node} && {pods}")])
+        .args(["-c", &format!("{node} && {pods} && {runs}")])
         .arg(kubectl())
         .env("KUBECONFIG", plane.kubeconfig())
         .output()

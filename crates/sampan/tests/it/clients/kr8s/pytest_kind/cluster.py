@@ -18,6 +18,13 @@ class KindCluster:
         pass
 
     def kubectl(self, *arguments, **options):
+        answer = self._run(*arguments, **options)
+        if arguments[:2] == ("create", "namespace"):
+            # The suite makes pods at once; a new namespace has its service account a moment later.
+            self._run("wait", "--for=create", "serviceaccount/default", "--namespace", arguments[2], "--timeout=20s")
+        return answer
+
+    def _run(self, *arguments, **options):
         return subprocess.check_output(
             [str(self.kubectl_path), *arguments],
             env={**os.environ, "KUBECONFIG": str(self.kubeconfig_path)},
