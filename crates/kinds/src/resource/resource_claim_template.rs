@@ -1,7 +1,9 @@
 //! A template for the claims of pods.
 
-use crate::{Names, Strategy};
+use super::resource_claim::{spec_defaults, validate};
+use crate::{Names, Strategy, check};
 use k8s_openapi::api::resource::v1 as upstream;
+use machinery::field::{ErrorList, Path};
 
 /// The law of ResourceClaimTemplate.
 pub(crate) struct ResourceClaimTemplate;
@@ -11,5 +13,28 @@ impl Strategy for ResourceClaimTemplate {
 
     fn names(&self) -> Names {
         Names::namespaced("resourceclaimtemplates", "resourceclaimtemplate")
+    }
+
+    fn default(&self, object: &mut upstream::ResourceClaimTemplate) {
+        spec_defaults(&mut object.spec.spec);
+    }
+
+    fn validate(&self, object: &upstream::ResourceClaimTemplate) -> ErrorList {
+        let mut errors = ErrorList::new();
+        let path = Path::new("spec").child("spec");
+        validate::spec(&mut errors, &path, &object.spec.spec);
+        errors
+    }
+
+    fn validate_update(
+        &self,
+        new: &upstream::ResourceClaimTemplate,
+        old: &upstream::ResourceClaimTemplate,
+    ) -> ErrorList {
+        let mut errors = ErrorList::new();
+        let same = new.spec == old.spec;
+        let shown = check::part(new, "/spec");
+        check::immutable(&mut errors, &Path::new("spec"), same, shown);
+        errors
     }
 }
