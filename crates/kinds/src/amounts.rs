@@ -61,7 +61,7 @@ pub(crate) fn is_quota_standard(name: &str) -> bool {
     COUNTED.contains(&name) || MEASURED.contains(&name) || is_huge_page(name)
 }
 
-/// A standard name, or a qualified one.
+/// Whether it is a standard name, or a qualified one; the error if it is not.
 pub(crate) fn name(e: &mut ErrorList, path: &Path, name: &str) -> bool {
     let found = names::qualified_name_errors(name);
     let malformed = !found.is_empty();
@@ -70,11 +70,12 @@ pub(crate) fn name(e: &mut ErrorList, path: &Path, name: &str) -> bool {
         return false;
     }
     let standard = is_quota_standard(name) || name == "storage";
-    if !standard && !name.contains('/') {
+    let good = standard || name.contains('/');
+    if !good {
         let text = "must be a standard resource type or fully qualified";
         e.push(Error::invalid(path, name, text));
     }
-    true
+    good
 }
 
 /// A resource that a container may ask for.
@@ -112,7 +113,7 @@ pub(crate) fn amount(e: &mut ErrorList, path: &Path, name: &str, wire: &Wire) {
         e.push(Error::invalid(path, shown, check::NOT_NEGATIVE));
     }
     let whole = COUNTED.contains(&name) || is_extended(name);
-    if whole && amount.milli_value() % 1000 != 0 {
+    if whole && !amount.is_whole() {
         let shown = amount.to_string();
         e.push(Error::invalid(path, shown, "must be an integer"));
     }

@@ -8,7 +8,7 @@ mod environment;
 mod lists;
 mod mounts;
 mod probes;
-pub(crate) mod resources;
+mod resources;
 pub(crate) mod scheduling;
 mod security;
 #[cfg(test)]

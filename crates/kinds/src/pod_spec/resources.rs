@@ -1,7 +1,7 @@
 //! Errors of what containers and pods ask of a node: upstream's `validateResourceRequirements`, resize
 //! policies and claims to devices.
 
-use crate::check;
+use crate::{amounts, check};
 use k8s_openapi::{
     api::core::v1::{Container, PodResourceClaim, PodSpec, ResourceClaim, ResourceRequirements},
     apimachinery::pkg::api::resource::Quantity as Wire,
@@ -16,33 +16,9 @@ use std::collections::{BTreeMap, BTreeSet};
 type Amounts = BTreeMap<String, Wire>;
 
 const HUGE: &str = "hugepages-";
-/// Names without a domain that mean something anywhere: amounts and what quotas count.
-const STANDARD: &[&str] = &[
-    "configmaps",
-    "cpu",
-    "ephemeral-storage",
-    "limits.cpu",
-    "limits.ephemeral-storage",
-    "limits.memory",
-    "memory",
-    "persistentvolumeclaims",
-    "pods",
-    "replicationcontrollers",
-    "requests.cpu",
-    "requests.ephemeral-storage",
-    "requests.memory",
-    "requests.storage",
-    "resourcequotas",
-    "secrets",
-    "services",
-    "services.loadbalancers",
-    "services.nodeports",
-    "storage",
-];
-
 /// Errors of a container's resources.
 pub(super) fn container(e: &mut ErrorList, path: &Path, it: &ResourceRequirements, spec: &PodSpec) {
-    requirements(e, path, it, container_name);
+    requirements(e, path, it, amounts::container_name);
     let claims = it.claims.as_deref().unwrap_or_default();
     container_claims(e, &path.child("claims"), claims, spec);
 }
@@ -53,7 +29,7 @@ pub(super) fn overhead(e: &mut ErrorList, path: &Path, amounts: &Amounts) {
         limits: Some(amounts.clone()),
         ..Default::default()
     };
-    requirements(e, path, &limits, container_name);
+    requirements(e, path, &limits, amounts::container_name);
 }
 
 /// Errors of the resources of a pod as a whole.
@@ -121,7 +97,7 @@ fn requirements(
         };
         let limit = it.limits.as_ref().and_then(|it| it.get(name));
         match limit.and_then(|it| Quantity::from_wire(it).ok()) {
-            Some(limit) if amount != limit && !may_exceed(name) => {
+            Some(limit) if amount != limit && !amounts::may_overcommit(name) => {
                 let text = format!("must be equal to {name} limit of {limit}");
                 e.push(Error::invalid(&requests_at, amount.to_string(), &text));
             }
@@ -129,7 +105,7 @@ fn requirements(
                 let text = format!("must be less than or equal to {name} limit of {limit}");
                 e.push(Error::invalid(&requests_at, amount.to_string(), &text));
             }
-            None if !may_exceed(name) => {
+            None if !amounts::may_overcommit(name) => {
                 let text = "Limit must be set for non overcommitable resources";
                 e.push(Error::required(&limits_at, text));
             }
@@ -142,73 +118,19 @@ fn requirements(
     }
 }
 
-/// Whether limits together may be more than a node has.
-fn may_exceed(name: &str) -> bool {
-    is_native(name) && !name.starts_with(HUGE)
-}
-
-fn is_native(name: &str) -> bool {
-    !name.contains('/') || name.contains("kubernetes.io/")
-}
-
-/// A resource of somebody's device plugin.
-fn is_extended(name: &str) -> bool {
-    !is_native(name)
-        && !name.starts_with("requests.")
-        && names::qualified_name_errors(&format!("requests.{name}")).is_empty()
-}
-
-fn any_name(e: &mut ErrorList, path: &Path, name: &str) -> bool {
-    let wrong = names::qualified_name_errors(name);
-    if !wrong.is_empty() {
-        check::messages(e, path, name, wrong);
-        return false;
-    }
-    let good = name.contains('/') || STANDARD.contains(&name) || name.starts_with(HUGE);
-    if !good {
-        let text = "must be a standard resource type or fully qualified";
-        e.push(Error::invalid(path, name, text));
-    }
-    good
-}
-
-/// The name of something that a container can ask for.
-pub(crate) fn container_name(e: &mut ErrorList, path: &Path, name: &str) {
-    any_name(e, path, name);
-    let ordinary = matches!(name, "cpu" | "memory" | "ephemeral-storage");
-    if !name.contains('/') {
-        if !ordinary && !name.starts_with(HUGE) {
-            let text = "must be a standard resource for containers";
-            e.push(Error::invalid(path, name, text));
-        }
-    } else if !is_native(name) && !is_extended(name) {
-        let text = "doesn't follow extended resource name standard";
-        e.push(Error::invalid(path, name, text));
-    }
-}
-
 /// The name of something that a pod as a whole can ask for.
 fn pod_name(e: &mut ErrorList, path: &Path, name: &str) {
-    if any_name(e, path, name) && !matches!(name, "cpu" | "memory") && !name.starts_with(HUGE) {
+    if amounts::name(e, path, name) && !matches!(name, "cpu" | "memory") && !name.starts_with(HUGE)
+    {
         e.push(Error::not_supported(path, name, &["cpu", HUGE, "memory"]));
     }
 }
 
 fn amount(e: &mut ErrorList, path: &Path, name: &str, amount: &Wire) {
+    amounts::amount(e, path, name, amount);
     let Ok(amount) = Quantity::from_wire(amount) else {
         return;
     };
-    if amount.is_negative() {
-        let shown = amount.to_string();
-        e.push(Error::invalid(path, shown, check::NOT_NEGATIVE));
-    }
-    if is_extended(name) && !amount.is_whole() {
-        e.push(Error::invalid(
-            path,
-            amount.to_string(),
-            "must be an integer",
-        ));
-    }
     if let Some(size) = name.strip_prefix(HUGE) {
         let size = Quantity::parse(size).map_or(0, Quantity::value);
         if size <= 0 || amount.value() % size != 0 {

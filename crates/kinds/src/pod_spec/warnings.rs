@@ -118,27 +118,9 @@ const OLD_ANNOTATIONS: &[(&str, &str)] = &[
     ),
 ];
 
-/// What replaced a label of nodes, when something did.
-pub(crate) fn old_node_label(key: &str) -> Option<&'static str> {
-    Some(match key {
-        "beta.kubernetes.io/arch" => r#"deprecated since v1.14; use "kubernetes.io/arch" instead"#,
-        "beta.kubernetes.io/os" => r#"deprecated since v1.14; use "kubernetes.io/os" instead"#,
-        "failure-domain.beta.kubernetes.io/region" => {
-            r#"deprecated since v1.17; use "topology.kubernetes.io/region" instead"#
-        }
-        "failure-domain.beta.kubernetes.io/zone" => {
-            r#"deprecated since v1.17; use "topology.kubernetes.io/zone" instead"#
-        }
-        "beta.kubernetes.io/instance-type" => {
-            r#"deprecated since v1.17; use "node.kubernetes.io/instance-type" instead"#
-        }
-        _ => return None,
-    })
-}
-
 fn node_labels(w: &mut Vec<String>, path: &Path, spec: &PodSpec) {
     for key in spec.node_selector.iter().flat_map(BTreeMap::keys) {
-        if let Some(text) = old_node_label(key) {
+        if let Some(text) = crate::node_labels::deprecated(key) {
             w.push(format!("{}: {text}", path.child("nodeSelector").key(key)));
         }
     }
@@ -175,7 +157,7 @@ fn node_labels(w: &mut Vec<String>, path: &Path, spec: &PodSpec) {
     let spread = spec.topology_spread_constraints.iter().flatten();
     for (index, it) in spread.enumerate() {
         let path = path.child("topologySpreadConstraints").index(index);
-        if let Some(text) = old_node_label(&it.topology_key) {
+        if let Some(text) = crate::node_labels::deprecated(&it.topology_key) {
             let path = path.child("topologyKey");
             w.push(format!("{path}: {} is {text}", it.topology_key));
         }
@@ -188,7 +170,7 @@ fn node_labels(w: &mut Vec<String>, path: &Path, spec: &PodSpec) {
 fn node_term(w: &mut Vec<String>, path: &Path, term: &NodeSelectorTerm, values: bool) {
     for (index, it) in term.match_expressions.iter().flatten().enumerate() {
         let path = path.child("matchExpressions").index(index);
-        if let Some(text) = old_node_label(&it.key) {
+        if let Some(text) = crate::node_labels::deprecated(&it.key) {
             w.push(format!("{}: {} is {text}", path.child("key"), it.key));
         }
         for (index, value) in it.values.iter().flatten().enumerate().filter(|_| values) {

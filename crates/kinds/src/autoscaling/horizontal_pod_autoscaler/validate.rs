@@ -1,6 +1,6 @@
 //! Errors of autoscalers: upstream's `ValidateHorizontalPodAutoscaler`.
 
-use crate::{check, pod_spec::resources};
+use crate::{amounts, check};
 use k8s_openapi::{
     api::autoscaling::v2::{
         CrossVersionObjectReference, HPAScalingRules, HorizontalPodAutoscalerSpec,
@@ -215,7 +215,7 @@ fn source(e: &mut ErrorList, path: &Path, field: &str, it: &MetricSpec) {
     } else if let Some(it) = &it.container_resource {
         let at_name = path.child("name");
         if named(e, &at_name, &it.name, "must specify a resource name") {
-            resources::container_name(e, &at_name, &it.name);
+            amounts::container_name(e, &at_name, &it.name);
         }
         let container = path.child("container");
         if named(e, &container, &it.container, "must specify a container") {
