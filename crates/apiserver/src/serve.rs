@@ -82,7 +82,11 @@ impl Door {
         let known = found.as_ref().is_some_and(Result::is_ok);
         let connects =
             matches!(&found, Some(Ok((_, Some(sub)))) if sub.serves == SubresourceKind::Connect);
-        let older = found.and_then(|it| it.ok()?.0.older);
+        let warning = found.and_then(|it| {
+            let resource = it.ok()?.0;
+            let own = resource.names.deprecated.map(str::to_owned);
+            resource.older.map(|it| it.warning()).or(own)
+        });
         let observed = self.metrics.begin(&route, known);
         let compress = discovery::accepts_gzip(request.headers());
         let form = negotiate::status(request.headers(), &query);
@@ -109,8 +113,8 @@ impl Door {
                 answer::status(&Status::internal(&"the request could not be handled"))
             }
         };
-        if let Some(older) = older {
-            answer::warn(&mut response, &[older.warning()]);
+        if let Some(warning) = warning {
+            answer::warn(&mut response, &[warning]);
         }
         let response = discovery::compressed(response, compress).await;
         observed.end(response.status().as_u16());

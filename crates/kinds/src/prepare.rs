@@ -1,5 +1,6 @@
 //! What preparing has in common for every kind with a spec and a status: `metadata.generation`
-//! counts the changes of the spec, and a status update changes nothing else.
+//! counts the changes of the spec, and a status update changes nothing else. Upstream's statuses are no
+//! pointers: a status is there from the beginning and cannot be taken away, so it is never absent here.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
@@ -22,7 +23,7 @@ pub(crate) fn next_generation(new: &mut ObjectMeta, old: &ObjectMeta, changed: b
 macro_rules! status_apart {
     () => {
         fn prepare_for_create(&self, _: &crate::Context<'_>, object: &mut Self::Object) {
-            object.status = Default::default();
+            object.status = Some(Default::default());
         }
 
         fn prepare_for_update(
@@ -42,17 +43,22 @@ macro_rules! status_apart {
             old: &Self::Object,
         ) {
             new.spec = old.spec.clone();
+            new.status.get_or_insert_default();
         }
     };
 }
 pub(crate) use status_apart;
 
 /// The four preparations of a kind whose spec is all that users may write and whose status is all
-/// that the status subresource may write.
+/// that the status subresource may write. A status that begins with more than its required fields is
+/// given.
 macro_rules! spec_and_status {
     () => {
+        crate::prepare::spec_and_status!(Default::default());
+    };
+    ($first:expr) => {
         fn prepare_for_create(&self, _: &crate::Context<'_>, object: &mut Self::Object) {
-            object.status = Default::default();
+            object.status = Some($first);
             crate::prepare::first_generation(&mut object.metadata);
         }
 
@@ -84,6 +90,7 @@ macro_rules! status {
         ) {
             new.spec = old.spec.clone();
             new.metadata.generation = old.metadata.generation;
+            new.status.get_or_insert_default();
         }
     };
 }

@@ -35,6 +35,8 @@ pub struct Names {
     /// Whether a delete answers with the object as it last was, not with a Status (upstream:
     /// `ReturnDeletedObject`).
     pub returns_deleted: bool,
+    /// What every answer warns of, when this version of the kind is deprecated.
+    pub deprecated: Option<&'static str>,
 }
 
 impl Names {
@@ -61,6 +63,7 @@ impl Names {
             scope: Scope::Namespaced,
             verbs: Self::STORED,
             returns_deleted: false,
+            deprecated: None,
         }
     }
 
@@ -96,6 +99,15 @@ impl Names {
     pub const fn returning_deleted(self) -> Self {
         Self {
             returns_deleted: true,
+            ..self
+        }
+    }
+
+    /// With this warning on every answer.
+    #[must_use]
+    pub const fn deprecated(self, warning: &'static str) -> Self {
+        Self {
+            deprecated: Some(warning),
             ..self
         }
     }

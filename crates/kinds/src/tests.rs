@@ -31,6 +31,66 @@ fn selectable_fields_are_the_declared_ones() {
     }
 }
 
+/// What the status of a new object is, as clients read it.
+fn first_status(law: &dyn Law) -> serde_json::Value {
+    use serde_json::json;
+    match law.kind() {
+        "DaemonSet" => {
+            json!({"currentNumberScheduled": 0, "desiredNumberScheduled": 0, "numberMisscheduled": 0, "numberReady": 0})
+        }
+        "HorizontalPodAutoscaler" if law.version() == "v1" => {
+            json!({"currentReplicas": 0, "desiredReplicas": 0})
+        }
+        "HorizontalPodAutoscaler" => json!({"desiredReplicas": 0}),
+        "Ingress" | "Service" => json!({"loadBalancer": {}}),
+        "Namespace" => json!({"phase": "Active"}),
+        "Node" => json!({
+            "daemonEndpoints": {"kubeletEndpoint": {"Port": 0}},
+            "nodeInfo": {
+                "architecture": "", "bootID": "", "containerRuntimeVersion": "", "kernelVersion": "",
+                "kubeProxyVersion": "", "kubeletVersion": "", "machineID": "", "operatingSystem": "",
+                "osImage": "", "systemUUID": ""
+            }
+        }),
+        "PersistentVolume" => {
+            json!({"lastPhaseTransitionTime": "1970-01-01T00:00:00Z", "phase": "Pending"})
+        }
+        "PersistentVolumeClaim" => json!({"phase": "Pending"}),
+        "Pod" => json!({"phase": "Pending", "qosClass": "BestEffort"}),
+        "PodDisruptionBudget" => {
+            json!({"currentHealthy": 0, "desiredHealthy": 0, "disruptionsAllowed": 0, "expectedPods": 0})
+        }
+        "ReplicaSet" | "ReplicationController" => json!({"replicas": 0}),
+        "StatefulSet" => json!({"availableReplicas": 0, "replicas": 0}),
+        "VolumeAttachment" => json!({"attached": false}),
+        _ => json!({}),
+    }
+}
+
+#[test]
+fn statuses_are_there_from_the_beginning() {
+    let named = b"{\"metadata\":{\"name\":\"x\"}}";
+    let status = |object: &dyn api::AnyObject| -> serde_json::Value {
+        let tree: serde_json::Value = serde_json::from_slice(&object.encode()).unwrap();
+        tree["status"].clone()
+    };
+    for law in list() {
+        if !law.subresources().iter().any(|part| part.name == "status") {
+            continue;
+        }
+        let mut new = law.decode(named).unwrap();
+        law.default(new.as_mut());
+        law.prepare_for_create(&cases::CONTEXT, new.as_mut());
+        let kind = law.kind();
+        assert_eq!(status(new.as_ref()), first_status(*law), "{kind}");
+
+        let mut without = law.decode(named).unwrap();
+        law.default(without.as_mut());
+        law.prepare_for_subresource("status", &cases::CONTEXT, without.as_mut(), new.as_ref());
+        assert!(status(without.as_ref()).is_object(), "{kind}");
+    }
+}
+
 /// Upstream's own sample of every kind, when the shared folder is at hand.
 fn golden(law: &dyn Law) -> Option<Vec<u8>> {
     let group = if law.group().is_empty() {

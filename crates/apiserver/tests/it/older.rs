@@ -396,3 +396,24 @@ async fn old_protobuf_is_understood() {
         "the namespace of the provided object does not match the namespace sent on the request"
     );
 }
+
+#[tokio::test]
+async fn kinds_that_are_deprecated_say_so_on_every_answer() {
+    let door = open().await;
+    let endpoints = "/api/v1/namespaces/default/endpoints";
+    let text =
+        "299 - \"v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice\"";
+    let object = json!({"metadata": {"name": "web"}});
+    let (code, made, warnings) = warned(&door, post(endpoints, &object)).await;
+    assert_eq!((code, warnings), (201, vec![text.to_owned()]), "{made}");
+    for path in [endpoints.to_owned(), format!("{endpoints}/none")] {
+        let (_, _, warnings) = warned(&door, request(Method::GET, &path, "", "")).await;
+        assert_eq!(warnings, [text], "{path}");
+    }
+    let get = |path| request(Method::GET, path, "", "");
+    let (_, _, warnings) = warned(&door, get("/api/v1/componentstatuses")).await;
+    let text = "299 - \"v1 ComponentStatus is deprecated in v1.19+\"";
+    assert_eq!(warnings, [text]);
+    let (_, _, warnings) = warned(&door, get("/api/v1/pods")).await;
+    assert!(warnings.is_empty(), "{warnings:?}");
+}

@@ -37,7 +37,7 @@ impl Strategy for DaemonSet {
     }
 
     fn prepare_for_create(&self, _: &Context<'_>, object: &mut upstream::DaemonSet) {
-        object.status = None;
+        object.status = Some(Default::default());
         prepare::first_generation(&mut object.metadata);
         set_templates(object, 1);
     }

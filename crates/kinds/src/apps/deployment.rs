@@ -46,7 +46,7 @@ impl Strategy for Deployment {
     }
 
     fn prepare_for_create(&self, _: &Context<'_>, object: &mut upstream::Deployment) {
-        object.status = None;
+        object.status = Some(Default::default());
         prepare::first_generation(&mut object.metadata);
     }
 
@@ -71,6 +71,7 @@ impl Strategy for Deployment {
         old: &upstream::Deployment,
     ) {
         new.spec.clone_from(&old.spec);
+        new.status.get_or_insert_default();
         new.metadata.labels.clone_from(&old.metadata.labels);
         new.metadata.generation = old.metadata.generation;
     }

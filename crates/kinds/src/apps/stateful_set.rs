@@ -48,7 +48,10 @@ impl Strategy for StatefulSet {
         }
     }
 
-    prepare::spec_and_status!();
+    prepare::spec_and_status!(upstream::StatefulSetStatus {
+        available_replicas: Some(0),
+        ..Default::default()
+    });
 
     /// Pods are called after their set, and a pod's name is its host's.
     fn name_errors(&self, name: &str) -> Vec<String> {

@@ -40,7 +40,7 @@ impl Strategy for Job {
     }
 
     fn prepare_for_create(&self, _: &Context<'_>, object: &mut upstream::Job) {
-        object.status = None;
+        object.status = Some(Default::default());
         prepare::first_generation(&mut object.metadata);
         generate_selector(object);
     }

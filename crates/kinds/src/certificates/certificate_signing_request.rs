@@ -42,7 +42,7 @@ impl Strategy for CertificateSigningRequest {
         object.spec.uid = Some(context.user_uid.to_owned()).filter(|it| !it.is_empty());
         object.spec.groups = Some(context.groups.to_vec());
         object.spec.extra = None;
-        object.status = None;
+        object.status = Some(Default::default());
     }
 
     fn prepare_for_update(
@@ -63,16 +63,12 @@ impl Strategy for CertificateSigningRequest {
         old: &upstream::CertificateSigningRequest,
     ) {
         new.spec.clone_from(&old.spec);
+        let status = new.status.get_or_insert_default();
         if subresource == "approval" {
             // Approval decides; the certificate is the signer's to set.
-            let status = new.status.get_or_insert_default();
             status.certificate = old.status.as_ref().and_then(|it| it.certificate.clone());
         }
-        for condition in new
-            .status
-            .iter_mut()
-            .flat_map(|it| it.conditions.iter_mut().flatten())
-        {
+        for condition in status.conditions.iter_mut().flatten() {
             let now = || k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(context.now);
             condition.last_transition_time.get_or_insert_with(now);
             condition.last_update_time.get_or_insert_with(now);

@@ -14,6 +14,7 @@ impl Strategy for ComponentStatus {
         Names::cluster("componentstatuses", "componentstatus")
             .short(&["cs"])
             .verbs(&["get", "list"])
+            .deprecated("v1 ComponentStatus is deprecated in v1.19+")
     }
 
     fn columns(&self) -> &'static [Column] {

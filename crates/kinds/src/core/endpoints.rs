@@ -22,7 +22,11 @@ impl Strategy for Endpoints {
     type Object = upstream::Endpoints;
 
     fn names(&self) -> Names {
-        Names::namespaced("endpoints", "endpoints").short(&["ep"])
+        Names::namespaced("endpoints", "endpoints")
+            .short(&["ep"])
+            .deprecated(
+                "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice",
+            )
     }
 
     fn default(&self, object: &mut upstream::Endpoints) {

@@ -27,9 +27,12 @@ impl Strategy for Node {
     }
 
     fn default(&self, object: &mut upstream::Node) {
-        if let Some(status) = &mut object.status
-            && status.allocatable.is_none()
-        {
+        // Upstream's nodes have these parts from the beginning, empty as they are.
+        let status = object.status.get_or_insert_default();
+        status.node_info.get_or_insert_default();
+        let daemons = status.daemon_endpoints.get_or_insert_default();
+        daemons.kubelet_endpoint.get_or_insert_default();
+        if status.allocatable.is_none() {
             status.allocatable.clone_from(&status.capacity);
         }
         if let Some(spec) = &mut object.spec {

@@ -144,6 +144,7 @@ impl Strategy for Service {
         old: &upstream::Service,
     ) {
         new.spec = old.spec.clone();
+        new.status.get_or_insert_with(empty_status);
     }
 
     fn validate_subresource(

@@ -35,7 +35,9 @@ impl Strategy for Ingress {
             .get_or_insert_default();
     }
 
-    crate::prepare::spec_and_status!();
+    crate::prepare::spec_and_status!(upstream::IngressStatus {
+        load_balancer: Some(upstream::IngressLoadBalancerStatus::default()),
+    });
 
     fn validate(&self, object: &upstream::Ingress) -> ErrorList {
         let mut errors = validate::ingress(object);
