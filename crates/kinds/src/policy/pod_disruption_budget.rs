@@ -21,7 +21,13 @@ impl Strategy for PodDisruptionBudget {
         const { &[Subresource::status("PodDisruptionBudget")] }
     }
 
-    crate::prepare::spec_and_status!();
+    crate::prepare::spec_and_status!(upstream::PodDisruptionBudgetStatus {
+        current_healthy: Some(0),
+        desired_healthy: Some(0),
+        disruptions_allowed: Some(0),
+        expected_pods: Some(0),
+        ..Default::default()
+    });
 
     fn validate(&self, object: &upstream::PodDisruptionBudget) -> ErrorList {
         let mut errors = ErrorList::new();
