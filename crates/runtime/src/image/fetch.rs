@@ -39,6 +39,20 @@ impl Default for Registries {
     }
 }
 
+/// The name in oci-client's terms. Its own parser is a pattern whose compilation takes tens of megabytes.
+fn remote(name: &Name) -> Reference {
+    let (registry, repository) = (name.registry.clone(), name.repository.clone());
+    match (name.tag.clone(), name.digest.clone()) {
+        (Some(tag), Some(digest)) => {
+            Reference::with_tag_and_digest(registry, repository, tag, digest)
+        }
+        (None, Some(digest)) => Reference::with_digest(registry, repository, digest),
+        (tag, None) => {
+            Reference::with_tag(registry, repository, tag.unwrap_or_else(|| "latest".into()))
+        }
+    }
+}
+
 /// Fetches `reference`.
 pub(crate) async fn pull(
     store: &Store,
@@ -51,10 +65,7 @@ pub(crate) async fn pull(
         reason,
     };
     let name = Name::parse(reference).map_err(failed)?;
-    let remote: Reference = name
-        .to_string()
-        .parse()
-        .map_err(|e| failed(format!("{e}")))?;
+    let remote = remote(&name);
     let client = client(&name, registries).map_err(failed)?;
     let auth = match auth {
         None => RegistryAuth::Anonymous,
@@ -236,4 +247,25 @@ async fn fetch_layer(
 pub(crate) async fn import(store: &Store, path: &Path) -> Result<Vec<Image>> {
     let (store, path) = (store.clone(), path.to_owned());
     crate::native::blocking(move || super::import::import(&store, &path)).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_means_the_same_to_the_client() {
+        let hex = "a".repeat(64);
+        for text in [
+            "nginx".to_owned(),
+            "bitnami/redis:7".to_owned(),
+            "127.0.0.1:5000/a/b:v1".to_owned(),
+            format!("nginx@sha256:{hex}"),
+            format!("registry.example/nginx:1@sha256:{hex}"),
+        ] {
+            let name = Name::parse(&text).unwrap();
+            let parsed: Reference = name.to_string().parse().unwrap();
+            assert_eq!(remote(&name), parsed, "{text}");
+        }
+    }
 }
