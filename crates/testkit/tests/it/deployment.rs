@@ -5,7 +5,8 @@ use k8s_openapi::api::{
     apps::v1::{Deployment, ReplicaSet},
     core::v1::Pod,
 };
-use serde_json::json;
+use machinery::conditions;
+use serde_json::{Value, json};
 use testkit::Cluster;
 
 const GOOD: &str = "registry.test/app:1";
@@ -44,6 +45,22 @@ async fn complete(cluster: &Cluster, replicas: u32) {
     cluster.wait("default", "web", done).await.unwrap();
 }
 
+/// `kubectl patch deployment web`.
+async fn change(cluster: &Cluster, change: Value) {
+    cluster
+        .patch::<Deployment>("default", "web", change)
+        .await
+        .unwrap();
+}
+
+/// Waits until there are so many ReplicaSets.
+async fn sets(cluster: &Cluster, count: usize) -> Vec<ReplicaSet> {
+    cluster
+        .wait_all("default", "app=web", |all| all.len() == count)
+        .await
+        .unwrap()
+}
+
 async fn images(cluster: &Cluster) -> Vec<String> {
     let settled = |all: &[Pod]| {
         all.iter()
@@ -62,38 +79,25 @@ async fn images(cluster: &Cluster) -> Vec<String> {
     pods.iter().map(image).collect()
 }
 
-fn image(image: &str) -> serde_json::Value {
+fn image(image: &str) -> Value {
     json!({ "spec": { "template": { "spec": { "containers": [{ "name": "main", "image": image }] } } } })
 }
 
 fn progress(it: &Deployment) -> Option<String> {
-    let conditions = it.status.as_ref()?.conditions.as_ref()?;
-    conditions
-        .iter()
-        .find(|it| it.type_ == "Progressing")?
-        .reason
-        .clone()
+    let conditions = it.status.as_ref()?.conditions.as_ref();
+    conditions::get(conditions, "Progressing")?.reason.clone()
 }
 
 #[tokio::test(start_paused = true)]
 async fn created_and_scaled() {
     let cluster = start(3).await;
     assert_eq!(images(&cluster).await, [GOOD; 3]);
-    cluster
-        .patch::<Deployment>("default", "web", json!({ "spec": { "replicas": 5 } }))
-        .await
-        .unwrap();
+    change(&cluster, json!({ "spec": { "replicas": 5 } })).await;
     complete(&cluster, 5).await;
-    cluster
-        .patch::<Deployment>("default", "web", json!({ "spec": { "replicas": 1 } }))
-        .await
-        .unwrap();
+    change(&cluster, json!({ "spec": { "replicas": 1 } })).await;
     complete(&cluster, 1).await;
     assert_eq!(images(&cluster).await, [GOOD]);
-    cluster
-        .patch::<Deployment>("default", "web", json!({ "spec": { "replicas": 0 } }))
-        .await
-        .unwrap();
+    change(&cluster, json!({ "spec": { "replicas": 0 } })).await;
     complete(&cluster, 0).await;
     cluster
         .wait_all::<Pod>("default", "app=web", <[Pod]>::is_empty)
@@ -105,24 +109,14 @@ async fn created_and_scaled() {
 #[tokio::test(start_paused = true)]
 async fn updated_and_rolled_back() {
     let cluster = start(3).await;
-    cluster
-        .patch::<Deployment>("default", "web", image(NEXT))
-        .await
-        .unwrap();
+    change(&cluster, image(NEXT)).await;
     complete(&cluster, 3).await;
     assert_eq!(images(&cluster).await, [NEXT; 3]);
-    let old = |all: &[ReplicaSet]| all.len() == 2;
-    cluster.wait_all("default", "app=web", old).await.unwrap();
-    cluster
-        .patch::<Deployment>("default", "web", image(GOOD))
-        .await
-        .unwrap();
+    sets(&cluster, 2).await;
+    change(&cluster, image(GOOD)).await;
     complete(&cluster, 3).await;
     assert_eq!(images(&cluster).await, [GOOD; 3]);
-    let sets = cluster
-        .wait_all::<ReplicaSet>("default", "app=web", |all| all.len() == 2)
-        .await
-        .unwrap();
+    let sets = sets(&cluster, 2).await;
     let mut revisions: Vec<_> = sets
         .iter()
         .map(|it| {
@@ -141,10 +135,7 @@ async fn updated_and_rolled_back() {
 #[tokio::test(start_paused = true)]
 async fn a_bad_image_stops_the_rollout_and_keeps_what_serves() {
     let cluster = start(3).await;
-    cluster
-        .patch::<Deployment>("default", "web", image(BAD))
-        .await
-        .unwrap();
+    change(&cluster, image(BAD)).await;
     let stuck = |it: &Deployment| progress(it).as_deref() == Some("ProgressDeadlineExceeded");
     let late = cluster.wait("default", "web", stuck).await.unwrap();
     assert_eq!(
@@ -152,10 +143,7 @@ async fn a_bad_image_stops_the_rollout_and_keeps_what_serves() {
         Some(3),
         "25% of 3 unavailable is none"
     );
-    cluster
-        .patch::<Deployment>("default", "web", image(GOOD))
-        .await
-        .unwrap();
+    change(&cluster, image(GOOD)).await;
     complete(&cluster, 3).await;
     assert_eq!(images(&cluster).await, [GOOD; 3]);
     cluster.stop().await.unwrap();
@@ -165,14 +153,8 @@ async fn a_bad_image_stops_the_rollout_and_keeps_what_serves() {
 async fn recreate_never_mixes() {
     let cluster = start(2).await;
     let strategy = json!({ "spec": { "strategy": { "type": "Recreate", "rollingUpdate": null } } });
-    cluster
-        .patch::<Deployment>("default", "web", strategy)
-        .await
-        .unwrap();
-    cluster
-        .patch::<Deployment>("default", "web", image(NEXT))
-        .await
-        .unwrap();
+    change(&cluster, strategy).await;
+    change(&cluster, image(NEXT)).await;
     complete(&cluster, 2).await;
     assert_eq!(images(&cluster).await, [NEXT; 2]);
     cluster.stop().await.unwrap();
@@ -181,24 +163,15 @@ async fn recreate_never_mixes() {
 #[tokio::test(start_paused = true)]
 async fn paused_changes_wait() {
     let cluster = start(2).await;
-    cluster
-        .patch::<Deployment>("default", "web", json!({ "spec": { "paused": true } }))
-        .await
-        .unwrap();
-    cluster
-        .patch::<Deployment>("default", "web", image(NEXT))
-        .await
-        .unwrap();
+    change(&cluster, json!({ "spec": { "paused": true } })).await;
+    change(&cluster, image(NEXT)).await;
     let paused = |it: &Deployment| {
         let seen = it.status.as_ref().and_then(|it| it.observed_generation);
         seen == it.metadata.generation && progress(it).as_deref() == Some("DeploymentPaused")
     };
     cluster.wait("default", "web", paused).await.unwrap();
     assert_eq!(images(&cluster).await, [GOOD; 2]);
-    cluster
-        .patch::<Deployment>("default", "web", json!({ "spec": { "paused": false } }))
-        .await
-        .unwrap();
+    change(&cluster, json!({ "spec": { "paused": false } })).await;
     complete(&cluster, 2).await;
     assert_eq!(images(&cluster).await, [NEXT; 2]);
     cluster.stop().await.unwrap();
@@ -208,41 +181,23 @@ async fn paused_changes_wait() {
 async fn old_revisions_are_forgotten() {
     let cluster = start(1).await;
     let limit = json!({ "spec": { "revisionHistoryLimit": 2 } });
-    cluster
-        .patch::<Deployment>("default", "web", limit)
-        .await
-        .unwrap();
+    change(&cluster, limit).await;
     for i in 0..5 {
         let next = format!("registry.test/app:{}", i + 10);
-        cluster
-            .patch::<Deployment>("default", "web", image(&next))
-            .await
-            .unwrap();
+        change(&cluster, image(&next)).await;
         complete(&cluster, 1).await;
     }
-    cluster
-        .wait_all::<ReplicaSet>("default", "app=web", |all| all.len() == 3)
-        .await
-        .unwrap();
+    sets(&cluster, 3).await;
     cluster.stop().await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]
 async fn scaled_in_the_middle_of_a_rollout() {
     let cluster = start(4).await;
-    cluster
-        .patch::<Deployment>("default", "web", image(BAD))
-        .await
-        .unwrap();
-    cluster
-        .wait_all::<ReplicaSet>("default", "app=web", |all| all.len() == 2)
-        .await
-        .unwrap();
+    change(&cluster, image(BAD)).await;
+    sets(&cluster, 2).await;
     let scale = json!({ "spec": { "replicas": 8 } });
-    cluster
-        .patch::<Deployment>("default", "web", scale)
-        .await
-        .unwrap();
+    change(&cluster, scale).await;
     let served = |it: &Deployment| {
         let status = it.status.clone().unwrap_or_default();
         status.observed_generation == it.metadata.generation
@@ -250,10 +205,7 @@ async fn scaled_in_the_middle_of_a_rollout() {
             && status.replicas == Some(10)
     };
     cluster.wait("default", "web", served).await.unwrap();
-    cluster
-        .patch::<Deployment>("default", "web", image(NEXT))
-        .await
-        .unwrap();
+    change(&cluster, image(NEXT)).await;
     complete(&cluster, 8).await;
     assert_eq!(images(&cluster).await, [NEXT; 8]);
     cluster.stop().await.unwrap();

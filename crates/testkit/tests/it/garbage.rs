@@ -1,6 +1,6 @@
 //! The garbage collector: background, foreground, orphans, and owners that never were.
 
-use crate::deployment;
+use crate::{deployment, run_web};
 use k8s_openapi::api::{
     apps::v1::{Deployment, ReplicaSet},
     core::v1::{ConfigMap, Pod},
@@ -11,24 +11,23 @@ use testkit::Cluster;
 async fn start() -> Cluster {
     let cluster = Cluster::start().await.unwrap();
     cluster.add_node("one").await.unwrap();
-    cluster
-        .apply(&deployment("web", 2, "registry.test/app:1"))
-        .await
-        .unwrap();
-    let available = |it: &Deployment| {
-        it.status
-            .as_ref()
-            .is_some_and(|it| it.available_replicas == Some(2))
-    };
-    cluster.wait("default", "web", available).await.unwrap();
+    run_web(&cluster, 2).await;
     cluster
 }
 
-async fn all_gone(cluster: &Cluster) {
+/// Deletes the Deployment by a propagation policy, and waits until it is gone.
+async fn delete(cluster: &Cluster, propagation: &'static str) {
+    cluster
+        .delete::<Deployment>("default", "web", propagation)
+        .await
+        .unwrap();
     cluster
         .wait_gone::<Deployment>("default", "web")
         .await
         .unwrap();
+}
+
+async fn all_gone(cluster: &Cluster) {
     cluster
         .wait_all::<ReplicaSet>("default", "app=web", <[_]>::is_empty)
         .await
@@ -43,10 +42,7 @@ async fn all_gone(cluster: &Cluster) {
 #[tokio::test(start_paused = true)]
 async fn background() {
     let cluster = start().await;
-    cluster
-        .delete::<Deployment>("default", "web", "Background")
-        .await
-        .unwrap();
+    delete(&cluster, "Background").await;
     all_gone(&cluster).await;
     cluster.stop().await.unwrap();
 }
@@ -54,14 +50,7 @@ async fn background() {
 #[tokio::test(start_paused = true)]
 async fn foreground() {
     let cluster = start().await;
-    cluster
-        .delete::<Deployment>("default", "web", "Foreground")
-        .await
-        .unwrap();
-    cluster
-        .wait_gone::<Deployment>("default", "web")
-        .await
-        .unwrap();
+    delete(&cluster, "Foreground").await;
     let left = cluster
         .client()
         .list::<Pod>("default", &client::ListOptions::default())
@@ -75,14 +64,7 @@ async fn foreground() {
 #[tokio::test(start_paused = true)]
 async fn orphan() {
     let cluster = start().await;
-    cluster
-        .delete::<Deployment>("default", "web", "Orphan")
-        .await
-        .unwrap();
-    cluster
-        .wait_gone::<Deployment>("default", "web")
-        .await
-        .unwrap();
+    delete(&cluster, "Orphan").await;
     let free = |all: &[ReplicaSet]| {
         all.len() == 1
             && all[0]

@@ -1,25 +1,28 @@
 //! Namespaces empty before they go.
 
-use crate::deployment;
-use client::ListOptions;
+use crate::{deployment, free, make_own_namespace, wait_available};
 use k8s_openapi::api::{
     apps::v1::{Deployment, ReplicaSet},
-    core::v1::{ConfigMap, Namespace, Pod, Secret, ServiceAccount},
+    core::v1::{ConfigMap, Namespace, NamespaceCondition, Pod, Secret},
 };
+use machinery::conditions;
 use testkit::Cluster;
+
+fn condition<'a>(namespace: &'a Namespace, kind: &str) -> Option<&'a NamespaceCondition> {
+    conditions::get(namespace.status.as_ref()?.conditions.as_ref(), kind)
+}
+
+async fn is_empty<T: api::Object>(cluster: &Cluster) -> bool {
+    let all = client::ListOptions::default();
+    let listed = cluster.client().list::<T>("own", &all).await.unwrap();
+    listed.items.is_empty()
+}
 
 #[tokio::test(start_paused = true)]
 async fn deletion_empties() {
     let cluster = Cluster::start().await.unwrap();
     cluster.add_node("one").await.unwrap();
-    cluster
-        .apply("apiVersion: v1\nkind: Namespace\nmetadata: {name: own}")
-        .await
-        .unwrap();
-    cluster
-        .wait::<ServiceAccount>("own", "default", |_| true)
-        .await
-        .unwrap();
+    make_own_namespace(&cluster).await;
     let web = deployment("web", 2, "registry.test/app:1")
         .replace("{name: web}", "{name: web, namespace: own}");
     cluster.apply(&web).await.unwrap();
@@ -29,56 +32,14 @@ async fn deletion_empties() {
         )
         .await
         .unwrap();
-    let available = |it: &Deployment| {
-        it.status
-            .as_ref()
-            .is_some_and(|it| it.available_replicas == Some(2))
-    };
-    cluster.wait("own", "web", available).await.unwrap();
+    wait_available(&cluster, "own", 2).await;
     cluster.delete::<Namespace>("", "own", "").await.unwrap();
     cluster.wait_gone::<Namespace>("", "own").await.unwrap();
-    let all = ListOptions::default();
-    let client = cluster.client();
-    assert!(
-        client
-            .list::<Deployment>("own", &all)
-            .await
-            .unwrap()
-            .items
-            .is_empty()
-    );
-    assert!(
-        client
-            .list::<ReplicaSet>("own", &all)
-            .await
-            .unwrap()
-            .items
-            .is_empty()
-    );
-    assert!(
-        client
-            .list::<Pod>("own", &all)
-            .await
-            .unwrap()
-            .items
-            .is_empty()
-    );
-    assert!(
-        client
-            .list::<Secret>("own", &all)
-            .await
-            .unwrap()
-            .items
-            .is_empty()
-    );
-    assert!(
-        client
-            .list::<ConfigMap>("own", &all)
-            .await
-            .unwrap()
-            .items
-            .is_empty()
-    );
+    assert!(is_empty::<Deployment>(&cluster).await);
+    assert!(is_empty::<ReplicaSet>(&cluster).await);
+    assert!(is_empty::<Pod>(&cluster).await);
+    assert!(is_empty::<Secret>(&cluster).await);
+    assert!(is_empty::<ConfigMap>(&cluster).await);
     assert_eq!(cluster.running_containers("one").await.unwrap(), 0);
     cluster.stop().await.unwrap();
 }
@@ -95,21 +56,10 @@ async fn a_finalizer_holds_it() {
         .unwrap();
     cluster.delete::<Namespace>("", "own", "").await.unwrap();
     let held = |it: &Namespace| {
-        let conditions = it
-            .status
-            .as_ref()
-            .and_then(|it| it.conditions.clone())
-            .unwrap_or_default();
-        conditions
-            .iter()
-            .any(|it| it.type_ == "NamespaceFinalizersRemaining" && it.status == "True")
+        condition(it, "NamespaceFinalizersRemaining").is_some_and(|it| it.status == "True")
     };
     cluster.wait("", "own", held).await.unwrap();
-    let free = serde_json::json!({ "metadata": { "finalizers": null } });
-    cluster
-        .patch::<ConfigMap>("own", "held", free)
-        .await
-        .unwrap();
+    free::<ConfigMap>(&cluster, "own", "held").await;
     cluster.wait_gone::<Namespace>("", "own").await.unwrap();
     cluster.stop().await.unwrap();
 }
@@ -121,26 +71,17 @@ async fn pods_go_before_what_they_use() {
         "{name: held,",
         "{name: held, namespace: own, finalizers: [example.test/hold],",
     );
-    cluster
-        .apply("apiVersion: v1\nkind: Namespace\nmetadata: {name: own}")
-        .await
-        .unwrap();
-    cluster
-        .wait::<ServiceAccount>("own", "default", |_| true)
-        .await
-        .unwrap();
+    make_own_namespace(&cluster).await;
     cluster.apply(&held).await.unwrap();
     cluster
         .apply("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: used, namespace: own}")
         .await
         .unwrap();
     cluster.delete::<Namespace>("", "own", "").await.unwrap();
+    let text = "Some resources are remaining: pods. has 1 resource instances";
     let says = |it: &Namespace| {
-        let conditions = it.status.as_ref().and_then(|it| it.conditions.clone());
-        let text = "Some resources are remaining: pods. has 1 resource instances";
-        conditions.unwrap_or_default().iter().any(|it| {
-            it.type_ == "NamespaceContentRemaining" && it.message.as_deref() == Some(text)
-        })
+        condition(it, "NamespaceContentRemaining")
+            .is_some_and(|it| it.message.as_deref() == Some(text))
     };
     cluster.wait("", "own", says).await.unwrap();
     let used = cluster
@@ -149,8 +90,7 @@ async fn pods_go_before_what_they_use() {
         .await
         .unwrap();
     assert!(used.metadata.deletion_timestamp.is_none());
-    let free = serde_json::json!({ "metadata": { "finalizers": null } });
-    cluster.patch::<Pod>("own", "held", free).await.unwrap();
+    free::<Pod>(&cluster, "own", "held").await;
     cluster.wait_gone::<Namespace>("", "own").await.unwrap();
     cluster.stop().await.unwrap();
 }

@@ -1,18 +1,21 @@
 //! Nodes: registered, lost, tainted, evicted from.
 
-use crate::{deployment, ready};
-use k8s_openapi::api::{
-    apps::v1::Deployment,
-    core::v1::{Node, Pod},
-};
+use crate::{deployment, ready, run_web, wait_available};
+use k8s_openapi::api::core::v1::{Node, Pod};
+use machinery::conditions;
 use testkit::Cluster;
 
 fn node_ready(node: &Node) -> Option<&str> {
-    let conditions = node.status.as_ref()?.conditions.as_ref()?;
-    conditions
-        .iter()
-        .find(|it| it.type_ == "Ready")
-        .map(|it| it.status.as_str())
+    let conditions = node.status.as_ref()?.conditions.as_ref();
+    Some(&conditions::get(conditions, "Ready")?.status)
+}
+
+/// Waits until the node's condition `Ready` is so.
+async fn wait_ready(cluster: &Cluster, node: &str, status: &str) {
+    cluster
+        .wait("", node, |it: &Node| node_ready(it) == Some(status))
+        .await
+        .unwrap();
 }
 
 fn tainted(node: &Node, effect: &str) -> bool {
@@ -30,10 +33,7 @@ fn tainted(node: &Node, effect: &str) -> bool {
 async fn registers_and_stays_ready() {
     let cluster = Cluster::start().await.unwrap();
     cluster.add_node("one").await.unwrap();
-    cluster
-        .wait("", "one", |it: &Node| node_ready(it) == Some("True"))
-        .await
-        .unwrap();
+    wait_ready(&cluster, "one", "True").await;
     cluster.pass(std::time::Duration::from_secs(600)).await;
     let node = cluster.client().get::<Node>("", "one").await.unwrap();
     assert_eq!(node_ready(&node), Some("True"));
@@ -51,26 +51,11 @@ async fn registers_and_stays_ready() {
 async fn lost_then_evicted_from() {
     let cluster = Cluster::start().await.unwrap();
     cluster.add_node("one").await.unwrap();
-    cluster
-        .apply(&deployment("web", 2, "registry.test/app:1"))
-        .await
-        .unwrap();
-    let available = |it: &Deployment| {
-        it.status
-            .as_ref()
-            .is_some_and(|it| it.available_replicas == Some(2))
-    };
-    cluster.wait("default", "web", available).await.unwrap();
+    run_web(&cluster, 2).await;
     cluster.add_node("two").await.unwrap();
-    cluster
-        .wait("", "two", |it: &Node| node_ready(it) == Some("True"))
-        .await
-        .unwrap();
+    wait_ready(&cluster, "two", "True").await;
     cluster.lose_node("one").await.unwrap();
-    cluster
-        .wait("", "one", |it: &Node| node_ready(it) == Some("Unknown"))
-        .await
-        .unwrap();
+    wait_ready(&cluster, "one", "Unknown").await;
     let both = |it: &Node| tainted(it, "NoSchedule") && tainted(it, "NoExecute");
     cluster.wait("", "one", both).await.unwrap();
     let on = |pod: &Pod, node: &str| pod.spec.as_ref().unwrap().node_name.as_deref() == Some(node);
@@ -92,16 +77,7 @@ async fn lost_then_evicted_from() {
 async fn a_kubelet_that_restarts_keeps_its_containers() {
     let cluster = Cluster::start().await.unwrap();
     cluster.add_node("one").await.unwrap();
-    cluster
-        .apply(&deployment("web", 3, "registry.test/app:1"))
-        .await
-        .unwrap();
-    let available = |it: &Deployment| {
-        it.status
-            .as_ref()
-            .is_some_and(|it| it.available_replicas == Some(3))
-    };
-    cluster.wait("default", "web", available).await.unwrap();
+    run_web(&cluster, 3).await;
     let started = || {
         let calls = cluster.runtime("one").unwrap().calls();
         calls
@@ -120,7 +96,7 @@ async fn a_kubelet_that_restarts_keeps_its_containers() {
     cluster.pass(std::time::Duration::from_secs(20)).await;
     cluster.return_node("one").await.unwrap();
     cluster.wait_gone::<Pod>("default", &gone).await.unwrap();
-    cluster.wait("default", "web", available).await.unwrap();
+    wait_available(&cluster, "default", 3).await;
     cluster
         .wait_all("default", "app=web", |all: &[Pod]| {
             all.len() == 3 && all.iter().all(ready)
@@ -136,10 +112,7 @@ async fn a_kubelet_that_restarts_keeps_its_containers() {
 async fn a_node_that_returns_is_used_again() {
     let cluster = Cluster::start().await.unwrap();
     cluster.add_node("one").await.unwrap();
-    cluster
-        .wait("", "one", |it: &Node| node_ready(it) == Some("True"))
-        .await
-        .unwrap();
+    wait_ready(&cluster, "one", "True").await;
     cluster.lose_node("one").await.unwrap();
     cluster
         .wait("", "one", |it: &Node| tainted(it, "NoExecute"))

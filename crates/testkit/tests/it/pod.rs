@@ -25,6 +25,14 @@ fn waiting(pod: &Pod) -> Option<&str> {
         .as_deref()
 }
 
+/// Waits until the container waits for this reason.
+async fn waits(cluster: &Cluster, reason: &str) {
+    cluster
+        .wait("default", "app", |it: &Pod| waiting(it) == Some(reason))
+        .await
+        .unwrap();
+}
+
 #[tokio::test(start_paused = true)]
 async fn runs_and_is_deleted() {
     let cluster = start().await;
@@ -43,19 +51,18 @@ async fn runs_and_is_deleted() {
     cluster.stop().await.unwrap();
 }
 
-#[tokio::test(start_paused = true)]
-async fn completes() {
+async fn ends(code: i32, in_phase: &str, because: &str) {
     let cluster = start().await;
     cluster
         .runtime("one")
         .unwrap()
-        .behave("main", [Behaviour::Exits(0)]);
+        .behave("main", [Behaviour::Exits(code)]);
     cluster
         .apply(&pod("app", ", restartPolicy: Never"))
         .await
         .unwrap();
     let done = cluster
-        .wait("default", "app", |it: &Pod| phase(it) == "Succeeded")
+        .wait("default", "app", |it: &Pod| phase(it) == in_phase)
         .await
         .unwrap();
     let ended = container(&done)
@@ -67,38 +74,19 @@ async fn completes() {
         .unwrap();
     assert_eq!(
         (ended.exit_code, ended.reason.as_deref()),
-        (0, Some("Completed"))
+        (code, Some(because))
     );
     cluster.stop().await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]
+async fn completes() {
+    ends(0, "Succeeded", "Completed").await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn fails() {
-    let cluster = start().await;
-    cluster
-        .runtime("one")
-        .unwrap()
-        .behave("main", [Behaviour::Exits(3)]);
-    cluster
-        .apply(&pod("app", ", restartPolicy: Never"))
-        .await
-        .unwrap();
-    let done = cluster
-        .wait("default", "app", |it: &Pod| phase(it) == "Failed")
-        .await
-        .unwrap();
-    let ended = container(&done)
-        .unwrap()
-        .state
-        .clone()
-        .unwrap()
-        .terminated
-        .unwrap();
-    assert_eq!(
-        (ended.exit_code, ended.reason.as_deref()),
-        (3, Some("Error"))
-    );
-    cluster.stop().await.unwrap();
+    ends(3, "Failed", "Error").await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -110,12 +98,7 @@ async fn crash_loop_backs_off_and_recovers() {
         .unwrap()
         .behave("main", crashes.into_iter().chain([Behaviour::Runs]));
     cluster.apply(&pod("app", "")).await.unwrap();
-    cluster
-        .wait("default", "app", |it: &Pod| {
-            waiting(it) == Some("CrashLoopBackOff")
-        })
-        .await
-        .unwrap();
+    waits(&cluster, "CrashLoopBackOff").await;
     cluster
         .wait_event("default", "app", "BackOff")
         .await
@@ -131,18 +114,8 @@ async fn an_image_that_is_missing_then_there() {
     let fake = cluster.runtime("one").unwrap();
     fake.fail_pulls("registry.test/app:1", Some("manifest unknown"));
     cluster.apply(&pod("app", "")).await.unwrap();
-    cluster
-        .wait("default", "app", |it: &Pod| {
-            waiting(it) == Some("ErrImagePull")
-        })
-        .await
-        .unwrap();
-    cluster
-        .wait("default", "app", |it: &Pod| {
-            waiting(it) == Some("ImagePullBackOff")
-        })
-        .await
-        .unwrap();
+    waits(&cluster, "ErrImagePull").await;
+    waits(&cluster, "ImagePullBackOff").await;
     fake.fail_pulls("registry.test/app:1", None);
     cluster.wait("default", "app", ready).await.unwrap();
     cluster.stop().await.unwrap();

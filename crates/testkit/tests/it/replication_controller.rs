@@ -1,6 +1,7 @@
 //! Replication controllers, along upstream's end-to-end tests of them.
 
 use k8s_openapi::api::core::v1::{Pod, ReplicationController, ResourceQuota};
+use machinery::conditions;
 use serde_json::json;
 use testkit::Cluster;
 
@@ -24,10 +25,8 @@ fn counts(rc: &ReplicationController) -> (i32, Option<i32>) {
 }
 
 fn failure(rc: &ReplicationController) -> Option<(String, String)> {
-    let conditions = rc.status.as_ref()?.conditions.as_ref()?;
-    let found = conditions
-        .iter()
-        .find(|it| it.type_ == "ReplicaFailure" && it.status == "True")?;
+    let conditions = rc.status.as_ref()?.conditions.as_ref();
+    let found = conditions::get(conditions, "ReplicaFailure").filter(|it| it.status == "True")?;
     Some((found.reason.clone()?, found.message.clone()?))
 }
 

@@ -1,7 +1,8 @@
 //! Scheduling: why a pod waits, and what ends its wait.
 
-use crate::{condition, pod, ready};
+use crate::{pod, ready};
 use k8s_openapi::api::core::v1::{Node, Pod};
+use machinery::{conditions, pods::condition};
 use serde_json::json;
 use testkit::Cluster;
 
@@ -16,7 +17,7 @@ async fn waits_for_a_node() {
     assert_eq!(message, "no nodes available to schedule pods");
     cluster
         .wait("default", "app", |it: &Pod| {
-            condition(it, "PodScheduled") == Some("False")
+            condition(it, "PodScheduled").is_some_and(|it| it.status == "False")
         })
         .await
         .unwrap();
@@ -90,14 +91,9 @@ async fn spreads_by_what_is_free() {
         cluster.add_node(node).await.unwrap();
         cluster
             .wait("", node, |it: &Node| {
-                let ready = it
-                    .status
-                    .as_ref()
-                    .and_then(|it| it.conditions.as_ref())
-                    .is_some_and(|all| {
-                        all.iter()
-                            .any(|it| it.type_ == "Ready" && it.status == "True")
-                    });
+                let conditions = it.status.as_ref().and_then(|it| it.conditions.as_ref());
+                let ready =
+                    conditions::get(conditions, "Ready").is_some_and(|it| it.status == "True");
                 ready && it.spec.as_ref().is_none_or(|it| it.taints.is_none())
             })
             .await
