@@ -50,113 +50,99 @@ const WITHOUT_MEANING: &[&str] = &[
 ];
 
 /// What would change the server's answers, and why it is refused.
-const REFUSED: &[(&str, &str)] = &[
+const REFUSED: &[(&[&str], &str)] = &[
     (
-        "admission-control",
+        &["admission-control"],
         "it was removed upstream; use --enable-admission-plugins and --disable-admission-plugins",
     ),
     (
-        "admission-control-config-file",
+        &["admission-control-config-file"],
         "configuration of admission plugins is not supported yet",
     ),
     (
-        "anonymous-auth",
+        &["anonymous-auth"],
         "requests without credentials are answered on /healthz, /livez, /readyz and /version only, and this cannot be changed yet",
     ),
-    ("audit-policy-file", "audit is not supported yet"),
-    ("audit-log-path", "audit is not supported yet"),
-    ("audit-webhook-config-file", "audit is not supported yet"),
     (
-        "authentication-config",
+        &[
+            "audit-policy-file",
+            "audit-log-path",
+            "audit-webhook-config-file",
+        ],
+        "audit is not supported yet",
+    ),
+    (
+        &["authentication-config"],
         "authentication from a file is not supported yet; use --client-ca-file or --token-auth-file",
     ),
     (
-        "authentication-token-webhook-config-file",
+        &["authentication-token-webhook-config-file"],
         "authentication webhooks are not supported yet",
     ),
     (
-        "authorization-config",
+        &["authorization-config"],
         "authorization from a file is not supported yet; use --authorization-mode",
     ),
     (
-        "authorization-policy-file",
+        &["authorization-policy-file"],
         "ABAC is not supported; use --authorization-mode=RBAC",
     ),
     (
-        "authorization-webhook-config-file",
+        &["authorization-webhook-config-file"],
         "authorization webhooks are not supported yet",
     ),
-    ("cloud-provider", "cloud providers run outside the server"),
     (
-        "egress-selector-config-file",
+        &["cloud-provider"],
+        "cloud providers run outside the server",
+    ),
+    (
+        &["egress-selector-config-file"],
         "egress selection is not supported",
     ),
     (
-        "encryption-provider-config",
+        &["encryption-provider-config"],
         "encryption at rest is not supported yet",
     ),
     (
-        "etcd-servers",
+        &[
+            "etcd-servers",
+            "etcd-cafile",
+            "etcd-certfile",
+            "etcd-keyfile",
+            "etcd-prefix",
+        ],
         "etcd is not supported yet: leave it out, the server brings its own store (--data-dir)",
     ),
     (
-        "etcd-cafile",
-        "etcd is not supported yet: leave it out, the server brings its own store (--data-dir)",
-    ),
-    (
-        "etcd-certfile",
-        "etcd is not supported yet: leave it out, the server brings its own store (--data-dir)",
-    ),
-    (
-        "etcd-keyfile",
-        "etcd is not supported yet: leave it out, the server brings its own store (--data-dir)",
-    ),
-    (
-        "etcd-prefix",
-        "etcd is not supported yet: leave it out, the server brings its own store (--data-dir)",
-    ),
-    (
-        "insecure-bind-address",
+        &["insecure-bind-address", "insecure-port"],
         "it was removed upstream: the API is served with TLS only",
     ),
     (
-        "insecure-port",
-        "it was removed upstream: the API is served with TLS only",
-    ),
-    (
-        "kubelet-certificate-authority",
+        &[
+            "kubelet-certificate-authority",
+            "kubelet-client-certificate",
+            "kubelet-client-key",
+        ],
         "kubelets on other machines are not supported yet",
     ),
     (
-        "kubelet-client-certificate",
-        "kubelets on other machines are not supported yet",
-    ),
-    (
-        "kubelet-client-key",
-        "kubelets on other machines are not supported yet",
-    ),
-    (
-        "oidc-issuer-url",
+        &["oidc-issuer-url"],
         "OpenID Connect is not supported yet; use --client-ca-file or --token-auth-file",
     ),
     (
-        "proxy-client-cert-file",
+        &["proxy-client-cert-file", "proxy-client-key-file"],
         "API aggregation is not supported yet",
     ),
     (
-        "proxy-client-key-file",
-        "API aggregation is not supported yet",
-    ),
-    (
-        "requestheader-client-ca-file",
+        &["requestheader-client-ca-file"],
         "authenticating proxies are not supported yet",
     ),
     (
-        "storage-backend",
+        &["storage-backend"],
         "the server brings its own store (--data-dir)",
     ),
     (
-        "tls-sni-cert-key",
+        &["tls-sni-cert-key"],
         "one certificate is served to all; use --tls-cert-file",
     ),
 ];
@@ -180,7 +166,7 @@ pub(crate) fn sift(arguments: Vec<OsString>) -> anyhow::Result<Vec<OsString>> {
             kept.push(argument);
             continue;
         };
-        if let Some((name, reason)) = REFUSED.iter().find(|(refused, _)| *refused == name) {
+        if let Some((_, reason)) = REFUSED.iter().find(|(names, _)| names.contains(&name)) {
             bail!("--{name}: {reason}");
         }
         if !WITHOUT_MEANING.contains(&name) {
@@ -246,7 +232,7 @@ mod tests {
                 .starts_with("--etcd-servers: etcd is not supported yet"),
             "{error}"
         );
-        for (name, _) in REFUSED {
+        for name in REFUSED.iter().flat_map(|(names, _)| *names) {
             assert!(!WITHOUT_MEANING.contains(name), "{name}");
         }
     }
