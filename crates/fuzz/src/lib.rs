@@ -56,25 +56,21 @@ fn number(variable: &str) -> Option<u64> {
     std::env::var(variable).ok()?.parse().ok()
 }
 
-/// Numbers from one seed (SplitMix64), and what is made with them.
-#[derive(Clone, Debug)]
-pub struct Random(u64);
+/// Numbers from one seed, and what is made with them.
+#[derive(Debug)]
+pub struct Random(stdx::random::Random);
 
 impl Random {
     /// The same seed gives the same numbers.
     #[must_use]
     pub fn new(seed: u64) -> Self {
-        Self(seed)
+        Self(stdx::random::Random::from_seed(seed))
     }
 
     /// The next number.
     #[allow(clippy::should_implement_trait)]
     pub fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
+        self.0.next()
     }
 
     /// A number below `bound`; 0 when that is 0.

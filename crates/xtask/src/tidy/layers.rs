@@ -24,7 +24,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("ingress", &["reconcile", "network"]),
     ("cli", &["client", "kinds"]),
     ("sampan", ALL),
-    ("fuzz", &[]),
+    ("fuzz", &["stdx"]),
     ("testkit", ALL),
     ("bench", ALL),
     ("xtask", &[]),
