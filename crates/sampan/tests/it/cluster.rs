@@ -1,10 +1,13 @@
-//! A cluster of one node in a network namespace of its own, so that no packet for a pod or a service leaves the
-//! machine. Everything is removed when the test ends, however it ends.
+//! A cluster of one node: a control plane that runs as root, with containers. No packet for a pod or a service leaves
+//! the machine. Everything is removed when the test ends, however it ends.
 
-use crate::namespace::{Namespace, run};
+use crate::{
+    control_plane::ControlPlane,
+    namespace::{run, said},
+};
 use std::{
     path::{Path, PathBuf},
-    process::{Child, Command, Output, Stdio},
+    process::{Command, Output},
     time::{Duration, Instant},
 };
 
@@ -15,9 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 pub(crate) const HELLO: &str = concat!("--image=sampan/hello:v", env!("CARGO_PKG_VERSION"));
 
 pub(crate) struct Cluster {
-    folder: tempfile::TempDir,
-    namespace: Namespace,
-    server: Option<Child>,
+    plane: ControlPlane,
     kubectl: PathBuf,
     uninstalled: bool,
 }
@@ -70,12 +71,7 @@ impl Cluster {
     /// A namespace and a folder, no server yet.
     pub(crate) fn new(kubectl: &Path) -> Self {
         Self {
-            namespace: Namespace::new(),
-            folder: tempfile::Builder::new()
-                .prefix("sampan-e2e")
-                .tempdir()
-                .unwrap(),
-            server: None,
+            plane: ControlPlane::with_kubeconfig("kubeconfig.yaml"),
             kubectl: kubectl.to_owned(),
             uninstalled: false,
         }
@@ -93,90 +89,57 @@ impl Cluster {
 
     /// Starts the server, again if it ran before.
     pub(crate) fn serve(&mut self) {
-        let log = std::fs::OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(self.folder.path().join("server.log"))
-            .unwrap();
-        let child = self
-            .inside(env!("CARGO_BIN_EXE_sampan"))
-            .args([
-                "server",
-                "--config",
-                "/dev/null",
-                "--node-name",
-                "node1",
-                "--log-level",
-                "info",
-            ])
-            .arg("--data-dir")
-            .arg(self.data_dir())
-            .arg("--write-kubeconfig")
-            .arg(self.kubeconfig())
-            .stdout(Stdio::null())
-            .stderr(log)
-            .spawn()
-            .unwrap();
-        self.server = Some(child);
-        let deadline = Instant::now() + PATIENCE;
-        while !self
-            .kubectl_output(&["get", "--raw", "/readyz"])
-            .status
-            .success()
-        {
-            assert!(
-                Instant::now() < deadline,
-                "the API is not ready\n{}",
-                self.log()
-            );
-            assert!(self.is_serving(), "the server ended\n{}", self.log());
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        let mut command = self.inside(env!("CARGO_BIN_EXE_sampan"));
+        command
+            .args(["server", "--config", "/dev/null"])
+            .args(["--node-name", "node1", "--log-level", "info"])
+            .args(self.places());
+        self.plane.spawn(&mut command);
+        self.plane.until_ready();
     }
 
-    fn is_serving(&mut self) -> bool {
-        self.server
-            .as_mut()
-            .is_some_and(|child| child.try_wait().unwrap().is_none())
+    /// The folder and the kubeconfig that `server` makes and `uninstall` removes.
+    fn places(&self) -> [PathBuf; 4] {
+        let flag = PathBuf::from;
+        let (data, kubeconfig) = (self.data_dir(), self.kubeconfig());
+        [
+            flag("--data-dir"),
+            data,
+            flag("--write-kubeconfig"),
+            kubeconfig,
+        ]
     }
 
     /// Kills the server as a power cut would.
     pub(crate) fn kill(&mut self) {
-        if let Some(mut child) = self.server.take() {
-            child.kill().unwrap();
-            child.wait().unwrap();
-        }
+        self.plane.kill();
     }
 
     pub(crate) fn data_dir(&self) -> PathBuf {
-        self.folder.path().join("data")
+        self.plane.path("data")
     }
 
     pub(crate) fn kubeconfig(&self) -> PathBuf {
-        self.folder.path().join("kubeconfig.yaml")
+        self.plane.kubeconfig()
     }
 
-    pub(crate) fn folder(&self) -> &Path {
-        self.folder.path()
+    pub(crate) fn folder(&self) -> PathBuf {
+        self.plane.path("")
     }
 
     /// What the server logged.
     pub(crate) fn log(&self) -> String {
-        std::fs::read_to_string(self.folder.path().join("server.log")).unwrap_or_default()
+        self.plane.log()
     }
 
     /// A command inside the cluster's network.
     pub(crate) fn inside(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
-        self.namespace.inside(program)
+        self.plane.inside(program)
     }
 
     pub(crate) fn kubectl_command(&self, arguments: &[&str]) -> Command {
         let mut command = self.inside(&self.kubectl);
-        command
-            .env("KUBECONFIG", self.kubeconfig())
-            .env("HOME", self.folder.path())
-            .args(arguments)
-            .stdin(Stdio::null());
+        command.args(arguments);
         command
     }
 
@@ -187,16 +150,14 @@ impl Cluster {
     /// Runs kubectl, which must succeed; returns what it printed.
     pub(crate) fn kubectl(&self, arguments: &[&str]) -> String {
         let output = self.kubectl_output(arguments);
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         assert!(
             output.status.success(),
-            "kubectl {} failed:\n{}{}\nserver log:\n{}",
+            "kubectl {} failed:\n{}\nserver log:\n{}",
             arguments.join(" "),
-            text(&output.stdout),
-            text(&output.stderr),
+            said(&output),
             self.log()
         );
-        text(&output.stdout)
+        String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
     /// Runs kubectl, which must fail; returns its complaint.
@@ -263,29 +224,22 @@ impl Cluster {
 
     /// Uninstalls, which must leave nothing.
     pub(crate) fn uninstall(&mut self) -> String {
-        let output = self
-            .inside(env!("CARGO_BIN_EXE_sampan"))
-            .args(["uninstall", "--data-dir"])
-            .arg(self.data_dir())
-            .arg("--write-kubeconfig")
-            .arg(self.kubeconfig())
-            .output()
-            .unwrap();
-        let text = format!(
-            "{}{}",
-            String::from_utf8_lossy(&output.stdout),
-            String::from_utf8_lossy(&output.stderr)
-        );
+        let output = self.uninstalling().output().unwrap();
+        let text = said(&output);
         assert!(
             output.status.success(),
             "{text}\nserver log:\n{}",
             self.log()
         );
         self.uninstalled = true;
-        if let Some(mut child) = self.server.take() {
-            child.wait().unwrap();
-        }
+        self.plane.wait();
         text
+    }
+
+    fn uninstalling(&self) -> Command {
+        let mut command = self.inside(env!("CARGO_BIN_EXE_sampan"));
+        command.arg("uninstall").args(self.places());
+        command
     }
 }
 
@@ -293,17 +247,7 @@ impl Drop for Cluster {
     fn drop(&mut self) {
         if !self.uninstalled {
             // A test that failed half way still cleans up; what the command prints helps nobody now.
-            let _ = self
-                .inside(env!("CARGO_BIN_EXE_sampan"))
-                .args(["uninstall", "--data-dir"])
-                .arg(self.data_dir())
-                .arg("--write-kubeconfig")
-                .arg(self.kubeconfig())
-                .output();
-        }
-        if let Some(mut child) = self.server.take() {
-            let _ = child.kill();
-            let _ = child.wait();
+            let _ = self.uninstalling().output();
         }
     }
 }

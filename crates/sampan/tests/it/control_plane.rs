@@ -16,7 +16,7 @@ use std::{
 };
 
 /// How long a state may take to come before the test fails.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(120);
 /// Whom the server runs as.
 const NOBODY: &str = "65534";
 
@@ -24,11 +24,17 @@ pub(crate) struct ControlPlane {
     folder: tempfile::TempDir,
     namespace: Namespace,
     server: Option<Child>,
+    kubeconfig: &'static str,
 }
 
 impl ControlPlane {
     /// A namespace and a folder that everybody may write to, no server yet.
     pub(crate) fn new() -> Self {
+        Self::with_kubeconfig("data/kubeconfig.yaml")
+    }
+
+    /// The same, for a server that writes the administrator's kubeconfig there.
+    pub(crate) fn with_kubeconfig(kubeconfig: &'static str) -> Self {
         let folder = tempfile::Builder::new()
             .prefix("sampan-plane")
             .tempdir()
@@ -38,6 +44,7 @@ impl ControlPlane {
             namespace: Namespace::new(),
             folder,
             server: None,
+            kubeconfig,
         }
     }
 
@@ -133,9 +140,23 @@ impl ControlPlane {
 
     /// Asks the server to stop, and waits for it.
     pub(crate) fn stop(&mut self) -> ExitStatus {
-        let mut child = self.server.take().unwrap();
-        kill(Pid::from_raw(child.id().cast_signed()), Signal::SIGTERM).unwrap();
-        child.wait().unwrap()
+        let server = self.server.as_ref().unwrap();
+        kill(Pid::from_raw(server.id().cast_signed()), Signal::SIGTERM).unwrap();
+        self.wait().unwrap()
+    }
+
+    /// Waits until the server has ended, if one was started.
+    pub(crate) fn wait(&mut self) -> Option<ExitStatus> {
+        let mut child = self.server.take()?;
+        Some(child.wait().unwrap())
+    }
+
+    /// Kills the server as a power cut would.
+    pub(crate) fn kill(&mut self) {
+        if let Some(mut child) = self.server.take() {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
     }
 
     /// A file in the test's folder.
@@ -153,7 +174,7 @@ impl ControlPlane {
 
     /// The administrator's kubeconfig.
     pub(crate) fn kubeconfig(&self) -> PathBuf {
-        self.path("data/kubeconfig.yaml")
+        self.path(self.kubeconfig)
     }
 
     /// A command in the control plane's network, as the administrator, with the test's folder as its home.

@@ -1,12 +1,10 @@
 //! The first-look tutorial, line by line, with each stock kubectl of the machine.
 
-use crate::cluster::{Cluster, image, kubectls, lacks};
-use std::{
-    collections::BTreeSet,
-    io::{BufRead as _, BufReader},
-    path::Path,
-    process::Stdio,
+use crate::{
+    cluster::{Cluster, image, kubectls, lacks},
+    serving::{forwarded, on_a_terminal, while_it_runs},
 };
+use std::{collections::BTreeSet, path::Path};
 
 #[test]
 fn the_tutorial_with_the_machines_kubectl() {
@@ -130,10 +128,8 @@ fn look_inside(cluster: &Cluster, pod: &str) {
         environment.contains(&format!("HOSTNAME={pod}")),
         "{environment}"
     );
-    let terminal = on_a_terminal(
-        cluster,
-        &["exec", "-ti", pod, "--", "bash", "-c", "tty && echo done"],
-    );
+    let tty = ["exec", "-ti", pod, "--", "bash", "-c", "tty && echo done"];
+    let terminal = on_a_terminal(&cluster.kubectl_command(&tty));
     assert!(
         terminal.contains("/dev/pts/") && terminal.contains("done"),
         "{terminal}"
@@ -145,72 +141,30 @@ fn look_inside(cluster: &Cluster, pod: &str) {
         cluster.kubectl(&["exec", pod, "--", "cat", "/tmp/file"]),
         "here\n"
     );
-    forwarded(cluster, pod);
+    port_forward(cluster, pod);
 }
 
 /// `kubectl port-forward`, asked once.
-fn forwarded(cluster: &Cluster, pod: &str) {
-    let mut child = cluster
-        .kubectl_command(&["port-forward", pod, ":80"])
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    // Kept open: a kubectl that cannot print ends.
-    let mut output = BufReader::new(child.stdout.take().unwrap());
-    let mut line = String::new();
-    output.read_line(&mut line).unwrap();
-    let port = line
-        .split("127.0.0.1:")
-        .nth(1)
-        .and_then(|rest| rest.split(' ').next())
-        .unwrap_or_default();
-    let page = cluster.curl(&format!("http://127.0.0.1:{port}/"));
-    child.kill().unwrap();
-    child.wait().unwrap();
+fn port_forward(cluster: &Cluster, pod: &str) {
+    let mut forward = cluster.kubectl_command(&["port-forward", pod, ":80"]);
+    let (said, page) = while_it_runs(&mut forward, |line| {
+        (line.to_owned(), cluster.curl(&forwarded(line)))
+    });
     assert!(
         page.is_some_and(|page| page.contains("Welcome to nginx!")),
-        "port-forward said {line:?}"
+        "port-forward said {said:?}"
     );
 }
 
 /// `kubectl proxy`, asked once.
 fn through_proxy(cluster: &Cluster, path: &str) -> String {
-    let mut child = cluster
-        .kubectl_command(&["proxy", "--port=0"])
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    // Kept open: a kubectl that cannot print ends.
-    let mut output = BufReader::new(child.stdout.take().unwrap());
-    let mut line = String::new();
-    output.read_line(&mut line).unwrap();
-    let address = line
-        .trim()
-        .rsplit(' ')
-        .next()
-        .unwrap_or_default()
-        .to_owned();
-    let page = cluster.curl(&format!("http://{address}{path}"));
-    child.kill().unwrap();
-    child.wait().unwrap();
-    page.unwrap_or_else(|| panic!("kubectl proxy said {line:?} and did not answer"))
-}
-
-/// Runs kubectl on a terminal of its own, which `script` makes.
-fn on_a_terminal(cluster: &Cluster, arguments: &[&str]) -> String {
-    let kubectl = cluster.kubectl_command(arguments);
-    let words: Vec<_> = std::iter::once(kubectl.get_program())
-        .chain(kubectl.get_args())
-        .map(|word| format!("'{}'", word.to_string_lossy()))
-        .collect();
-    let output = std::process::Command::new("script")
-        .args(["-qec", &words.join(" "), "/dev/null"])
-        .env("KUBECONFIG", cluster.kubeconfig())
-        .env("HOME", cluster.folder())
-        .stdin(Stdio::null())
-        .output()
-        .unwrap();
-    String::from_utf8_lossy(&output.stdout).into_owned()
+    let mut proxy = cluster.kubectl_command(&["proxy", "--port=0"]);
+    let (said, page) = while_it_runs(&mut proxy, |line| {
+        let address = line.trim().rsplit(' ').next().unwrap_or_default();
+        let page = cluster.curl(&format!("http://{address}{path}"));
+        (line.to_owned(), page)
+    });
+    page.unwrap_or_else(|| panic!("kubectl proxy said {said:?} and did not answer"))
 }
 
 fn node_port(cluster: &Cluster) -> String {

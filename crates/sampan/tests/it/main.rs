@@ -10,5 +10,6 @@ mod kill;
 mod namespace;
 mod node_features;
 mod profile;
+mod serving;
 mod streams;
 mod uninstall;

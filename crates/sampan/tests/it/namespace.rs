@@ -2,7 +2,7 @@
 //! test has port 6443 for itself.
 
 use std::{
-    process::Command,
+    process::{Command, Output},
     sync::atomic::{AtomicU32, Ordering},
 };
 
@@ -38,10 +38,11 @@ impl Drop for Namespace {
 /// Runs a command, which must succeed.
 pub(crate) fn run(command: &mut Command) {
     let output = command.output().unwrap();
-    assert!(
-        output.status.success(),
-        "{command:?}: {}{}",
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    );
+    assert!(output.status.success(), "{command:?}: {}", said(&output));
+}
+
+/// Everything that a command printed.
+pub(crate) fn said(output: &Output) -> String {
+    let text = String::from_utf8_lossy;
+    format!("{}{}", text(&output.stdout), text(&output.stderr))
 }

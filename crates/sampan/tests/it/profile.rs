@@ -3,18 +3,11 @@
 use crate::{
     cluster::lacks,
     control_plane::{ControlPlane, kubectl},
+    namespace::said,
 };
 use jiff::Timestamp;
 use std::process::{Command, Output};
 use stdx::certificates::{Authority, Leaf};
-
-fn text(output: &Output) -> String {
-    format!(
-        "{}{}",
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    )
-}
 
 /// Needs no privilege, serves who has a token, and ends when told to.
 #[test]
@@ -126,9 +119,9 @@ fn stands_in_for_kube_apiserver() {
         command.output().unwrap()
     };
     let made = ask(&["create", "serviceaccount", "robot"]);
-    assert!(made.status.success(), "{}\n{}", text(&made), plane.log());
+    assert!(made.status.success(), "{}\n{}", said(&made), plane.log());
     let token = ask(&["create", "token", "robot"]);
-    assert!(token.status.success(), "{}", text(&token));
+    assert!(token.status.success(), "{}", said(&token));
     let token = String::from_utf8_lossy(&token.stdout).trim().to_owned();
     let bearer = format!("Authorization: Bearer {token}");
     let review = plane.get("/apis/authentication.k8s.io/v1", &["--header", &bearer]);
@@ -150,7 +143,7 @@ fn flags_that_cannot_be_honoured_are_refused() {
             .output()
             .unwrap();
         assert!(!output.status.success(), "{flag}");
-        text(&output)
+        said(&output)
     };
     for (flag, says) in [
         (

@@ -1,8 +1,11 @@
 //! Exec, attach, copy, port-forward and logs, over WebSocket and over SPDY, with each stock kubectl of the machine.
 
-use crate::cluster::{Cluster, image, kubectls, lacks};
+use crate::{
+    cluster::{Cluster, image, kubectls, lacks},
+    serving::{forwarded, on_a_terminal, while_it_runs},
+};
 use std::{
-    io::{BufRead as _, BufReader, Write as _},
+    io::Write as _,
     process::{Command, Output, Stdio},
 };
 
@@ -88,30 +91,6 @@ impl Streams<'_> {
         })
     }
 
-    /// Runs kubectl on a terminal of 33 rows and 111 columns.
-    fn on_a_terminal(&self, arguments: &[&str]) -> String {
-        let kubectl = self.command(arguments);
-        let words: Vec<_> = std::iter::once(kubectl.get_program())
-            .chain(kubectl.get_args())
-            .map(|word| format!("'{}'", word.to_string_lossy()))
-            .collect();
-        let line = format!("stty rows 33 cols 111; {}", words.join(" "));
-        let mut script = Command::new("script");
-        script.args(["-qec", &line, "/dev/null"]);
-        for (name, value) in kubectl.get_envs() {
-            script.env(name, value.unwrap_or_default());
-        }
-        let mut child = script
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        // Kept open: the end of it would be typed as an end of file.
-        let _keys = child.stdin.take();
-        let output = child.wait_with_output().unwrap();
-        String::from_utf8_lossy(&output.stdout).into_owned()
-    }
-
     fn exec(&self) {
         let said = self.fed(&["exec", "-i", "box", "--", "cat"], b"hello\n");
         assert_eq!(said.stdout, b"hello\n");
@@ -151,7 +130,8 @@ impl Streams<'_> {
     }
 
     fn terminal(&self) {
-        let seen = self.on_a_terminal(&["exec", "-it", "box", "--", "stty", "size"]);
+        let stty = ["exec", "-it", "box", "--", "stty", "size"];
+        let seen = on_a_terminal(&self.command(&stty));
         assert!(seen.contains("33 111"), "{seen}");
     }
 
@@ -194,49 +174,22 @@ impl Streams<'_> {
     }
 
     fn forward(&self) {
-        let mut child = self
-            .command(&["port-forward", "box", ":8080"])
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        // Kept open: a kubectl that cannot print ends.
-        let mut output = BufReader::new(child.stdout.take().unwrap());
-        let mut line = String::new();
-        output.read_line(&mut line).unwrap();
-        let port = line
-            .split("127.0.0.1:")
-            .nth(1)
-            .and_then(|rest| rest.split(' ').next())
-            .unwrap_or_default();
-        let url = format!("http://127.0.0.1:{port}/");
-        let pages: Vec<_> = (0..3).map(|_| self.cluster.curl(&url)).collect();
-        child.kill().unwrap();
-        child.wait().unwrap();
+        let mut forward = self.command(&["port-forward", "box", ":8080"]);
+        let (said, pages) = while_it_runs(&mut forward, |line| {
+            let url = forwarded(line);
+            (line.to_owned(), [(); 3].map(|()| self.cluster.curl(&url)))
+        });
         for page in pages {
-            assert_eq!(page.as_deref(), Some("page\n"), "kubectl said {line:?}");
+            assert_eq!(page.as_deref(), Some("page\n"), "kubectl said {said:?}");
         }
     }
 
     /// A client that is gone leaves no process behind.
     fn leaves_nothing(&self) {
-        let mut child = self
-            .command(&[
-                "exec",
-                "box",
-                "--",
-                "sh",
-                "-c",
-                "echo begun; sleep 7777 | cat",
-            ])
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut output = BufReader::new(child.stdout.take().unwrap());
-        let mut line = String::new();
-        output.read_line(&mut line).unwrap();
-        assert_eq!(line, "begun\n");
-        child.kill().unwrap();
-        child.wait().unwrap();
+        let line = "echo begun; sleep 7777 | cat";
+        let mut exec = self.command(&["exec", "box", "--", "sh", "-c", line]);
+        let begun = while_it_runs(&mut exec, str::to_owned);
+        assert_eq!(begun, "begun\n");
         self.cluster.wait_for(
             "the processes to be gone",
             &["exec", "box", "--", "ps", "-o", "args"],

@@ -67,7 +67,7 @@ fn host(cluster: &Cluster) -> BTreeMap<&'static str, String> {
                 ],
             ),
         ),
-        ("mounts", mounts(cluster.folder())),
+        ("mounts", mounts(&cluster.folder())),
         ("cgroups", cgroups()),
         ("processes", processes()),
     ])

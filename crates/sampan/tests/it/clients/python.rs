@@ -4,6 +4,7 @@ use super::{known, skip};
 use crate::{
     cluster::{cache, lacks},
     control_plane::{ControlPlane, kubectl},
+    namespace::said,
 };
 use std::path::{Path, PathBuf};
 
@@ -29,9 +30,8 @@ fn official() {
         .unwrap();
     assert!(
         output.status.success(),
-        "{}{}\nserver log:\n{}",
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr),
+        "{}\nserver log:\n{}",
+        said(&output),
         plane.log()
     );
 }
