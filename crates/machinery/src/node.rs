@@ -16,6 +16,15 @@ pub(crate) fn empty_object() -> &'static Value {
     &EMPTY
 }
 
+/// How many objects and lists stand in one another.
+pub(crate) fn depth_of(tree: &Value) -> usize {
+    match tree {
+        Value::Array(items) => 1 + items.iter().map(depth_of).max().unwrap_or(0),
+        Value::Object(map) => 1 + map.values().map(depth_of).max().unwrap_or(0),
+        _ => 0,
+    }
+}
+
 /// How a value is compared, merged and owned.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Rule<'a> {

@@ -35,9 +35,16 @@ pub enum Error {
 /// # Errors
 /// When a document is malformed or a limit is passed.
 pub fn parse_documents(bytes: &[u8]) -> Result<Vec<Value>, Error> {
+    Ok(read::documents_and_duplicates(text(bytes)?)?.0)
+}
+
+fn text(bytes: &[u8]) -> Result<&str, Error> {
     let text = std::str::from_utf8(bytes).map_err(|_| Error::Encoding)?;
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    read::documents(text)
+    Ok(text.strip_prefix('\u{feff}').unwrap_or(text))
+}
+
+fn first(documents: Vec<Value>) -> Value {
+    documents.into_iter().next().unwrap_or(Value::Null)
 }
 
 /// Reads the first document, and says which keys it has twice, in goyaml's words: the error that upstream's
@@ -46,21 +53,14 @@ pub fn parse_documents(bytes: &[u8]) -> Result<Vec<Value>, Error> {
 /// # Errors
 /// See [`parse_documents`].
 pub fn parse_strict(bytes: &[u8]) -> Result<(Value, Option<String>), Error> {
-    let text = std::str::from_utf8(bytes).map_err(|_| Error::Encoding)?;
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let (mut documents, duplicates) = read::documents_and_duplicates(text)?;
-    let tree = if documents.is_empty() {
-        Value::Null
-    } else {
-        documents.swap_remove(0)
-    };
+    let (documents, duplicates) = read::documents_and_duplicates(text(bytes)?)?;
     let found = (!duplicates.is_empty()).then(|| {
         format!(
             "error converting YAML to JSON: yaml: unmarshal errors:\n  {}",
             duplicates.join("\n  ")
         )
     });
-    Ok((tree, found))
+    Ok((first(documents), found))
 }
 
 /// Reads the first document; an empty stream is null.
@@ -74,10 +74,5 @@ pub fn parse(bytes: &[u8]) -> Result<Value, Error> {
     {
         return Ok(tree);
     }
-    let mut documents = parse_documents(bytes)?;
-    Ok(if documents.is_empty() {
-        Value::Null
-    } else {
-        documents.swap_remove(0)
-    })
+    parse_documents(bytes).map(first)
 }

@@ -2,7 +2,10 @@
 //! is refused whatever the field validation, for nobody could own what it names.
 
 use super::field_set::{Step, step_of};
-use crate::node::{Node, Rule};
+use crate::{
+    node::{Node, Rule},
+    patch::go_text,
+};
 use api::schema::Shape;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -56,10 +59,10 @@ impl Walk {
             }
             Value::Array(items) if node.wants_list() => self.list(items, value, node),
             other if node.wants_object() => {
-                self.complain(&format!("expected map, got &{{{}}}", go(other)));
+                self.complain(&format!("expected map, got &{{{}}}", go_text(other)));
             }
             other if node.wants_list() => {
-                self.complain(&format!("expected list, got &{{{}}}", go(other)));
+                self.complain(&format!("expected list, got &{{{}}}", go_text(other)));
             }
             _ => {}
         }
@@ -92,7 +95,7 @@ impl Walk {
             (Shape::String | Shape::Bytes, value) if !value.is_string() => {
                 format!(
                     "expected string, got &value.valueUnstructured{{Value:{}}}",
-                    go(value)
+                    go_text(value)
                 )
             }
             (Shape::Int32 | Shape::Int64 | Shape::Double, value) if !value.is_number() => {
@@ -107,7 +110,7 @@ impl Walk {
                 )
             }
             (Shape::Boolean, value) if !value.is_boolean() => {
-                format!("expected boolean, got &{{{}}}", go(value))
+                format!("expected boolean, got &{{{}}}", go_text(value))
             }
             _ => return,
         };
@@ -141,13 +144,4 @@ fn no_step(item: &Value, rule: Rule<'_>, node: Node<'_>) -> Option<String> {
         _ => return None,
     };
     Some(text.to_owned())
-}
-
-/// A value as Go prints it, near enough for people.
-fn go(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        Value::Object(_) | Value::Array(_) => value.to_string(),
-        other => other.to_string(),
-    }
 }

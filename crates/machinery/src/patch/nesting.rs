@@ -1,6 +1,7 @@
 //! How deeply a JSON patch may nest an object: each operation goes a few steps further, and a thousand of
 //! them make what nothing can walk any more.
 
+use crate::node::depth_of;
 use json_patch::PatchOperation;
 use serde_json::Value;
 
@@ -17,13 +18,5 @@ pub(super) fn is_too_deep(object: &Value, operation: &PatchOperation) -> bool {
         PatchOperation::Remove(_) | PatchOperation::Test(_) => return false,
     };
     let steps = path.as_str().bytes().filter(|byte| *byte == b'/').count();
-    steps + value.map_or(0, depth) > DEPTH_LIMIT
-}
-
-fn depth(value: &Value) -> usize {
-    match value {
-        Value::Array(items) => 1 + items.iter().map(depth).max().unwrap_or(0),
-        Value::Object(map) => 1 + map.values().map(depth).max().unwrap_or(0),
-        _ => 0,
-    }
+    steps + value.map_or(0, depth_of) > DEPTH_LIMIT
 }

@@ -1,6 +1,7 @@
 //! From the parser's events to trees, within the budgets.
 
 use super::{DEPTH_LIMIT, Error, NODES_LIMIT, scalar};
+use crate::node::depth_of;
 use granit_parser::{Event, Parser, ScalarStyle, Tag};
 use serde_json::{Map, Value};
 use std::collections::HashMap;
@@ -10,10 +11,6 @@ const MERGE: &str = "<<";
 
 /// Most duplicate keys that are reported.
 const REPORT_LIMIT: usize = 100;
-
-pub(super) fn documents(text: &str) -> Result<Vec<Value>, Error> {
-    Ok(documents_and_duplicates(text)?.0)
-}
 
 /// The documents, and where a map of the stream has a key again.
 pub(super) fn documents_and_duplicates(text: &str) -> Result<(Vec<Value>, Vec<String>), Error> {
@@ -95,7 +92,7 @@ impl<'a> Reader<'a> {
                 self.nodes = self.nodes.saturating_add(size);
                 check(self.nodes)?;
                 let tree = tree.clone();
-                if depth + tree_depth(&tree) > DEPTH_LIMIT {
+                if depth + depth_of(&tree) > DEPTH_LIMIT {
                     return Err(Error::Limit("100 levels"));
                 }
                 (tree, 0, false)
@@ -161,14 +158,6 @@ impl<'a> Reader<'a> {
 
 fn unexpected_end() -> Error {
     Error::Syntax("unexpected end of stream".to_owned())
-}
-
-fn tree_depth(tree: &Value) -> usize {
-    match tree {
-        Value::Array(items) => 1 + items.iter().map(tree_depth).max().unwrap_or(0),
-        Value::Object(map) => 1 + map.values().map(tree_depth).max().unwrap_or(0),
-        _ => 0,
-    }
 }
 
 /// Earlier maps of a merge win.
