@@ -1,6 +1,6 @@
 //! Which form the answer takes: `Accept`, by upstream's rules.
 
-use crate::{openapi, query::Query, resources::Resource};
+use crate::{query::Query, resources::Resource};
 use http::{HeaderMap, header};
 use machinery::status::Status;
 
@@ -106,7 +106,7 @@ pub(crate) fn of_resource(
     query: &Query,
     resource: &Resource,
 ) -> Result<Form, Status> {
-    let form = form(headers, query, openapi::writes_protobuf(resource))?;
+    let form = form(headers, query, resource.has_protobuf())?;
     if resource.is_action() && form.shape != Shape::Whole {
         // What is not stored has no metadata to show.
         return Err(not_acceptable(

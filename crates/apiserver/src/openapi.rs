@@ -11,7 +11,7 @@ use crate::{
     answer::{self, Answer},
     discovery, negotiate,
     query::Query,
-    resources::{Resource, Resources, api_version},
+    resources::{Resources, api_version},
 };
 use bytes::Bytes;
 use flate2::{Compression, read::GzDecoder, write::GzEncoder};
@@ -23,13 +23,6 @@ use sha2::{Digest, Sha256};
 use std::io::{Read, Write};
 
 pub(crate) use shelf::Documents;
-
-/// Whether objects of the resource can be written as protobuf.
-pub(crate) fn writes_protobuf(resource: &Resource) -> bool {
-    api::schema::builtin()
-        .kind(resource.group(), resource.version(), resource.kind())
-        .is_some()
-}
 
 /// How a document is written: the media types that ask for it, the one that it is answered in, and
 /// what makes it.

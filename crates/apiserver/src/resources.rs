@@ -104,6 +104,12 @@ impl Resource {
         builtin(self.stored)
     }
 
+    /// Whether protobuf of the served form is published; of types made for older versions it is not.
+    pub(crate) fn has_protobuf(&self) -> bool {
+        let published = |schemas| std::ptr::eq(schemas, schema::builtin());
+        self.schema().is_some_and(|(schemas, _)| published(schemas))
+    }
+
     /// Whether what is stored can be handed out as it is.
     pub(crate) fn is_served_as_stored(&self) -> bool {
         self.hub.is_none() && self.older.is_none()
