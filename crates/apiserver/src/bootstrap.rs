@@ -1,7 +1,7 @@
 //! What every cluster has from its first moment, made through the door itself: safe to repeat.
 
-use crate::{Door, User, answer};
-use http::{Method, Request, header};
+use crate::Door;
+use http::Method;
 use http_body_util::BodyExt;
 use machinery::endpoint_slices;
 use machinery::status::Status;
@@ -34,18 +34,12 @@ impl Door {
     }
 
     async fn ensure(self: &Arc<Self>, path: &str, object: &Value) -> Result<(), BootstrapError> {
-        let mut request = Request::new(answer::full(object.to_string()));
-        *request.method_mut() = Method::POST;
-        if path.contains('?') {
-            *request.method_mut() = Method::PATCH;
-            let apply = http::HeaderValue::from_static("application/apply-patch+yaml");
-            request.headers_mut().insert(header::CONTENT_TYPE, apply);
-        }
-        *request.uri_mut() = path.parse().unwrap_or_default();
-        request.extensions_mut().insert(User::apiserver());
-        let agent = http::HeaderValue::from_static("apiserver");
-        request.headers_mut().insert(header::USER_AGENT, agent);
-        let response = self.handle(request).await;
+        let (method, media_type) = match path.contains('?') {
+            true => (Method::PATCH, "application/apply-patch+yaml"),
+            false => (Method::POST, "application/json"),
+        };
+        let asked = self.ask_itself(method, path, media_type, object.to_string());
+        let response = asked.await;
         if response.status().is_success() {
             return Ok(());
         }

@@ -5,12 +5,12 @@
 //! objects.
 
 use crate::{
-    Door, User, answer,
+    Door,
     resources::{Resource, Slot},
     watch_cache::{Item, Selection},
 };
 use futures::{StreamExt, stream};
-use http::{Method, Request, StatusCode, header};
+use http::{Method, StatusCode};
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use serde_json::json;
@@ -171,13 +171,8 @@ impl Door {
         let body =
             json!({ "kind": "DeleteOptions", "apiVersion": "v1", "preconditions": preconditions });
         let path = path(&self.resources.slots()[slot], &item);
-        let mut request = Request::new(answer::full(body.to_string()));
-        *request.method_mut() = Method::DELETE;
-        *request.uri_mut() = path.parse().unwrap_or_default();
-        request.extensions_mut().insert(User::apiserver());
-        let agent = http::HeaderValue::from_static("apiserver");
-        request.headers_mut().insert(header::USER_AGENT, agent);
-        let status = self.handle(request).await.status();
+        let asked = self.ask_itself(Method::DELETE, &path, "application/json", body.to_string());
+        let status = asked.await.status();
         let expected = [StatusCode::NOT_FOUND, StatusCode::CONFLICT];
         if !status.is_success() && !expected.contains(&status) {
             tracing::warn!(path, %status, "an object that expired could not be removed");

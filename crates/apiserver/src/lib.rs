@@ -23,6 +23,7 @@ mod listen;
 mod metrics;
 mod negotiate;
 mod openapi;
+mod own_requests;
 mod query;
 mod resources;
 mod reviews;
