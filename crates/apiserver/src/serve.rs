@@ -24,7 +24,7 @@ use crate::{
     watch_cache::WatchCache,
 };
 use futures::{FutureExt, future::BoxFuture};
-use http::{Request, Response};
+use http::{HeaderMap, Request, Response};
 use kinds::SubresourceKind;
 use machinery::status::Status;
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
@@ -43,6 +43,20 @@ pub struct Door {
     pub(crate) turns: Turns,
     fairness: Fairness,
     tasks: Tasks,
+}
+
+/// The resource that a path names.
+struct Found {
+    resource: Arc<Resource>,
+    sub: Option<&'static kinds::Subresource>,
+}
+
+impl Found {
+    /// Whether the request is passed on to somebody else.
+    fn connects(&self) -> bool {
+        let connects = |sub: &kinds::Subresource| sub.serves == SubresourceKind::Connect;
+        self.sub.is_some_and(connects)
+    }
 }
 
 impl Door {
@@ -79,20 +93,19 @@ impl Door {
         let query = Query::parse(request.uri().query());
         let route = route::parse(request.method(), request.uri().path(), &query);
         let found = route.target.as_ref().map(|target| self.find(target));
-        let known = found.as_ref().is_some_and(Result::is_ok);
-        let connects =
-            matches!(&found, Some(Ok((_, Some(sub)))) if sub.serves == SubresourceKind::Connect);
-        let warning = found.and_then(|it| {
-            let resource = it.ok()?.0;
+        let found = found.transpose();
+        let known = found.as_ref().ok().and_then(Option::as_ref);
+        let connects = known.is_some_and(Found::connects);
+        let warning = known.and_then(|Found { resource, .. }| {
             let own = resource.names.deprecated.map(str::to_owned);
             resource.older.map(|it| it.warning()).or(own)
         });
-        let observed = self.metrics.begin(&route, known);
+        let observed = self.metrics.begin(&route, known.is_some());
         let compress = discovery::accepts_gzip(request.headers());
         let form = negotiate::status(request.headers(), &query);
         let deadline = query.deadline(DEADLINE);
-        let run =
-            AssertUnwindSafe(Arc::clone(self).boxed_path(route, query, request)).catch_unwind();
+        let run = AssertUnwindSafe(Arc::clone(self).boxed_path(route, found, query, request))
+            .catch_unwind();
         let ended = match deadline {
             _ if connects => run.await,
             Err(status) => Ok(Err(status)),
@@ -125,16 +138,18 @@ impl Door {
     fn boxed_path(
         self: Arc<Self>,
         route: Route,
+        found: Result<Option<Found>, Status>,
         query: Query,
         request: Request<Body>,
     ) -> BoxFuture<'static, Answer> {
-        Box::pin(async move { self.path(route, query, request).await })
+        Box::pin(async move { self.path(route, found, query, request).await })
     }
 
     /// Steps 2 to 11.
     async fn path(
         self: &Arc<Self>,
         route: Route,
+        found: Result<Option<Found>, Status>,
         query: Query,
         mut request: Request<Body>,
     ) -> Answer {
@@ -142,23 +157,29 @@ impl Door {
         let user = impersonated(self, user, request.headers())?;
         let _place = self.fairness.enter(&route)?;
         self.authorize(&user, &route)?;
-        let Some(target) = &route.target else {
-            return self.plain(&route, &query, &user, request).await;
+        let Route { verb, path, target } = route;
+        let (Some(found), Some(target)) = (found?, target) else {
+            return self.plain(verb, &path, &query, request.headers());
         };
-        let (resource, sub) = self.find(target)?;
-        let reads = matches!(route.verb, "get" | "list" | "watch");
-        if !takes(&resource, sub, target, route.verb) {
-            return Err(Status::method_not_supported(resource.named(), route.verb));
+        let connects = found.connects();
+        let Found { resource, sub } = found;
+        let reads = matches!(verb, "get" | "list" | "watch");
+        if !takes(&resource, sub, &target, verb) {
+            return Err(Status::method_not_supported(resource.named(), verb));
         }
         let form = negotiate::of_resource(request.headers(), &query, &resource)?;
+        let headers = match connects {
+            true => request.headers().clone(),
+            false => std::mem::take(request.headers_mut()),
+        };
         let call = Call {
             form,
             resource,
             subresource: sub,
-            target: target.clone(),
-            verb: route.verb,
+            target,
+            verb,
             query,
-            headers: request.headers().clone(),
+            headers,
             user,
             now: self.config.clock.now(),
         };
@@ -168,7 +189,7 @@ impl Door {
         {
             return Err(Status::no_such_path());
         }
-        if let Some(sub) = sub.filter(|sub| sub.serves == SubresourceKind::Connect) {
+        if let Some(sub) = sub.filter(|_| connects) {
             return subresource::connect(self, &call, sub, request).await;
         }
         if reads && sub.is_none() {
@@ -230,53 +251,46 @@ impl Door {
         }
     }
 
-    fn find(
-        &self,
-        target: &Target,
-    ) -> Result<(Arc<Resource>, Option<&'static kinds::Subresource>), Status> {
+    fn find(&self, target: &Target) -> Result<Found, Status> {
         let resource = self
             .resources
             .find(&target.group, &target.version, &target.plural)
             .ok_or_else(|| absent(target))?;
-        if target.subresource.is_empty() {
-            return Ok((Arc::clone(resource), None));
-        }
-        let sub = resource
-            .subresource(&target.subresource)
-            .ok_or_else(Status::no_such_path)?;
-        let takes_rest = sub.serves == SubresourceKind::Connect;
-        if !target.rest.is_empty() && !takes_rest {
+        let sub = match target.subresource.as_str() {
+            "" => None,
+            name => Some(
+                resource
+                    .subresource(name)
+                    .ok_or_else(Status::no_such_path)?,
+            ),
+        };
+        let resource = Arc::clone(resource);
+        let found = Found { resource, sub };
+        if !target.rest.is_empty() && sub.is_some() && !found.connects() {
             return Err(Status::no_such_path());
         }
-        Ok((Arc::clone(resource), Some(sub)))
+        Ok(found)
     }
 
     /// Paths that are no resources.
-    async fn plain(
-        self: &Arc<Self>,
-        route: &Route,
-        query: &Query,
-        user: &User,
-        request: Request<Body>,
-    ) -> Answer {
-        let _ = user;
-        if !matches!(route.verb, "get" | "head") {
+    fn plain(&self, verb: &str, path: &str, query: &Query, headers: &HeaderMap) -> Answer {
+        if !matches!(verb, "get" | "head") {
             return Err(Status::failure(
                 405,
                 "MethodNotAllowed",
                 "the server does not allow this method on the requested resource",
             ));
         }
-        if let Some(answer) = health::answer(self, &route.path, query) {
+        if let Some(answer) = health::answer(self, path, query) {
             return answer;
         }
-        if let Some(answer) = discovery::answer(self, &route.path, query, request.headers()) {
+        if let Some(answer) = discovery::answer(self, path, query, headers) {
             return answer;
         }
-        if let Some(answer) = openapi::answer(self, &route.path, query, request.headers()) {
+        if let Some(answer) = openapi::answer(self, path, query, headers) {
             return answer;
         }
-        if let Some(answer) = crate::tokens::well_known(self, &route.path) {
+        if let Some(answer) = crate::tokens::well_known(self, path) {
             return answer;
         }
         Err(Status::no_such_path())
@@ -319,7 +333,6 @@ impl Door {
     }
 }
 
-/// Why there is no such resource.
 /// Whether the path takes the verb. Objects of all namespaces together are only read; a name is not created.
 fn takes(
     resource: &Resource,
@@ -340,6 +353,7 @@ fn takes(
     fits && resource.names.verbs.contains(&verb)
 }
 
+/// Why there is no such resource.
 fn absent(target: &Target) -> Status {
     let api_version = api_version(&target.group, &target.version);
     match kinds::find_gone(&api_version, &target.plural) {
