@@ -15,7 +15,7 @@ use bytes::{Bytes, BytesMut};
 use http::{HeaderValue, header};
 use http_body_util::{BodyExt, StreamBody};
 use jiff::Timestamp;
-use kinds::Cell;
+use kinds::Column;
 use machinery::status::Status;
 use serde::Deserialize;
 use serde_json::{Value, json, value::RawValue};
@@ -220,11 +220,7 @@ impl Writer {
             .law
             .row(&*object, self.now)
             .into_iter()
-            .map(|cell| match cell {
-                Cell::Text(text) => text.into(),
-                Cell::Number(number) => number.into(),
-                Cell::Truth(truth) => truth.into(),
-            })
+            .map(Value::from)
             .collect();
         let mut row = json!({ "cells": cells });
         match self.include {
@@ -236,25 +232,25 @@ impl Writer {
     }
 
     fn table(&self, rows: Vec<Value>, metadata: Value, heading: bool) -> Value {
-        let columns: Vec<Value> = self
-            .resource
-            .law
-            .columns()
-            .iter()
-            .map(|column| json!({ "name": column.name, "type": column.kind, "format": column.format, "description": column.description, "priority": column.priority }))
-            .collect();
-        let columns = if heading {
-            Value::Array(columns)
-        } else {
-            Value::Null
-        };
-        json!({ "kind": "Table", "apiVersion": "meta.k8s.io/v1", "metadata": metadata, "columnDefinitions": columns, "rows": rows })
+        let columns = heading.then(|| self.resource.law.columns());
+        table(columns, rows, metadata)
     }
 
     /// Writes JSON in the wished encoding.
     fn encoded(&self, code: u16, json: Bytes) -> Answer {
         simple(self.form, code, json)
     }
+}
+
+/// A Table; without columns it goes on with one that had them.
+pub(crate) fn table(columns: Option<&[Column]>, rows: Vec<Value>, metadata: Value) -> Value {
+    let columns = columns.map(|columns| -> Vec<Value> {
+        columns
+            .iter()
+            .map(|column| json!({ "name": column.name, "type": column.kind, "format": column.format, "description": column.description, "priority": column.priority }))
+            .collect()
+    });
+    json!({ "kind": "Table", "apiVersion": "meta.k8s.io/v1", "metadata": metadata, "columnDefinitions": columns, "rows": rows })
 }
 
 /// Any JSON that has a kind, in the wished encoding.

@@ -38,10 +38,6 @@ pub(crate) async fn get(door: &Door, call: &Call) -> Answer {
 }
 
 fn table(call: &Call, scale: &Scale) -> Value {
-    let columns: Vec<Value> = kinds::scale::columns()
-        .iter()
-        .map(|column| json!({ "name": column.name, "type": column.kind, "format": column.format, "description": column.description, "priority": column.priority }))
-        .collect();
     let cells: Vec<Value> = kinds::scale::row(scale, call.now)
         .into_iter()
         .map(Value::from)
@@ -49,7 +45,8 @@ fn table(call: &Call, scale: &Scale) -> Value {
     let metadata = json!({ "name": scale.metadata.name, "namespace": scale.metadata.namespace, "creationTimestamp": scale.metadata.creation_timestamp });
     let object = json!({ "kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": metadata });
     let metadata = json!({ "resourceVersion": scale.metadata.resource_version });
-    json!({ "kind": "Table", "apiVersion": "meta.k8s.io/v1", "metadata": metadata, "columnDefinitions": columns, "rows": [{ "cells": cells, "object": object }] })
+    let row = json!({ "cells": cells, "object": object });
+    forms::table(Some(kinds::scale::columns()), vec![row], metadata)
 }
 
 /// `update` and `patch`.
