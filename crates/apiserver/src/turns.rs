@@ -32,8 +32,14 @@ struct Place<'a> {
 }
 
 impl Turns {
+    /// Passes on the turn that was held, if any, and waits for one at `key`.
+    pub(crate) async fn next<'a>(&'a self, turn: &mut Option<Turn<'a>>, key: &str) {
+        drop(turn.take());
+        *turn = Some(self.wait(key).await);
+    }
+
     /// Waits until everybody who came before has gone.
-    pub(crate) async fn wait(&self, key: &str) -> Turn<'_> {
+    async fn wait(&self, key: &str) -> Turn<'_> {
         let turn = {
             let mut lanes = self.lanes.lock();
             let lane = lanes.entry(key.to_owned()).or_insert_with(|| Lane {

@@ -40,10 +40,9 @@ use store::{Outcome, Revision, Transaction};
 
 /// Attempts of a change that others keep overtaking.
 pub(crate) const ATTEMPTS: usize = 16;
-pub(crate) const OVERTAKEN: &str =
-    "the object has been modified; please apply your changes to the latest version and try again";
 
 /// One request for a resource, routed and authenticated.
+#[derive(Clone)]
 pub(crate) struct Call {
     pub(crate) resource: Arc<Resource>,
     pub(crate) subresource: Option<&'static Subresource>,

@@ -1,7 +1,7 @@
 //! Server-side apply: a patch that names what its manager wants, and creates what is absent.
 
 use super::{
-    Call, change,
+    Call, change, create,
     managed_fields::{self, How},
     patch,
 };
@@ -62,7 +62,8 @@ pub(crate) async fn run(door: &Door, call: &Call, body: &Bytes) -> Answer {
             }
             change::check_name(call, view.metadata().name.as_deref())?;
             view.metadata_mut().resource_version = None;
-            patch::create_applied(door, call, view, &mut warnings).await
+            let created = create::create(door, call, view, How::Applied, warnings).await?;
+            created.answer(call, 201)
         }
         Err(status) => Err(status),
     }

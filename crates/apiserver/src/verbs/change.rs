@@ -2,7 +2,7 @@
 //! again when overtaken.
 
 use super::{
-    ATTEMPTS, Call, Committed, OVERTAKEN,
+    ATTEMPTS, Call, Committed,
     managed_fields::{self, How},
     owner_references,
 };
@@ -113,17 +113,16 @@ pub(crate) async fn run(
                 let bytes = watch_cache::with_revision(&bytes, revision);
                 return Ok(Changed { bytes, warnings });
             }
-            Committed::Overtaken { key } => {
-                drop(turn.take());
-                turn = Some(door.turns.wait(&key).await);
-            }
+            Committed::Overtaken { key } => door.turns.next(&mut turn, &key).await,
         }
     }
-    Err(Status::conflict(
-        call.resource.named(),
-        &call.target.name,
-        OVERTAKEN,
-    ))
+    Err(overtaken(call))
+}
+
+/// 409 for a change of an object that others have changed.
+pub(crate) fn overtaken(call: &Call) -> Status {
+    let because = "the object has been modified; please apply your changes to the latest version and try again";
+    Status::conflict(call.resource.named(), &call.target.name, because)
 }
 
 /// The present object in its stored form, where that is not the served one.
@@ -190,7 +189,7 @@ fn place(call: &Call, current: &Current, object: &mut dyn AnyObject) -> Result<(
                 "strconv.ParseUint: parsing {other:?}: invalid syntax"
             )));
         }
-        Some(_) => return Err(Status::conflict(call.resource.named(), name, OVERTAKEN)),
+        Some(_) => return Err(overtaken(call)),
     }
     if new.creation_timestamp.is_none() {
         new.creation_timestamp.clone_from(&old.creation_timestamp);

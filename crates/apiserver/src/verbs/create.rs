@@ -2,13 +2,14 @@
 
 use super::{
     ATTEMPTS, Call, Committed,
+    change::Changed,
     managed_fields::{self, How},
     owner_references,
 };
 use crate::{
     Door,
     admission::{Claims, Operation},
-    answer::{self, Answer},
+    answer::Answer,
     decode, watch_cache,
 };
 use api::AnyObject;
@@ -27,26 +28,18 @@ pub(crate) async fn run(door: &Door, call: &Call, body: &Bytes) -> Answer {
     let validation = call.field_validation();
     let mut view = decode::body(call, &json, body, validation, &mut warnings)?;
     warnings.extend(owner_references::dedup(&mut *view, false));
-    let (stored, revision) = create(door, call, view, How::Update, &mut warnings).await?;
-    let bytes = match revision {
-        Some(revision) => watch_cache::with_revision(&stored, revision),
-        None => stored,
-    };
-    let mut response = call
-        .writer()?
-        .object(201, call.resource.view_bytes(&bytes)?)?;
-    answer::warn(&mut response, &warnings);
-    Ok(response)
+    let created = create(door, call, view, How::Update, warnings).await?;
+    created.answer(call, 201)
 }
 
-/// Creates an object given in its served form; its stored bytes and their revision (none in a dry run).
+/// Creates an object given in its served form. In a dry run what it leaves has no resourceVersion.
 pub(crate) async fn create(
     door: &Door,
     call: &Call,
     mut view: Box<dyn AnyObject>,
     how: How,
-    warnings: &mut Vec<String>,
-) -> Result<(Bytes, Option<u64>), Status> {
+    mut warnings: Vec<String>,
+) -> Result<Changed, Status> {
     place(call, &mut *view)?;
     if call.resource.is_view() {
         // A view has rules of its own, besides those of the form it is stored in.
@@ -61,7 +54,7 @@ pub(crate) async fn create(
         door.cache.catch_up().await;
         let mut object = call.resource.to_stored(view.clone_box())?;
         fill(door, call, &mut *object);
-        let (mut object, claims) = judge(door, call, object, dry_run, warnings)?;
+        let (mut object, claims) = judge(door, call, object, dry_run, &mut warnings)?;
         warnings.extend(call.resource.stored.warnings(&*object, None));
         let bytes = managed_fields::tracked_bytes(call, None, &mut *object, how)?;
         let name = object.metadata().name.clone().unwrap_or_default();
@@ -69,14 +62,17 @@ pub(crate) async fn create(
         let key = call.resource.key(&namespace, &name);
         let lost = if dry_run {
             match door.cache.get(call.resource.slot, &namespace, &name) {
-                None => return Ok((bytes, None)),
+                None => return Ok(Changed { bytes, warnings }),
                 Some(_) => key.clone(),
             }
         } else {
             let transaction =
                 Transaction::put(&key, bytes.clone()).when(Condition::Absent(key.clone()));
             match door.commit(transaction, claims).await? {
-                Committed::At(revision) => return Ok((bytes, Some(revision))),
+                Committed::At(revision) => {
+                    let bytes = watch_cache::with_revision(&bytes, revision);
+                    return Ok(Changed { bytes, warnings });
+                }
                 Committed::Overtaken { key: lost } => lost,
             }
         };
@@ -88,8 +84,7 @@ pub(crate) async fn create(
         if names == NAMES {
             return Err(Status::no_unique_name(call.resource.named(), &name));
         }
-        drop(turn.take());
-        turn = Some(door.turns.wait(&lost).await);
+        door.turns.next(&mut turn, &lost).await;
         last = Some(lost);
         warnings.truncate(found);
     }

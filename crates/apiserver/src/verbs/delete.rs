@@ -1,7 +1,14 @@
 //! `delete`: at once, after a grace period, or when the last finalizer is gone.
 
-use super::{ATTEMPTS, Call, Committed, OVERTAKEN, change, managed_fields::stored_bytes, options};
-use crate::{Door, admission::Operation, answer::Answer, decode, forms, query::Query, watch_cache};
+use super::{ATTEMPTS, Call, Committed, change, managed_fields::stored_bytes, options};
+use crate::{
+    Door,
+    admission::{Claims, Operation},
+    answer::Answer,
+    decode, forms,
+    query::Query,
+    watch_cache,
+};
 use api::AnyObject;
 use bytes::Bytes;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
@@ -183,51 +190,35 @@ pub(crate) async fn delete(door: &Door, call: &Call, options: &Options) -> Resul
         let key = call.resource.key(&call.target.namespace, &call.target.name);
         let revision = current.item.revision;
         let condition = Condition::AtRevision(key.clone(), revision);
-        let transaction = match plan {
+        // Claims of a deletion are released with the object, not when it is marked.
+        let (transaction, claims, marked) = match plan {
             Plan::Nothing => return Ok(Deleted::Going(current.item.bytes())),
             Plan::Remove if dry => return Ok(Deleted::Gone(object)),
-            Plan::Remove => {
-                match door
-                    .commit(Transaction::delete(&key).when(condition), claims)
-                    .await?
-                {
-                    Committed::At(at) => {
-                        object.metadata_mut().resource_version = Some(at.to_string());
-                        return Ok(Deleted::Gone(object));
-                    }
-                    Committed::Overtaken { key } => {
-                        drop(turn.take());
-                        turn = Some(door.turns.wait(&key).await);
-                        continue;
-                    }
-                }
-            }
+            Plan::Remove => (Transaction::delete(&key), claims, None),
             Plan::Mark => {
                 let bytes = stored_bytes(&mut *object);
                 if dry {
                     return Ok(Deleted::Going(watch_cache::with_revision(&bytes, revision)));
                 }
-                (Transaction::put(&key, bytes.clone()).when(condition), bytes)
+                let put = Transaction::put(&key, bytes.clone());
+                (put, Claims::default(), Some(bytes))
             }
         };
-        let (transaction, bytes) = transaction;
-        // Claims of a deletion are released with the object, not when it is marked.
-        match door
-            .commit(transaction, crate::admission::Claims::default())
-            .await?
-        {
-            Committed::At(at) => return Ok(Deleted::Going(watch_cache::with_revision(&bytes, at))),
-            Committed::Overtaken { key } => {
-                drop(turn.take());
-                turn = Some(door.turns.wait(&key).await);
+        match (
+            door.commit(transaction.when(condition), claims).await?,
+            marked,
+        ) {
+            (Committed::At(at), Some(bytes)) => {
+                return Ok(Deleted::Going(watch_cache::with_revision(&bytes, at)));
             }
+            (Committed::At(at), None) => {
+                object.metadata_mut().resource_version = Some(at.to_string());
+                return Ok(Deleted::Gone(object));
+            }
+            (Committed::Overtaken { key }, _) => door.turns.next(&mut turn, &key).await,
         }
     }
-    Err(Status::conflict(
-        call.resource.named(),
-        &call.target.name,
-        OVERTAKEN,
-    ))
+    Err(change::overtaken(call))
 }
 
 fn check_preconditions(

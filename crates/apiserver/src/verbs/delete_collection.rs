@@ -3,29 +3,17 @@
 use super::{Call, delete, list};
 use crate::{Door, answer::Answer};
 use bytes::Bytes;
-use std::sync::Arc;
 
 /// Answers the request with the list of what was there.
 pub(crate) async fn run(door: &Door, call: &Call, body: &Bytes) -> Answer {
     let options = delete::Options::read(call, body)?;
     let selection = call.selection()?;
     let page = list::page(door, call, &selection).await?;
+    let mut one = call.clone();
+    one.verb = "delete";
     for item in &page.items {
-        let one = Call {
-            resource: Arc::clone(&call.resource),
-            subresource: None,
-            target: crate::route::Target {
-                namespace: item.namespace().to_owned(),
-                name: item.name().to_owned(),
-                ..call.target.clone()
-            },
-            verb: "delete",
-            query: call.query.clone(),
-            headers: call.headers.clone(),
-            user: call.user.clone(),
-            form: call.form,
-            now: call.now,
-        };
+        item.namespace().clone_into(&mut one.target.namespace);
+        item.name().clone_into(&mut one.target.name);
         match delete::delete(door, &one, &options).await {
             Ok(_) => {}
             // Somebody else was faster.

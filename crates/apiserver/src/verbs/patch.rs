@@ -1,13 +1,12 @@
 //! `patch`: JSON patch, merge patch, strategic merge patch, apply. All go through the one loop.
 
-use super::{Call, change, change::Current, create, managed_fields::How};
+use super::{Call, change, change::Current, managed_fields::How};
 use crate::{
     Door,
-    answer::{self, Answer},
+    answer::Answer,
     decode::{self, FieldValidation},
     forms,
     resources::Resource,
-    watch_cache,
 };
 use api::AnyObject;
 use bytes::Bytes;
@@ -104,12 +103,7 @@ impl Patch {
             FieldValidation::Warn => warnings.extend(all),
             _ => {}
         }
-        decode::object(
-            &call.resource,
-            json.as_bytes(),
-            FieldValidation::Ignore,
-            warnings,
-        )
+        decode::checked_object(&call.resource, json.as_bytes(), warnings)
     }
 }
 
@@ -133,20 +127,4 @@ pub(crate) async fn run(door: &Door, call: &Call, body: &Bytes) -> Answer {
 /// The present object as a tree, in its served form.
 pub(crate) fn document(call: &Call, current: &Current) -> Result<Value, Status> {
     forms::tree(&call.resource.view_bytes(&current.item.bytes())?)
-}
-
-/// Creates what an apply found absent.
-pub(crate) async fn create_applied(
-    door: &Door,
-    call: &Call,
-    view: Box<dyn AnyObject>,
-    warnings: &mut Vec<String>,
-) -> Answer {
-    let (stored, revision) = create::create(door, call, view, How::Applied, warnings).await?;
-    let bytes = revision.map_or(stored.clone(), |at| watch_cache::with_revision(&stored, at));
-    let mut response = call
-        .writer()?
-        .object(201, call.resource.view_bytes(&bytes)?)?;
-    answer::warn(&mut response, warnings);
-    Ok(response)
 }

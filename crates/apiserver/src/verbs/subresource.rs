@@ -80,12 +80,7 @@ pub(crate) async fn act_by_collection(door: &Door, call: &Call, body: &Bytes) ->
             subresource: sub.name.to_owned(),
             ..call.target.clone()
         },
-        verb: "create",
-        query: call.query.clone(),
-        headers: call.headers.clone(),
-        user: call.user.clone(),
-        form: call.form,
-        now: call.now,
+        ..call.clone()
     };
     act(door, &named, sub, body).await
 }

@@ -1,11 +1,7 @@
 //! `update`: PUT of a whole object.
 
 use super::{Call, change, create, managed_fields::How, owner_references};
-use crate::{
-    Door,
-    answer::{self, Answer},
-    decode, watch_cache,
-};
+use crate::{Door, answer::Answer, decode};
 use bytes::Bytes;
 
 /// Answers the request.
@@ -34,11 +30,6 @@ pub(crate) async fn run(door: &Door, call: &Call, body: &Bytes) -> Answer {
         return Err(absent);
     }
     wished.metadata_mut().resource_version = None;
-    let (stored, revision) = create::create(door, call, wished, How::Update, &mut found).await?;
-    let bytes = revision.map_or(stored.clone(), |at| watch_cache::with_revision(&stored, at));
-    let mut response = call
-        .writer()?
-        .object(201, call.resource.view_bytes(&bytes)?)?;
-    answer::warn(&mut response, &found);
-    Ok(response)
+    let created = create::create(door, call, wished, How::Update, found).await?;
+    created.answer(call, 201)
 }
