@@ -245,13 +245,35 @@ pub(crate) fn object(
     validation: FieldValidation,
     warnings: &mut Vec<String>,
 ) -> Result<Box<dyn AnyObject>, Status> {
+    expect(resource, json)?;
+    check_fields(resource, json, validation, warnings)?;
+    typed(resource, json, warnings)
+}
+
+fn expect(resource: &Resource, json: &[u8]) -> Result<(), Status> {
     let expected = Expected {
         group: resource.group(),
         version: resource.version(),
         kind: resource.kind(),
     };
-    expect_kind(json, &expected)?;
-    check_fields(resource, json, validation, warnings)?;
+    expect_kind(json, &expected)
+}
+
+/// The same of JSON whose fields were checked already.
+pub(crate) fn checked_object(
+    resource: &Resource,
+    json: &[u8],
+    warnings: &mut Vec<String>,
+) -> Result<Box<dyn AnyObject>, Status> {
+    expect(resource, json)?;
+    typed(resource, json, warnings)
+}
+
+fn typed(
+    resource: &Resource,
+    json: &[u8],
+    warnings: &mut Vec<String>,
+) -> Result<Box<dyn AnyObject>, Status> {
     let (mut object, instead) = resource
         .decode(json)
         .map_err(|error| malformed(resource.kind(), resource.version(), &error.source))?;

@@ -35,11 +35,18 @@ pub(crate) async fn open_at(
     ranges: &[&str],
     address: &str,
 ) -> Tested {
-    let clock = Clock::fixed("2026-01-01T00:00:00Z".parse().unwrap());
     let tasks = Tasks::new();
-    let config = Config {
-        store: Arc::clone(&store),
-        clock,
+    let config = config(Arc::clone(&store), ranges, address);
+    let door = Door::new(config, &tasks).await.unwrap();
+    door.bootstrap().await.unwrap();
+    Tested { door, store, tasks }
+}
+
+/// What most doors have: nobody is authenticated, and it is always New Year.
+pub(crate) fn config(store: Arc<dyn store::Store>, ranges: &[&str], address: &str) -> Config {
+    Config {
+        store,
+        clock: Clock::fixed("2026-01-01T00:00:00Z".parse().unwrap()),
         random: Random::from_seed(1),
         authenticators: Vec::new(),
         authorizer: Arc::new(Standing::default()),
@@ -53,10 +60,7 @@ pub(crate) async fn open_at(
             advertise_address: address.parse().unwrap(),
             port: 6443,
         },
-    };
-    let door = Door::new(config, &tasks).await.unwrap();
-    door.bootstrap().await.unwrap();
-    Tested { door, store, tasks }
+    }
 }
 
 pub(crate) fn body(bytes: impl Into<Bytes>) -> Body {

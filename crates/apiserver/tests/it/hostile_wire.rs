@@ -1,9 +1,9 @@
 //! Clients that are silent, slow, broken off or many, over real connections.
 
+use crate::door::config;
 use apiserver::{
-    Config, Door, Listening, ServiceNetwork, User, admission,
+    Config, Door, Listening, User,
     authn::{Authenticate, Credentials},
-    authz::Standing,
 };
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -12,7 +12,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use machinery::status::Status;
 use serde_json::Value;
 use std::{net::SocketAddr, sync::Arc};
-use stdx::{clock::Clock, random::Random, tasks::Tasks};
+use stdx::{clock::Clock, tasks::Tasks};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -35,23 +35,11 @@ struct Plain {
 }
 
 async fn listen() -> Plain {
-    let tasks = Tasks::new();
+    let (store, tasks) = (Arc::new(store::Memory::new()), Tasks::new());
     let config = Config {
-        store: Arc::new(store::Memory::new()),
         clock: Clock::system(),
-        random: Random::from_seed(1),
         authenticators: vec![Arc::new(Anybody)],
-        authorizer: Arc::new(Standing::default()),
-        admission: admission::standard(),
-        tokens: None,
-        dialer: None,
-        advertise_removed_apis: false,
-        network: ServiceNetwork {
-            service_cidrs: vec!["10.43.0.0/24".parse().unwrap()],
-            node_ports: (30000, 32767),
-            advertise_address: "192.0.2.1".parse().unwrap(),
-            port: 6443,
-        },
+        ..config(store, &["10.43.0.0/24"], "192.0.2.1")
     };
     let door = Door::new(config, &tasks).await.unwrap();
     door.bootstrap().await.unwrap();
