@@ -183,10 +183,7 @@ impl Door {
             user,
             now: self.config.clock.now(),
         };
-        if call.resource.namespaced()
-            && call.target.namespace.is_empty()
-            && !call.target.name.is_empty()
-        {
+        if lacks_namespace(&call) {
             return Err(Status::no_such_path());
         }
         if let Some(sub) = sub.filter(|_| connects) {
@@ -351,6 +348,14 @@ fn takes(
         _ => !target.name.is_empty(),
     };
     fits && resource.names.verbs.contains(&verb)
+}
+
+/// Whether an object of a namespace is named without one.
+fn lacks_namespace(call: &Call) -> bool {
+    let Target {
+        namespace, name, ..
+    } = &call.target;
+    call.resource.namespaced() && namespace.is_empty() && !name.is_empty()
 }
 
 /// Why there is no such resource.
