@@ -181,9 +181,11 @@ struct Attach {
     flags: u32,
 }
 
+const LOAD_PROGRAM: libc::c_long = 5;
+const ATTACH_PROGRAM: libc::c_long = 8;
+
 #[allow(unsafe_code)]
 fn load(program: &[Instruction]) -> std::io::Result<OwnedFd> {
-    const COMMAND: libc::c_long = 5;
     let request = Load {
         kind: 15,
         count: program.len() as u32,
@@ -191,26 +193,15 @@ fn load(program: &[Instruction]) -> std::io::Result<OwnedFd> {
         licence: c"Apache".as_ptr() as u64,
         unused: [0; 4],
     };
-    // SAFETY: the request lives through the call, its size is given, and its pointers lead to the program, whose
-    // length it tells, and to a string with an end. The kernel only reads them.
-    let result = unsafe {
-        libc::syscall(
-            libc::SYS_bpf,
-            COMMAND,
-            &raw const request,
-            size_of::<Load>(),
-        )
-    };
-    if result < 0 {
-        return Err(std::io::Error::last_os_error());
-    }
+    // SAFETY: the request's pointers lead to the program, whose length it tells, and to a string with an end, which
+    // both live through the call. The kernel only reads them.
+    let descriptor = unsafe { bpf(LOAD_PROGRAM, &request) }?;
     // SAFETY: the call succeeded, so the result is a descriptor that is ours alone.
-    Ok(unsafe { OwnedFd::from_raw_fd(result as i32) })
+    Ok(unsafe { OwnedFd::from_raw_fd(descriptor) })
 }
 
 #[allow(unsafe_code)]
 fn attach(cgroup: &File, program: &OwnedFd) -> std::io::Result<()> {
-    const COMMAND: libc::c_long = 8;
     let request = Attach {
         target: cgroup.as_raw_fd() as u32,
         program: program.as_raw_fd() as u32,
@@ -218,19 +209,29 @@ fn attach(cgroup: &File, program: &OwnedFd) -> std::io::Result<()> {
         // Beside what others attached above.
         flags: 2,
     };
-    // SAFETY: the request lives through the call and its size is given; the kernel only reads it.
+    // SAFETY: the request holds numbers only.
+    unsafe { bpf(ATTACH_PROGRAM, &request) }.map(drop)
+}
+
+/// The kernel's call: its result, or why not.
+///
+/// # Safety
+/// What `request` points to must be as the command wants it, and live through the call.
+#[allow(unsafe_code)]
+unsafe fn bpf<T>(command: libc::c_long, request: &T) -> std::io::Result<i32> {
+    // SAFETY: the request itself lives through the call and its size is given; the rest the caller vouches for.
     let result = unsafe {
         libc::syscall(
             libc::SYS_bpf,
-            COMMAND,
-            &raw const request,
-            size_of::<Attach>(),
+            command,
+            std::ptr::from_ref(request),
+            size_of::<T>(),
         )
     };
     if result < 0 {
         return Err(std::io::Error::last_os_error());
     }
-    Ok(())
+    Ok(result as i32)
 }
 
 #[cfg(test)]
