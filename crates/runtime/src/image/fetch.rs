@@ -14,7 +14,7 @@ use super::import::{ConfigFile, architecture};
 use super::name::Name;
 use super::store::{JSON_LIMIT, LAYER_LIMIT, Layer, Store, digest};
 use super::{Auth, Image};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, with_causes};
 
 /// Certificate files of one registry that are read at most, and the size of each in bytes.
 const CERTIFICATES: usize = 16;
@@ -74,10 +74,16 @@ pub(crate) async fn pull(
         }
         Some(Auth::Bearer(token)) => RegistryAuth::Bearer(token.clone()),
     };
-    let (manifest, manifest_digest) = client
-        .pull_image_manifest(&remote, &auth)
-        .await
-        .map_err(|e| failed(format!("failed to pull and unpack image: {}", whole(&e))))?;
+    let (manifest, manifest_digest) =
+        client
+            .pull_image_manifest(&remote, &auth)
+            .await
+            .map_err(|e| {
+                failed(format!(
+                    "failed to pull and unpack image: {}",
+                    with_causes(&e)
+                ))
+            })?;
     if manifest.layers.len() > LAYER_LIMIT {
         return Err(failed(format!("more than {LAYER_LIMIT} layers")));
     }
@@ -146,20 +152,6 @@ fn client(name: &Name, registries: &Registries) -> std::result::Result<Client, S
     }))
 }
 
-/// The error with all its causes: the outermost tells only that a request failed.
-fn whole(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let more = error.to_string();
-        if !text.contains(&more) {
-            text = format!("{text}: {more}");
-        }
-        cause = error.source();
-    }
-    text
-}
-
 /// The certificates to trust beside the machine's; none when there is no such folder.
 fn certificates(folder: &Path) -> std::result::Result<Vec<Certificate>, String> {
     let failed = |path: &Path, error: &dyn std::fmt::Display| {
@@ -201,7 +193,7 @@ async fn fetch_config(
     let stream = client
         .pull_blob_stream(remote, descriptor)
         .await
-        .map_err(|e| whole(&e))?;
+        .map_err(|e| with_causes(&e))?;
     let mut bytes = Vec::new();
     let mut stream = stream.stream;
     while let Some(chunk) = stream.try_next().await.map_err(|e| e.to_string())? {
@@ -234,7 +226,7 @@ async fn fetch_layer(
     let blob = client
         .pull_blob_stream(remote, &descriptor)
         .await
-        .map_err(|e| failed(whole(&e)))?;
+        .map_err(|e| failed(with_causes(&e)))?;
     let reader = StreamReader::new(blob.stream.map_err(std::io::Error::other));
     // Built here: it remembers the reactor that its reads need.
     let bridge = SyncIoBridge::new(Box::pin(reader));

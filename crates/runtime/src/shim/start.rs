@@ -21,6 +21,7 @@ use super::workload::{ERROR_MARK, Workload};
 use super::{complaints, process, refuse};
 use crate::cgroup::Cgroups;
 use crate::container::Exit;
+use crate::error::with_causes;
 use crate::native::records::{self, Running};
 
 /// Name of the container towards libcontainer; its state lives in a directory of its own.
@@ -172,7 +173,7 @@ fn create_and_start(request: &StartRequest, inner: Inner, result: &OwnedFd) -> R
     let root = request.dir.join("oci");
     let _ = fs::remove_dir_all(&root);
     fs::create_dir(&root).map_err(|e| format!("create {}: {e}", root.display()))?;
-    let explain = |e: libcontainer::error::LibcontainerError| chain(&e);
+    let explain = |e: libcontainer::error::LibcontainerError| with_causes(&e);
     let console = request.tty.then(|| request.dir.join(CONSOLE_SOCKET));
     let mut builder = ContainerBuilder::new(NAME.to_owned(), SyscallType::default())
         .with_root_path(root)
@@ -199,20 +200,6 @@ fn create_and_start(request: &StartRequest, inner: Inner, result: &OwnedFd) -> R
         .pid()
         .map(|pid| pid.as_raw())
         .ok_or_else(|| "container has no process".to_owned())
-}
-
-/// An error with its causes.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        let cause_text = cause.to_string();
-        if !text.ends_with(&cause_text) {
-            text = format!("{text}: {cause_text}");
-        }
-        next = cause.source();
-    }
-    text
 }
 
 /// Reads the builder's and the workload's words until both are gone or became the program.
