@@ -11,36 +11,62 @@ const END: u64 = 1024;
 const BLOCK: u64 = 512;
 
 /// The layer's bytes, the same for the same files.
-pub(super) fn read(layer: &Layer) -> io::Result<Box<dyn Read>> {
-    let entries = match layer {
-        Layer::Tar(path) => return Ok(Box::new(File::open(path)?)),
-        Layer::Entries(entries) => entries,
-    };
-    let mut stream: Box<dyn Read> = Box::new(io::empty());
-    for entry in entries {
-        stream = Box::new(stream.chain(read_entry(entry)?));
+pub(super) fn read(layer: &Layer) -> io::Result<Box<dyn Read + '_>> {
+    match layer {
+        Layer::Tar(path) => Ok(Box::new(File::open(path)?)),
+        Layer::Entries(entries) => Ok(Box::new(Parts {
+            entries: entries.iter(),
+            part: Box::new(io::empty()),
+            ended: false,
+        })),
     }
-    Ok(Box::new(stream.chain(io::repeat(0).take(END))))
 }
 
-fn read_entry(entry: &Entry) -> io::Result<Box<dyn Read>> {
+/// One entry after the other, each opened when it is its turn, and the end of the archive.
+struct Parts<'a> {
+    entries: std::slice::Iter<'a, Entry>,
+    part: Box<dyn Read + 'a>,
+    ended: bool,
+}
+
+impl Read for Parts<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            let count = self.part.read(buffer)?;
+            if count > 0 || buffer.is_empty() || self.ended {
+                return Ok(count);
+            }
+            self.part = match self.entries.next() {
+                Some(entry) => read_entry(entry)?,
+                None => {
+                    self.ended = true;
+                    Box::new(io::repeat(0).take(END))
+                }
+            };
+        }
+    }
+}
+
+fn read_entry(entry: &Entry) -> io::Result<Box<dyn Read + '_>> {
     let path = entry.path.strip_prefix("/").unwrap_or(&entry.path);
     // It writes headers only: what follows them is chained behind.
     let mut tar = tar::Builder::new(Vec::new());
     let mut header = header(entry.mode);
-    let (content, size): (Box<dyn Read>, u64) = match &entry.content {
+    let (content, size): (Box<dyn Read + '_>, u64) = match &entry.content {
         Content::Link(to) => {
             header.set_entry_type(tar::EntryType::Symlink);
             tar.append_link(&mut header, path, to)?;
-            return headers(tar);
+            return Ok(headers(tar));
         }
         Content::Directory => {
             header.set_entry_type(tar::EntryType::Directory);
             (Box::new(io::empty()), 0)
         }
-        Content::Bytes(bytes) => (Box::new(Cursor::new(bytes.clone())), bytes.len() as u64),
+        Content::Bytes(bytes) => (Box::new(bytes.as_slice()), bytes.len() as u64),
         Content::File(from) => {
-            let file = File::open(from)?;
+            let file = File::open(from).map_err(|error| {
+                io::Error::new(error.kind(), format!("open {}: {error}", from.display()))
+            })?;
             let size = file.metadata()?.len();
             (Box::new(file.take(size)), size)
         }
@@ -48,12 +74,11 @@ fn read_entry(entry: &Entry) -> io::Result<Box<dyn Read>> {
     header.set_size(size);
     tar.append_data(&mut header, path, io::empty())?;
     let padding = io::repeat(0).take(size.next_multiple_of(BLOCK) - size);
-    Ok(Box::new(headers(tar)?.chain(content).chain(padding)))
+    Ok(Box::new(headers(tar).chain(content).chain(padding)))
 }
 
-fn headers(mut tar: tar::Builder<Vec<u8>>) -> io::Result<Box<dyn Read>> {
-    let written = std::mem::take(tar.get_mut());
-    Ok(Box::new(Cursor::new(written)))
+fn headers(mut tar: tar::Builder<Vec<u8>>) -> Box<dyn Read> {
+    Box::new(Cursor::new(std::mem::take(tar.get_mut())))
 }
 
 /// A header that says nothing about who made the file, and when.
