@@ -4,6 +4,7 @@
 
 use api::Object;
 use client::{Client, ListOptions};
+use futures::future::join_all;
 use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret};
 use parking_lot::Mutex;
 use reconcile::Cache;
@@ -177,22 +178,37 @@ impl References {
 
     /// Looks up what a pod names, watching it from now on.
     pub async fn fetch(&self, namespace: &str, pod_uid: &str, names: &Names) -> Referenced {
-        let mut found = Referenced::default();
-        for name in &names.config_maps {
-            let cache = self.watch(&self.config_maps, namespace, name, pod_uid);
-            found.config_maps.insert(
-                name.clone(),
-                first_answer(&cache, "configmap", namespace, name).await,
-            );
+        let (config_maps, secrets) = tokio::join!(
+            self.find(
+                &self.config_maps,
+                "configmap",
+                namespace,
+                pod_uid,
+                &names.config_maps
+            ),
+            self.find(&self.secrets, "secret", namespace, pod_uid, &names.secrets),
+        );
+        Referenced {
+            config_maps,
+            secrets,
         }
-        for name in &names.secrets {
-            let cache = self.watch(&self.secrets, namespace, name, pod_uid);
-            found.secrets.insert(
-                name.clone(),
-                first_answer(&cache, "secret", namespace, name).await,
-            );
-        }
-        found
+    }
+
+    /// All at once: each that nobody watched yet costs a round trip.
+    async fn find<T: Object>(
+        &self,
+        all: &Watches<T>,
+        kind: &str,
+        namespace: &str,
+        pod_uid: &str,
+        names: &BTreeSet<String>,
+    ) -> Found<T> {
+        let found = names.iter().map(|name| async move {
+            let cache = self.watch(all, namespace, name, pod_uid);
+            let answer = first_answer(&cache, kind, namespace, name).await;
+            (name.clone(), answer)
+        });
+        join_all(found).await.into_iter().collect()
     }
 
     /// A pod needs nothing any more.
