@@ -2,6 +2,7 @@
 
 pub mod dns;
 pub mod env;
+mod env_file;
 pub mod expansion;
 pub mod field_ref;
 pub mod resources;

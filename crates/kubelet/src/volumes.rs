@@ -16,7 +16,7 @@ mod secret;
 mod sub_path;
 mod tokens;
 
-pub use sub_path::resolve as resolve_sub_path;
+pub use sub_path::{read_text, resolve as resolve_sub_path};
 pub use tokens::{Token, Tokens};
 
 use crate::{container::field_ref::NodeView, references::Referenced};

@@ -1,10 +1,10 @@
 //! The environment of a container, pure: everything it refers to was fetched before
 //! (upstream: `kubelet_pods.go`, `makeEnvironmentVariables`; `pkg/kubelet/envvars`).
 
-use super::{expansion, field_ref};
+use super::{env_file, expansion, field_ref};
 use crate::references::Referenced;
-use k8s_openapi::api::core::v1::{Container, EnvVarSource, Pod, Service};
-use std::{collections::BTreeMap, sync::Arc};
+use k8s_openapi::api::core::v1::{Container, EnvVarSource, FileKeySelector, Pod, Service};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 /// What an environment is made from.
 pub struct Sources<'a> {
@@ -16,6 +16,16 @@ pub struct Sources<'a> {
     pub referenced: &'a Referenced,
     /// The cluster's Services.
     pub services: &'a [Arc<Service>],
+    /// Reads a file of one of the pod's volumes; absent when there is no such volume.
+    pub files: &'a dyn Fn(&str, &str) -> Option<EnvFile>,
+}
+
+/// A file with variables: where it is, and its text or why there is none.
+pub struct EnvFile {
+    /// For messages.
+    pub path: PathBuf,
+    /// The text.
+    pub text: Result<String, String>,
 }
 
 /// The variables, in a stable order. An error is the message of `CreateContainerConfigError`.
@@ -142,7 +152,28 @@ fn from_reference(
             Err(missing) => Err(missing.message),
         };
     }
+    if let Some(key) = &source.file_key_ref {
+        return from_file(key, sources);
+    }
     Err("a variable's valueFrom names a source that this node does not support".to_owned())
+}
+
+fn from_file(key: &FileKeySelector, sources: &Sources<'_>) -> Result<Option<String>, String> {
+    let volume = &key.volume_name;
+    let file = (sources.files)(volume, &key.path)
+        .ok_or_else(|| format!("cannot find the volume {volume:?} referenced by FileKeyRef"))?;
+    let found = file.text.and_then(|text| env_file::value(&text, &key.key));
+    let found = found.map_err(|error| {
+        tracing::debug!(path = %file.path.display(), %error, "a file with variables cannot be used");
+        "couldn't parse env file".to_owned()
+    })?;
+    match found.filter(|it| !it.is_empty()) {
+        None if key.optional != Some(true) => Err(format!(
+            "environment variable key {:?} not found in file {:?}",
+            key.key, file.path
+        )),
+        found => Ok(found),
+    }
 }
 
 /// Variables of the namespace's Services, and of `default/kubernetes` always.

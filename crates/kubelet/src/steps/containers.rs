@@ -239,6 +239,12 @@ fn config(
         node: &view,
         referenced: given.referenced,
         services: &services,
+        files: &|volume, path| {
+            let root = &given.mounted.get(volume)?.path;
+            let text = volumes::read_text(root, path).map_err(|error| error.to_string());
+            let path = root.join(path);
+            Some(env::EnvFile { path, text })
+        },
     };
     let mut env = env::variables(container, &sources)?;
     let mut labels = labels(pod);

@@ -4,7 +4,8 @@
 use super::mounts;
 use rustix::fs::{Mode, OFlags, ResolveFlags, mkdirat, openat2};
 use std::{
-    fs,
+    fs::{self, File},
+    io::{self, Read},
     os::fd::{AsRawFd, OwnedFd},
     path::{Component, Path, PathBuf},
 };
@@ -41,6 +42,25 @@ pub fn resolve(volume: &Path, sub_path: &str, pin: Option<&Path>) -> Result<Path
     }
     mounts::bind(&source, pin)?;
     Ok(pin.to_path_buf())
+}
+
+/// The largest file of a volume that is read.
+const TEXT_LIMIT_BYTES: u64 = 1 << 20;
+
+/// The text of a file of a volume. Links lead no further than the volume's root.
+pub fn read_text(volume: &Path, path: &str) -> io::Result<String> {
+    let inside = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
+    let flags = OFlags::CLOEXEC | OFlags::RDONLY | OFlags::NONBLOCK;
+    let root = File::open(volume)?;
+    let file = File::from(openat2(&root, path, flags, Mode::empty(), inside)?);
+    let about = file.metadata()?;
+    if !about.is_file() || about.len() > TEXT_LIMIT_BYTES {
+        let why = format!("not a file of at most {TEXT_LIMIT_BYTES} bytes");
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
+    }
+    let mut text = String::new();
+    file.take(TEXT_LIMIT_BYTES).read_to_string(&mut text)?;
+    Ok(text)
 }
 
 fn open(volume: &Path, relative: &Path) -> rustix::io::Result<OwnedFd> {

@@ -150,3 +150,29 @@ fn sub_paths_stay_inside() {
     assert!(resolve_sub_path(&volume, "../x", None).is_err());
     assert!(resolve_sub_path(&volume, "/etc", None).is_err());
 }
+
+#[test]
+fn text_is_read_from_within_a_volume_only() {
+    let dir = tempfile::tempdir().unwrap();
+    let volume = dir.path().join("v");
+    fs::create_dir(&volume).unwrap();
+    fs::write(dir.path().join("secret"), "outside").unwrap();
+    fs::write(volume.join("secret"), "inside").unwrap();
+    symlink("/secret", volume.join("root")).unwrap();
+    symlink("../secret", volume.join("up")).unwrap();
+    for path in ["secret", "root", "up", "../secret"] {
+        assert_eq!(read_text(&volume, path).unwrap(), "inside", "{path}");
+    }
+    rustix::fs::mknodat(
+        rustix::fs::CWD,
+        volume.join("pipe"),
+        rustix::fs::FileType::Fifo,
+        rustix::fs::Mode::from_raw_mode(0o600),
+        0,
+    )
+    .unwrap();
+    fs::write(volume.join("large"), vec![b'x'; (1 << 20) + 1]).unwrap();
+    for path in ["pipe", "large", ".", "none"] {
+        assert!(read_text(&volume, path).is_err(), "{path}");
+    }
+}

@@ -24,6 +24,15 @@ fn check(pod: serde_json::Value, referenced: &Referenced) -> Result<Vec<String>,
         node: &node,
         referenced,
         services: &[Arc::new(service)],
+        files: &|volume, path| {
+            let text = match path {
+                "env" => Ok("A='one'\nE=''\n".to_owned()),
+                "bad" => Ok("A=one\n".to_owned()),
+                _ => Err("no such file".to_owned()),
+            };
+            let path = PathBuf::from("/v").join(path);
+            (volume == "v").then_some(EnvFile { path, text })
+        },
     };
     let container = &pod.spec.as_ref().unwrap().containers[0];
     let all = variables(container, &sources)?;
@@ -112,4 +121,42 @@ fn config_maps_and_secrets() {
         one(serde_json::json!({"secretKeyRef": {"name": "s", "key": "zz"}})),
         Err("couldn't find key zz in Secret ns/s".into())
     );
+}
+
+#[test]
+fn files_of_volumes() {
+    let from = |volume: &str, path: &str, key: &str, optional: bool| {
+        let selector = serde_json::json!({"volumeName": volume, "path": path, "key": key, "optional": optional});
+        let env = serde_json::json!([{"name": "X", "valueFrom": {"fileKeyRef": selector}}]);
+        let container = serde_json::json!({"name": "c", "env": env});
+        check(pod(container), &Referenced::default()).map(|it| it.join(" "))
+    };
+    let failed = |text: &str| Err(text.to_owned());
+    for (volume, path, key, optional, expected) in [
+        ("v", "env", "A", false, Ok("X=one".to_owned())),
+        ("v", "env", "E", true, Ok(String::new())),
+        (
+            "v",
+            "env",
+            "E",
+            false,
+            failed(r#"environment variable key "E" not found in file "/v/env""#),
+        ),
+        ("v", "env", "Z", true, Ok(String::new())),
+        ("v", "bad", "A", true, failed("couldn't parse env file")),
+        ("v", "none", "A", true, failed("couldn't parse env file")),
+        (
+            "w",
+            "env",
+            "A",
+            true,
+            failed(r#"cannot find the volume "w" referenced by FileKeyRef"#),
+        ),
+    ] {
+        assert_eq!(
+            from(volume, path, key, optional),
+            expected,
+            "{volume} {path} {key}"
+        );
+    }
 }
