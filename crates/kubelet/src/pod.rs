@@ -5,11 +5,14 @@ pub mod apply;
 pub mod last_words;
 pub mod observe;
 pub mod plan;
+mod report;
+mod round;
 pub mod status;
 pub mod worker;
 pub mod workers;
 
 use k8s_openapi::api::core::v1::{Container, EphemeralContainer, Pod};
+use std::borrow::Cow;
 
 /// What a container is to its pod.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -26,7 +29,7 @@ pub enum Role {
 
 /// Every container of a pod with its role, in the order in which they start.
 #[must_use]
-pub fn containers(pod: &Pod) -> Vec<(Role, Container)> {
+pub fn containers(pod: &Pod) -> Vec<(Role, Cow<'_, Container>)> {
     let Some(spec) = &pod.spec else {
         return Vec::new();
     };
@@ -36,20 +39,21 @@ pub fn containers(pod: &Pod) -> Vec<(Role, Container)> {
         } else {
             Role::Init
         };
-        (role, it.clone())
+        (role, Cow::Borrowed(it))
     });
-    let main = spec.containers.iter().map(|it| (Role::Main, it.clone()));
+    let main = spec.containers.iter();
+    let main = main.map(|it| (Role::Main, Cow::Borrowed(it)));
     let ephemeral = spec
         .ephemeral_containers
         .iter()
         .flatten()
-        .map(|it| (Role::Ephemeral, from_ephemeral(it)));
+        .map(|it| (Role::Ephemeral, Cow::Owned(from_ephemeral(it))));
     init.chain(main).chain(ephemeral).collect()
 }
 
 /// One container by name, with its role.
 #[must_use]
-pub fn container(pod: &Pod, name: &str) -> Option<(Role, Container)> {
+pub fn container<'a>(pod: &'a Pod, name: &str) -> Option<(Role, Cow<'a, Container>)> {
     containers(pod).into_iter().find(|(_, it)| it.name == name)
 }
 

@@ -2,10 +2,12 @@
 //! service has it. Upstream: `pkg/api/v1/pod`, `component-helpers/resource`, `apis/core/helper/qos`.
 
 mod resources;
+mod restarts;
 #[cfg(test)]
 mod tests;
 
 pub use resources::{container_requests, limits, qos_class, requests};
+pub use restarts::{may_restart_all, restarts_after, restarts_all_after};
 
 use crate::conditions::{self, Condition};
 use jiff::{SignedDuration, Timestamp};

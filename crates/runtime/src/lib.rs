@@ -65,6 +65,8 @@ pub trait Pods: Send + Sync {
     async fn remove_pod_sandbox(&self, id: &str) -> Result<()>;
     /// One sandbox.
     async fn pod_sandbox_status(&self, id: &str) -> Result<Sandbox>;
+    /// The sandboxes of the pod with this UID and the containers in them, ended ones too.
+    async fn pod(&self, uid: &str) -> Result<(Vec<Sandbox>, Vec<Container>)>;
     /// All sandboxes, stopped ones too.
     async fn list_pod_sandbox(&self) -> Result<Vec<Sandbox>>;
     /// Connects to a TCP port on the loopback address inside a sandbox.

@@ -3,7 +3,7 @@
 use super::{
     Role,
     observe::{Facts, finished_at},
-    plan::{Action, Plan, count_crash},
+    plan::{Action, count_crash},
     uid,
     worker::{Next, Worker},
 };
@@ -20,32 +20,31 @@ use reconcile::reference;
 use std::sync::Arc;
 
 impl Worker {
-    /// The plan's actions in order, up to the first that fails.
+    /// A plan's actions in order, up to the first that fails.
     pub(super) async fn apply(
         &mut self,
         pod: &Arc<Pod>,
         facts: &Facts,
-        plan: Plan,
+        actions: &[Action],
     ) -> Result<Next, String> {
-        for action in plan.actions {
+        for action in actions {
             match action {
                 Action::KillPod { grace_seconds } => {
-                    self.kill_pod(pod, facts, grace_seconds).await?
+                    self.kill_pod(pod, facts, *grace_seconds).await?
                 }
-                Action::RemoveSandbox { id } => remove_sandbox(&self.shared, &id).await?,
-                Action::CreateSandbox { attempt } => self.create_sandbox(pod, attempt).await?,
+                Action::RemoveSandbox { id } => remove_sandbox(&self.shared, id).await?,
+                Action::CreateSandbox { attempt } => self.create_sandbox(pod, *attempt).await?,
                 Action::Kill {
                     name,
                     id,
                     message,
                     grace_seconds,
                 } => {
-                    containers::stop(&self.shared, pod, &name, &id, &message, grace_seconds)
-                        .await?;
+                    containers::stop(&self.shared, pod, name, id, message, *grace_seconds).await?;
                 }
-                Action::Forget { id } => containers::forget(&self.shared, &id).await?,
+                Action::Forget { id } => containers::forget(&self.shared, id).await?,
                 Action::Start { name, attempt } => {
-                    if !self.start(pod, facts, &name, attempt).await? {
+                    if !self.start(pod, facts, name, *attempt).await? {
                         return Ok(Next::Again);
                     }
                 }
@@ -281,11 +280,9 @@ async fn kill_all(
         .into_iter()
         .collect::<Result<Vec<()>, _>>()?;
     let mut sidecars = running(&|role| role == Some(Role::Sidecar));
-    let order: Vec<String> = pod::containers(pod)
-        .into_iter()
-        .map(|(_, it)| it.name)
-        .collect();
-    sidecars.sort_by_key(|(name, _)| std::cmp::Reverse(order.iter().position(|it| it == name)));
+    let all = pod::containers(pod);
+    let order = |name: &String| all.iter().position(|(_, it)| it.name == *name);
+    sidecars.sort_by_key(|(name, _)| std::cmp::Reverse(order(name)));
     for (name, id) in sidecars {
         let used = i64::try_from(begun.elapsed().as_secs()).unwrap_or(i64::MAX);
         stop(

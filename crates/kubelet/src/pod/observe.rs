@@ -8,7 +8,7 @@ use runtime::{
     container::{Container, State},
     sandbox::{Sandbox, State as SandboxState},
 };
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::LazyLock};
 
 /// Label of the runtime's containers: the pod's UID.
 pub const LABEL_UID: &str = "io.kubernetes.pod.uid";
@@ -110,8 +110,9 @@ impl Facts {
 
     /// Facts about one container; none is the same as never tried.
     #[must_use]
-    pub fn container(&self, name: &str) -> ContainerFacts {
-        self.containers.get(name).cloned().unwrap_or_default()
+    pub fn container(&self, name: &str) -> &ContainerFacts {
+        static NEVER_TRIED: LazyLock<ContainerFacts> = LazyLock::new(ContainerFacts::default);
+        self.containers.get(name).unwrap_or(&NEVER_TRIED)
     }
 
     /// Whether any container runs.
@@ -131,27 +132,17 @@ pub async fn observe(
     ending: Option<Ending>,
     now: Timestamp,
 ) -> runtime::Result<Facts> {
-    let mut sandboxes: Vec<Sandbox> = runtime
-        .list_pod_sandbox()
-        .await?
-        .into_iter()
-        .filter(|it| it.config.uid == uid(pod))
-        .collect();
+    let (mut sandboxes, containers) = runtime.pod(uid(pod)).await?;
     sandboxes.sort_by_key(|it| std::cmp::Reverse((it.config.attempt, it.created_at)));
     let mut facts = Facts {
         now,
         ending,
         ..Facts::default()
     };
-    for container in runtime.list_containers().await? {
-        if sandboxes.iter().any(|it| it.id == container.sandbox_id) {
-            facts
-                .containers
-                .entry(container.config.name.clone())
-                .or_default()
-                .attempts
-                .push(container);
-        }
+    for container in containers {
+        let name = container.config.name.clone();
+        let it = facts.containers.entry(name).or_default();
+        it.attempts.push(container);
     }
     let mut sandboxes = sandboxes.into_iter();
     facts.sandbox = sandboxes.next();

@@ -4,6 +4,7 @@
 use super::{
     Role, containers, full_name,
     observe::{ContainerFacts, Facts},
+    round::Round,
 };
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::{Container, Pod, PodSpec};
@@ -88,17 +89,19 @@ pub fn outcome(pod: &Pod, facts: &Facts) -> Option<bool> {
         .as_ref()
         .map(|it| it.id.as_str())
         .unwrap_or_default();
+    let round = Round::of(pod, facts);
     let mut failed = false;
     let mut main_seen = false;
     for (role, container) in containers(pod) {
         let it = facts.container(&container.name);
-        let exit = it.current().and_then(exit_code);
+        let exit = it.current().filter(|it| !round.is_over(it));
+        let exit = exit.and_then(exit_code);
         match role {
             Role::Sidecar | Role::Ephemeral => {}
             Role::Init => match exit {
                 Some(code)
                     if code != 0
-                        && !restarts(spec, &container, true, code)
+                        && !restarts(spec, role, &container, code)
                         && it.current_in(sandbox).is_some() =>
                 {
                     return Some(true);
@@ -108,7 +111,7 @@ pub fn outcome(pod: &Pod, facts: &Facts) -> Option<bool> {
             Role::Main => {
                 main_seen = true;
                 match exit {
-                    Some(code) if !restarts(spec, &container, false, code) => failed |= code != 0,
+                    Some(code) if !restarts(spec, role, &container, code) => failed |= code != 0,
                     _ => return None,
                 }
             }
@@ -121,15 +124,6 @@ fn exit_code(container: &Running) -> Option<i32> {
     match &container.state {
         State::Exited(exit) => Some(exit.code),
         _ => None,
-    }
-}
-
-/// Whether a container that ended with `code` is started again.
-pub(super) fn restarts(spec: &PodSpec, container: &Container, init: bool, code: i32) -> bool {
-    match pods::effective_restart_policy(spec, container, init) {
-        "Always" => true,
-        "OnFailure" => code != 0,
-        _ => false,
     }
 }
 
@@ -178,7 +172,13 @@ pub fn plan(pod: &Pod, facts: &Facts) -> Plan {
         }
         return plan;
     };
-    plan_containers(pod, spec, facts, &sandbox.id, &mut plan);
+    let round = Round::of(pod, facts);
+    let rest = round.rest(pod, facts);
+    if rest.is_empty() {
+        plan_containers(pod, spec, facts, &sandbox.id, round, &mut plan);
+    } else {
+        plan.actions.extend(rest);
+    }
     plan
 }
 
@@ -188,27 +188,36 @@ pub fn grace_seconds(spec: &PodSpec) -> i64 {
     spec.termination_grace_period_seconds.unwrap_or(30)
 }
 
-fn plan_containers(pod: &Pod, spec: &PodSpec, facts: &Facts, sandbox: &str, plan: &mut Plan) {
+fn plan_containers(
+    pod: &Pod,
+    spec: &PodSpec,
+    facts: &Facts,
+    sandbox: &str,
+    round: Round,
+    plan: &mut Plan,
+) {
     let all = containers(pod);
-    let initialized = all.iter().any(|(role, container)| {
-        *role == Role::Main
-            && facts
-                .container(&container.name)
-                .current_in(sandbox)
-                .is_some()
-    });
+    let tried = |container: &Container| {
+        let current = facts.container(&container.name).current_in(sandbox);
+        current.is_some_and(|it| !round.is_over(it))
+    };
+    let initialized = all
+        .iter()
+        .any(|(role, container)| *role == Role::Main && tried(container));
     // Whether every container before this one lets it start.
     let mut free = true;
     for (role, container) in &all {
         let it = facts.container(&container.name);
         for old in it.attempts.iter().skip(2) {
-            plan.actions.push(Action::Forget { id: old.id.clone() });
+            if !round.is_begun_by(old) {
+                plan.actions.push(Action::Forget { id: old.id.clone() });
+            }
         }
         let done = match role {
             Role::Init if initialized => continue,
             Role::Main | Role::Ephemeral if !free => continue,
-            Role::Init | Role::Sidecar if !free && it.current_in(sandbox).is_none() => continue,
-            _ => plan_one(pod, spec, facts, *role, container, &it, sandbox, plan),
+            Role::Init | Role::Sidecar if !free && !tried(container) => continue,
+            _ => plan_one(pod, spec, facts, *role, container, it, sandbox, round, plan),
         };
         match role {
             Role::Init => free &= done,
@@ -228,6 +237,7 @@ fn plan_one(
     container: &Container,
     it: &ContainerFacts,
     sandbox: &str,
+    round: Round,
     plan: &mut Plan,
 ) -> bool {
     let name = &container.name;
@@ -257,12 +267,12 @@ fn plan_one(
             role == Role::Sidecar && it.memory.started
         }
         State::Exited(exit) => {
-            let init = matches!(role, Role::Init | Role::Sidecar);
             let changed = image_changed(container, current);
-            if role == Role::Ephemeral || !(changed || restarts(spec, container, init, exit.code)) {
+            let over = round.is_over(current);
+            if !(changed || over || restarts(spec, role, container, exit.code)) {
                 return exit.code == 0;
             }
-            if role == Role::Init && exit.code == 0 {
+            if role == Role::Init && exit.code == 0 && !over {
                 return true;
             }
             match crash_wait(it, exit.finished_at, facts.now).filter(|_| !changed) {
@@ -281,6 +291,12 @@ fn plan_one(
             false
         }
     }
+}
+
+/// Whether a container that ended with `code` is started again.
+pub(super) fn restarts(spec: &PodSpec, role: Role, container: &Container, code: i32) -> bool {
+    let init = matches!(role, Role::Init | Role::Sidecar);
+    role != Role::Ephemeral && pods::restarts_after(spec, container, init, code)
 }
 
 fn start(facts: &Facts, it: &ContainerFacts, name: &str, attempt: u32, plan: &mut Plan) {

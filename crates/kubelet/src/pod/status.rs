@@ -5,6 +5,7 @@ use super::{
     Role, containers,
     observe::{ContainerFacts, Facts},
     plan::{Plan, outcome, restarts},
+    round::Round,
 };
 use jiff::Timestamp;
 use k8s_openapi::{
@@ -109,16 +110,16 @@ fn container_status(
     }
     let waiting = plan.waiting.get(&container.name);
     let waiting = waiting.or(it.memory.waiting.as_ref());
-    let waiting = waiting.filter(|_| may_run_again(pod, role, container, &it));
-    let (state, last) = states(pod, &it, waiting, facts.ending.is_some());
+    let waiting = waiting.filter(|_| may_run_again(pod, role, container, it));
+    let (state, last) = states(pod, it, waiting, facts.ending.is_some());
     if state.running.is_some() {
         let serves = matches!(role, Role::Main | Role::Sidecar);
         status.started = Some(it.memory.started);
         status.ready = serves && it.memory.ready && it.memory.started;
         let wanted = container.resources.as_ref();
         status.allocated_resources = wanted.and_then(|it| it.requests.clone());
-        let wanted = wanted.filter(|it| it.limits.is_some() || it.requests.is_some());
-        status.resources = wanted.cloned();
+        // Even if it asks for nothing: who changes a pod's resources takes this for a node that can.
+        status.resources = Some(wanted.cloned().unwrap_or_default());
     }
     let done = state
         .terminated
@@ -141,8 +142,7 @@ fn may_run_again(pod: &Pod, role: Role, container: &Container, it: &ContainerFac
     else {
         return true;
     };
-    let init = matches!(role, Role::Init | Role::Sidecar);
-    role != Role::Ephemeral && restarts(spec, container, init, exit.code)
+    restarts(spec, role, container, exit.code)
 }
 
 /// A container that ended and left nothing behind stays as it was last reported.
@@ -298,15 +298,14 @@ fn set_conditions(pod: &Pod, facts: &Facts, status: &mut PodStatus) {
         status.container_statuses.iter().flatten().any(|it| {
             it.state.as_ref().is_some_and(|it| it.waiting.is_none()) || it.restart_count > 0
         });
+    let sidecars = sidecars(pod);
     let incomplete: Vec<&str> = status
         .init_container_statuses
         .iter()
         .flatten()
         .filter(|it| {
-            let sidecar = containers(pod)
-                .iter()
-                .any(|(role, c)| *role == Role::Sidecar && c.name == it.name);
-            !(it.ready || main_started || (sidecar && it.started == Some(true)))
+            let serves = sidecars.contains(&it.name.as_str()) && it.started == Some(true);
+            !(it.ready || main_started || serves)
         })
         .map(|it| it.name.as_str())
         .collect();
@@ -320,11 +319,35 @@ fn set_conditions(pod: &Pod, facts: &Facts, status: &mut PodStatus) {
     });
     let (ready, containers_ready) = readiness(pod, status, &phase);
     wanted.extend([ready, containers_ready]);
+    wanted.extend(restarting(pod, facts, &phase));
     for mut condition in wanted {
         condition.observed_generation = pod.metadata.generation;
         conditions::set(&mut status.conditions, condition, facts.now);
     }
     order_conditions(status);
+}
+
+/// `AllContainersRestarting`, of pods that can do so.
+fn restarting(pod: &Pod, facts: &Facts, phase: &str) -> Option<PodCondition> {
+    pod.spec.as_ref().filter(|it| pods::may_restart_all(it))?;
+    let (status, reason, message) = match phase {
+        "Succeeded" => ("False", "PodCompleted", ""),
+        "Failed" => ("False", "PodFailed", ""),
+        _ if Round::of(pod, facts).begins(pod, facts) => (
+            "True",
+            "RestartAllContainersStarted",
+            "container exited with restart policy rule",
+        ),
+        _ => ("False", "", ""),
+    };
+    let kind = "AllContainersRestarting";
+    Some(PodCondition::make(kind, status, reason, message))
+}
+
+fn sidecars(pod: &Pod) -> Vec<&str> {
+    let init = pod.spec.iter().flat_map(|it| it.init_containers.iter());
+    let all = init.flatten().filter(|it| pods::is_sidecar(it));
+    all.map(|it| it.name.as_str()).collect()
 }
 
 /// `Ready` and `ContainersReady`.
@@ -340,16 +363,12 @@ fn readiness(pod: &Pod, status: &PodStatus, phase: &str) -> (PodCondition, PodCo
         "Failed" => return both("False", "PodFailed", ""),
         _ => {}
     }
-    let sidecars: Vec<String> = containers(pod)
-        .into_iter()
-        .filter(|(role, _)| *role == Role::Sidecar)
-        .map(|(_, it)| it.name)
-        .collect();
+    let sidecars = sidecars(pod);
     let of_sidecars = status
         .init_container_statuses
         .iter()
         .flatten()
-        .filter(|it| sidecars.contains(&it.name));
+        .filter(|it| sidecars.contains(&it.name.as_str()));
     let unready: Vec<&str> = of_sidecars
         .chain(status.container_statuses.iter().flatten())
         .filter(|it| !it.ready)

@@ -44,6 +44,19 @@ pub struct Desired {
     pub refused: Option<(String, String)>,
 }
 
+impl Desired {
+    /// The pod, and nothing said about it yet.
+    pub(super) fn new(pod: Arc<Pod>) -> Self {
+        Self {
+            pod,
+            gone: false,
+            references_changed: false,
+            image_arrived: false,
+            refused: None,
+        }
+    }
+}
+
 /// How to reach a worker. Clones reach the same one.
 #[derive(Clone)]
 pub struct Handle {
@@ -151,15 +164,11 @@ impl Worker {
     /// A sandbox found running keeps running, its network repaired; one that cannot be repaired is stopped.
     async fn adopt(&self) -> Result<(), String> {
         let pod = self.pod();
-        let all = self
-            .shared
-            .runtime
-            .list_pod_sandbox()
-            .await
-            .map_err(|error| error.to_string())?;
-        for sandbox in all
+        let all = self.shared.runtime.pod(uid(&pod)).await;
+        let (sandboxes, _) = all.map_err(|error| error.to_string())?;
+        for sandbox in sandboxes
             .iter()
-            .filter(|it| it.config.uid == uid(&pod) && it.state == SandboxState::Ready)
+            .filter(|it| it.state == SandboxState::Ready)
         {
             if let Err(error) = steps::sandbox::attach(&self.shared, &pod, sandbox).await {
                 steps::sandbox::stop(&self.shared, &sandbox.id).await?;
@@ -214,13 +223,19 @@ impl Worker {
         self.tell_waiting(&pod, &plan);
         // A status that is final stays: the machine forgets what the API remembers, such as last words.
         let is_final = plan.over && pods::is_terminal(&pod) && !shows_running(&pod);
-        if !desired.gone && !is_final {
-            self.report(&pod, &facts, &plan).await?;
-        }
+        let shared = Arc::clone(&self.shared);
+        let telling = async {
+            if desired.gone || is_final {
+                return Ok(None);
+            }
+            super::report::report(&shared, &pod, &facts, &plan).await
+        };
         if plan.over {
+            self.keep(telling.await?);
             return self.over(&pod, &facts, &desired).await;
         }
         if plan.actions.is_empty() {
+            self.keep(telling.await?);
             let refresh = self.refresh_volumes(&pod, &facts).await?;
             let shown = self.shown_until.values().min().copied();
             return Ok(Next::Wait(
@@ -230,7 +245,17 @@ impl Worker {
                     .min(),
             ));
         }
-        self.apply(&pod, &facts, plan).await
+        // What is told is how the pod was; what is done need not wait for that.
+        let acting = self.apply(&pod, &facts, &plan.actions);
+        let (told, next) = tokio::join!(telling, acting);
+        self.keep(told?);
+        next
+    }
+
+    fn keep(&mut self, written: Option<Pod>) {
+        if let Some(written) = written {
+            self.written = Some(Arc::new(written));
+        }
     }
 
     /// Fills the facts with what probes found and containers said, and the memory with new containers.
@@ -267,7 +292,7 @@ impl Worker {
                     let subject = Subject {
                         shared: Arc::clone(&self.shared),
                         pod: Arc::clone(pod),
-                        container: Arc::new(container.clone()),
+                        container: Arc::new(container.clone().into_owned()),
                         id: current.id.clone(),
                         pod_ips: pod_ips.clone(),
                     };
@@ -377,49 +402,6 @@ impl Worker {
             .retain(|name, _| plan.waiting.contains_key(name));
     }
 
-    /// Writes the status if it changed. The object's own revision guards against going back.
-    pub(super) async fn report(
-        &mut self,
-        pod: &Arc<Pod>,
-        facts: &Facts,
-        plan: &Plan,
-    ) -> Result<(), String> {
-        const ATTEMPTS: usize = 5;
-        let mut base = Arc::clone(pod);
-        for _ in 0..ATTEMPTS {
-            let status = super::status::status(&base, facts, plan, &self.shared.host_ips());
-            if base.status.as_ref() == Some(&status) {
-                return Ok(());
-            }
-            let next = Pod {
-                status: Some(status),
-                ..(*base).clone()
-            };
-            match self.shared.client.update_status(&next).await {
-                Ok(written) => {
-                    self.written = Some(Arc::new(written));
-                    return Ok(());
-                }
-                Err(error) if error.is_not_found() => return Ok(()),
-                Err(error) if error.is_conflict() => {
-                    let fresh = self
-                        .shared
-                        .client
-                        .get::<Pod>(pod::namespace(pod), pod::name(pod))
-                        .await;
-                    match fresh {
-                        Ok(fresh) if uid(&fresh) == uid(pod) => base = Arc::new(fresh),
-                        Ok(_) => return Ok(()),
-                        Err(error) if error.is_not_found() => return Ok(()),
-                        Err(error) => return Err(error.to_string()),
-                    }
-                }
-                Err(error) => return Err(format!("write status: {error}")),
-            }
-        }
-        Err("write status: the object changes too fast".to_owned())
-    }
-
     /// Nothing runs any more: let go of what the pod had, and of the pod if it was deleted.
     async fn over(
         &mut self,
@@ -524,23 +506,12 @@ fn kill_order(
 fn ending(pod: &Pod, desired: &Desired, now: Timestamp) -> (Option<Ending>, Option<Timestamp>) {
     let own = pod.spec.as_ref().map_or(30, plan::grace_seconds);
     let grace_seconds = pod.metadata.deletion_grace_period_seconds;
-    if desired.gone {
-        return (
-            Some(Ending {
-                grace_seconds: grace_seconds.unwrap_or(own),
-                failure: None,
-            }),
-            None,
-        );
-    }
-    if pods::is_terminating(pod) {
-        return (
-            Some(Ending {
-                grace_seconds: grace_seconds.unwrap_or(own),
-                failure: None,
-            }),
-            None,
-        );
+    if desired.gone || pods::is_terminating(pod) {
+        let ending = Ending {
+            grace_seconds: grace_seconds.unwrap_or(own),
+            failure: None,
+        };
+        return (Some(ending), None);
     }
     if let Some(refused) = &desired.refused {
         return (

@@ -47,11 +47,8 @@ impl Workers {
             ("OutOfpods".to_owned(), text)
         });
         let desired = Desired {
-            pod: Arc::clone(pod),
-            gone: false,
-            references_changed: false,
-            image_arrived: false,
             refused,
+            ..Desired::new(Arc::clone(pod))
         };
         self.start(shared, &mut handles, desired);
     }
@@ -76,11 +73,8 @@ impl Workers {
         );
         let pod = Arc::new(pod_of_sandbox(sandbox, containers));
         let desired = Desired {
-            pod,
             gone: true,
-            references_changed: false,
-            image_arrived: false,
-            refused: None,
+            ..Desired::new(pod)
         };
         self.start(shared, &mut handles, desired);
     }

@@ -7,7 +7,6 @@ use super::{
 };
 use crate::{
     Kubelet, logs, pod,
-    pod::observe,
     streaming::{self, Wanted},
 };
 use api::Object;
@@ -80,17 +79,9 @@ async fn attempts(
 ) -> Result<Vec<Container>, Refusal> {
     let internal =
         |error: runtime::Error| refuse(StatusCode::INTERNAL_SERVER_ERROR, error.to_string());
-    let all = kubelet
-        .shared
-        .runtime
-        .list_containers()
-        .await
-        .map_err(internal)?;
-    let mine = |it: &Container| {
-        it.config.labels.get(observe::LABEL_UID).map(String::as_str) == Some(pod::uid(pod))
-            && it.config.name == container
-    };
-    let mut found: Vec<Container> = all.into_iter().filter(mine).collect();
+    let all = kubelet.shared.runtime.pod(pod::uid(pod)).await;
+    let (_, mut found) = all.map_err(internal)?;
+    found.retain(|it| it.config.name == container);
     found.sort_by_key(|it| std::cmp::Reverse((it.config.attempt, it.created_at)));
     Ok(found)
 }
@@ -311,16 +302,10 @@ async fn port_forward(
     let pod = find_pod(kubelet, namespace, name)?;
     let internal =
         |error: runtime::Error| refuse(StatusCode::INTERNAL_SERVER_ERROR, error.to_string());
-    let all = kubelet
-        .shared
-        .runtime
-        .list_pod_sandbox()
-        .await
-        .map_err(internal)?;
-    let ready = |it: &runtime::sandbox::Sandbox| {
-        it.config.uid == pod::uid(&pod) && it.state == runtime::sandbox::State::Ready
-    };
-    let Some(sandbox) = all.into_iter().find(ready) else {
+    let all = kubelet.shared.runtime.pod(pod::uid(&pod)).await;
+    let (sandboxes, _) = all.map_err(internal)?;
+    let ready = |it: &runtime::sandbox::Sandbox| it.state == runtime::sandbox::State::Ready;
+    let Some(sandbox) = sandboxes.into_iter().find(ready) else {
         return Err(refuse(
             StatusCode::NOT_FOUND,
             format!("pod {name:?} has no running sandbox"),

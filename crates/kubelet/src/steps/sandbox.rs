@@ -143,9 +143,8 @@ pub fn labels(pod: &Pod) -> BTreeMap<String, String> {
 }
 
 fn host_ports(pod: &Pod) -> Vec<HostPort> {
-    let ports = crate::pod::containers(pod)
-        .into_iter()
-        .flat_map(|(_, it)| it.ports.unwrap_or_default());
+    let all = crate::pod::containers(pod);
+    let ports = all.iter().flat_map(|(_, it)| it.ports.iter().flatten());
     ports
         .filter_map(|port| {
             Some(HostPort {

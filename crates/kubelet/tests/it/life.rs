@@ -384,3 +384,62 @@ async fn a_container_that_cannot_be_started() {
     );
     node.tasks.finish().await;
 }
+
+#[tokio::test]
+async fn rules_restart_a_container_or_all_of_them() {
+    let node = Node::start().await;
+    let one = |name: &str, action: Option<&str>| {
+        let mut it = busybox();
+        it["name"] = json!(name);
+        if let Some(action) = action {
+            it["restartPolicy"] = json!("Never");
+            it["restartPolicyRules"] =
+                json!([{"action": action, "exitCodes": {"operator": "In", "values": [42]}}]);
+        }
+        it
+    };
+    node.runtime
+        .behave("init", [Behaviour::Exits(0), Behaviour::Exits(0)]);
+    node.runtime
+        .behave("again", [Behaviour::Exits(42), Behaviour::Runs]);
+    node.runtime
+        .behave("watch", [Behaviour::Runs, Behaviour::Runs]);
+    node.run(
+        "rule",
+        json!({"restartPolicy": "Never", "containers": [one("again", Some("Restart"))]}),
+    );
+    let pod = node.running("rule").await;
+    assert_eq!(pod["status"]["containerStatuses"][0]["restartCount"], 1);
+    assert_eq!(condition(&pod, "AllContainersRestarting"), "");
+    node.run(
+        "all",
+        json!({
+            "restartPolicy": "Never", "initContainers": [one("init", None)],
+            "containers": [one("main", None), one("watch", Some("RestartAllContainers"))],
+        }),
+    );
+    let pod = node.running("all").await;
+    assert_eq!(condition(&pod, "AllContainersRestarting"), "False");
+    let containers = node.runtime.containers_of("default", "all");
+    let watch = containers.iter().find(|it| it.config.name == "watch");
+    let watch = watch.unwrap();
+    node.runtime.exit(&watch.id, 42).unwrap();
+    let pod = node
+        .api
+        .wait("pods", "all", |it| {
+            let main = it["status"]["containerStatuses"].as_array().unwrap();
+            main.iter()
+                .all(|it| it["restartCount"] == 1 && !it["state"]["running"].is_null())
+        })
+        .await;
+    assert_eq!(pod["status"]["initContainerStatuses"][0]["restartCount"], 1);
+    assert_eq!(condition(&pod, "AllContainersRestarting"), "False");
+    let sandboxes = node
+        .runtime
+        .calls()
+        .iter()
+        .filter(|it| it.verb == "run_pod_sandbox")
+        .count();
+    assert_eq!(sandboxes, 2, "each pod keeps its sandbox");
+    node.tasks.finish().await;
+}

@@ -141,6 +141,15 @@ impl Pods for Fake {
             .ok_or_else(|| missing("sandbox", id))
     }
 
+    async fn pod(&self, uid: &str) -> Result<(Vec<Sandbox>, Vec<Container>)> {
+        let state = self.inner.state.lock();
+        let own = |it: &&Sandbox| it.config.uid == uid;
+        let sandboxes: Vec<Sandbox> = state.sandboxes.values().filter(own).cloned().collect();
+        let within = |it: &&Container| sandboxes.iter().any(|s| s.id == it.sandbox_id);
+        let containers = state.containers.values().filter(within).cloned().collect();
+        Ok((sandboxes, containers))
+    }
+
     async fn list_pod_sandbox(&self) -> Result<Vec<Sandbox>> {
         Ok(self
             .inner

@@ -63,6 +63,17 @@ impl Pods for Native {
         Ok(self.sandbox(id)?.sandbox)
     }
 
+    async fn pod(&self, uid: &str) -> Result<(Vec<Sandbox>, Vec<Container>)> {
+        let sandboxes: Vec<Sandbox> = {
+            let all = self.inner.sandboxes.lock();
+            let own = all.values().map(|r| &r.sandbox);
+            own.filter(|s| s.config.uid == uid).cloned().collect()
+        };
+        let containers = self.inner.containers.lock();
+        let own = containers.values().filter(|e| e.pod_uid == uid);
+        Ok((sandboxes, own.map(|e| e.now()).collect()))
+    }
+
     async fn list_pod_sandbox(&self) -> Result<Vec<Sandbox>> {
         let sandboxes = self.inner.sandboxes.lock();
         Ok(sandboxes.values().map(|r| r.sandbox.clone()).collect())

@@ -136,11 +136,14 @@ fn containers(e: &mut ErrorList, path: &Path, status: &PodStatus, spec: &PodSpec
 /// A container that has ended for good does not come back.
 fn ends(e: &mut ErrorList, path: &Path, new: &PodStatus, old: &PodStatus, spec: &PodSpec) {
     let policy = spec.restart_policy.as_deref().unwrap_or_default();
+    let all = pods::may_restart_all(spec);
     let restarts = |name: &str| {
         let init = spec.init_containers.iter().flatten();
         let own = init.chain(&spec.containers).find(|it| it.name == name);
         own.is_some_and(|it| {
-            pods::is_sidecar(it) || it.restart_policy.is_some() || it.restart_policy_rules.is_some()
+            all || pods::is_sidecar(it)
+                || it.restart_policy.is_some()
+                || it.restart_policy_rules.is_some()
         })
     };
     for (field, new, old, policy) in [

@@ -30,8 +30,11 @@ fn sandbox(id: &str, ready: bool) -> Sandbox {
     }
 }
 
-/// `c:1=run`, `c:0=exit 3 @-5`, `c:0=new`, with the sandbox `s` or the one after `/`.
+/// `c:1=run`, `c:0=exit 3 @-5`, `c:0=new`, with the sandbox `s` or the one after `/`; made at the beginning, or as
+/// many seconds ago as follow `+`.
 fn container(text: &str) -> (String, Running) {
+    let (text, age) = text.split_once('+').unwrap_or((text, ""));
+    let created_at = age.parse().map_or(at(0), |age: i64| at(NOW - age));
     let (text, sandbox_id) = text.split_once('/').unwrap_or((text, "s"));
     let (head, state) = text.split_once('=').unwrap();
     let (name, attempt) = head.split_once(':').unwrap();
@@ -66,7 +69,7 @@ fn container(text: &str) -> (String, Running) {
         image_id: String::new(),
         image_ref: String::new(),
         state,
-        created_at: at(0),
+        created_at,
         log_path: None,
         user: runtime::container::User::default(),
     };
@@ -177,6 +180,75 @@ fn what_comes_next() {
             words(&plan(&pod(spec), &facts(machine))),
             *wanted,
             "{spec} {machine:?}"
+        );
+    }
+}
+
+#[test]
+fn an_end_can_restart_everything() {
+    const ALL: &str = r#"{"restartPolicy":"Never","initContainers":[{"name":"i"}],"containers":[{"name":"c"},{"name":"w","restartPolicy":"Never",
+        "restartPolicyRules":[{"action":"RestartAllContainers","exitCodes":{"operator":"In","values":[88]}}]}]}"#;
+    let table: &[(&[&str], &[&str], bool)] = &[
+        (
+            &["i:0=exit 0 @-90", "c:0=run", "w:0=exit 88 @-50"],
+            &["kill c0 0"],
+            true,
+        ),
+        (
+            &["i:0=exit 0 @-90", "c:0=exit 137 @-49", "w:0=exit 88 @-50"],
+            &["start i 1"],
+            true,
+        ),
+        (
+            &[
+                "i:1=run+40",
+                "i:0=exit 0 @-90",
+                "c:0=exit 137 @-49",
+                "w:0=exit 88 @-50",
+            ],
+            &[],
+            false,
+        ),
+        (
+            &[
+                "i:1=exit 0 @-30+40",
+                "i:0=exit 0 @-90",
+                "c:0=exit 137 @-49",
+                "w:0=exit 88 @-50",
+            ],
+            &["start c 1", "start w 1"],
+            false,
+        ),
+        // Another end of the watcher is an end like any other, and what began the round is remembered.
+        (
+            &[
+                "i:1=exit 0 @-30+40",
+                "c:1=run+20",
+                "w:2=exit 1 @-1+10",
+                "w:1=exit 1 @-15+20",
+                "w:0=exit 88 @-50",
+            ],
+            &[],
+            false,
+        ),
+        (
+            &[
+                "i:1=exit 0 @-30+40",
+                "c:1=exit 0 @-1+20",
+                "w:1=exit 0 @-1+20",
+                "w:0=exit 88 @-50",
+            ],
+            &["kill pod 30"],
+            false,
+        ),
+    ];
+    for (machine, wanted, begins) in table {
+        let (pod, facts) = (pod(ALL), facts(machine));
+        assert_eq!(words(&plan(&pod, &facts)), *wanted, "{machine:?}");
+        assert_eq!(
+            Round::of(&pod, &facts).begins(&pod, &facts),
+            *begins,
+            "{machine:?}"
         );
     }
 }
