@@ -15,7 +15,7 @@ use std::{
 };
 use tokio::{
     fs::File,
-    io::{AsyncBufReadExt, AsyncSeekExt, BufReader, SeekFrom},
+    io::{AsyncBufReadExt, AsyncReadExt, AsyncSeekExt, BufReader, SeekFrom},
     sync::mpsc,
 };
 use tokio_util::sync::CancellationToken;
@@ -84,7 +84,12 @@ pub async fn send(
         let Some(changes) = &mut changes else {
             return Ok(());
         };
-        if let Some(next) = rotated(&path, inode).await {
+        if let Some(next) = next(&path, inode).await {
+            // What was written between the reading and the rotation.
+            if !copy(&mut reader, &mut partial, &options, &mut out).await? {
+                return Ok(());
+            }
+            partial.clear();
             inode = next.metadata().await?.ino();
             reader = BufReader::new(next);
             continue;
@@ -100,10 +105,39 @@ pub async fn send(
     }
 }
 
-/// The file now at `path`, if it is another one.
-async fn rotated(path: &Path, inode: u64) -> Option<File> {
-    let file = File::open(path).await.ok()?;
-    (file.metadata().await.ok()?.ino() != inode).then_some(file)
+/// The file that followed the one with this number, if there is one: of those that were moved away since the oldest,
+/// else the one now at `path`.
+async fn next(path: &Path, inode: u64) -> Option<File> {
+    let number = |path: PathBuf| async move { Some(tokio::fs::metadata(path).await.ok()?.ino()) };
+    if number(path.to_owned()).await? == inode {
+        return None;
+    }
+    let moved = rotated(path).await.unwrap_or_default();
+    let mut at = 0;
+    for (index, old) in moved.iter().enumerate() {
+        if number(old.clone()).await == Some(inode) {
+            at = index + 1;
+        }
+    }
+    let next = moved.get(at).map_or(path, PathBuf::as_path);
+    File::open(next).await.ok()
+}
+
+/// What rotation made of a log, the oldest first: its name with a time behind it.
+async fn rotated(path: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
+        return Ok(Vec::new());
+    };
+    let prefix = format!("{}.", name.to_string_lossy());
+    let mut entries = tokio::fs::read_dir(folder).await?;
+    let mut found = Vec::new();
+    while let Some(entry) = entries.next_entry().await? {
+        if entry.file_name().to_string_lossy().starts_with(&prefix) {
+            found.push(entry.path());
+        }
+    }
+    found.sort();
+    Ok(found)
 }
 
 /// Copies whole lines up to the end of the file; false once nothing more is wanted.
@@ -114,7 +148,9 @@ async fn copy(
     out: &mut Out,
 ) -> std::io::Result<bool> {
     loop {
-        let read = reader.read_until(b'\n', partial).await?;
+        let room = LINE_LIMIT_BYTES.saturating_sub(partial.len());
+        let mut line = reader.take(u64::try_from(room).unwrap_or(u64::MAX));
+        let read = line.read_until(b'\n', partial).await?;
         if partial.last() != Some(&b'\n') && partial.len() < LINE_LIMIT_BYTES {
             // The rest of this line is still to be written, or there is no more.
             if read == 0 {
