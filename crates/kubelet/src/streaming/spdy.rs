@@ -25,7 +25,7 @@ const STREAMS: usize = 1024;
 const STREAM_QUEUE: usize = 16;
 /// Frames that wait to be written.
 const WRITE_QUEUE: usize = 64;
-/// Data of one frame.
+/// Data of one frame that is written, and of one chunk that is read.
 const DATA_BYTES: usize = 32 << 10;
 
 /// A stream that the client opened.
@@ -158,11 +158,8 @@ impl Connection {
     async fn take(&mut self, frame: Frame) -> io::Result<bool> {
         match frame {
             Frame::Data { stream, data, last } => {
-                if let Some(sender) = self.streams.get(&stream)
-                    && !data.is_empty()
-                {
-                    // A stream whose reader is gone takes no more.
-                    let _ = sender.send(data).await;
+                if let Some(sender) = self.streams.get(&stream) {
+                    feed(sender, data).await;
                 }
                 if last {
                     self.streams.remove(&stream);
@@ -226,6 +223,16 @@ impl Connection {
             .send(frame)
             .await
             .map_err(|_| io::ErrorKind::BrokenPipe.into())
+    }
+}
+
+/// In small chunks, so that the queue's limit is one of bytes. A stream whose reader is gone takes no more.
+async fn feed(stream: &mpsc::Sender<Bytes>, mut data: Bytes) {
+    while data.has_remaining() {
+        let chunk = data.split_to(data.len().min(DATA_BYTES));
+        if stream.send(chunk).await.is_err() {
+            return;
+        }
     }
 }
 

@@ -219,6 +219,28 @@ mod tests {
     }
 
     #[test]
+    fn damaged_messages_come_apart_or_are_dropped() {
+        fuzz::run("WebSocket messages", 2000, |random| {
+            let base64 = random.one_in(2);
+            let size = br#"{"Width":80,"Height":24}"#;
+            let message = put_together(4, size, base64).into_data();
+            let bytes = random.damaged(&message, &message);
+            let message = if base64 {
+                Message::text(String::from_utf8_lossy(&bytes).into_owned())
+            } else {
+                Message::binary(bytes.clone())
+            };
+            if let Some((channel, data)) = take_apart(message, base64) {
+                assert!(data.len() < bytes.len().max(1) * 3);
+                assert!(base64 || (channel == bytes[0] && data == bytes[1..]));
+                if size != &data[..] && super::size(&data).is_some() {
+                    assert!(serde_json::from_slice::<serde_json::Value>(&data).is_ok());
+                }
+            }
+        });
+    }
+
+    #[test]
     fn sizes() {
         assert_eq!(
             size(br#"{"Width":80,"Height":24}"#),

@@ -4,7 +4,7 @@ use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
 use std::io;
 
 /// The largest frame taken; clients copy in much smaller pieces.
-const FRAME_LIMIT_BYTES: usize = 4 << 20;
+pub(super) const LIMIT_BYTES: usize = 4 << 20;
 const HEADER_BYTES: usize = 8;
 const CONTROL_BIT: u8 = 0x80;
 const VERSION: u16 = 3;
@@ -62,7 +62,7 @@ pub(super) fn parse(buffer: &mut BytesMut) -> io::Result<Option<Frame>> {
     };
     let length =
         usize::from(header[5]) << 16 | usize::from(header[6]) << 8 | usize::from(header[7]);
-    if length > FRAME_LIMIT_BYTES {
+    if length > LIMIT_BYTES {
         return Err(malformed("a frame is too large"));
     }
     if buffer.len() < HEADER_BYTES + length {

@@ -5,7 +5,7 @@ use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, 
 use std::io;
 
 /// The largest block of headers, unpacked.
-const BLOCK_LIMIT_BYTES: usize = 64 << 10;
+pub(super) const BLOCK_LIMIT_BYTES: usize = 64 << 10;
 
 /// Words of the dictionary, each written with its length before it.
 const WORDS: &[&str] = &[
