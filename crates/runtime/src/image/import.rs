@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
 use std::path::{Component, Path};
 
 use serde::Deserialize;
@@ -166,8 +166,8 @@ impl Archive {
                 .create_new(true)
                 .open(&plain_path)
                 .map_err(Error::io("create", &plain_path))?;
-            let mut reader = decompress(file).map_err(Error::io("read", path))?;
-            io::copy(&mut reader, &mut plain).map_err(Error::io("decompress", path))?;
+            let copied = decompress(file).and_then(|mut it| io::copy(&mut it, &mut plain));
+            copied.map_err(|error| undecompressed(path, error))?;
             plain.rewind().map_err(Error::io("read", &plain_path))?;
             file = plain;
         }
@@ -314,6 +314,20 @@ impl Archive {
     }
 }
 
+/// What is damaged is the archive's fault, a full disk is not.
+fn undecompressed(path: &Path, error: io::Error) -> Error {
+    match error.kind() {
+        ErrorKind::InvalidInput
+        | ErrorKind::InvalidData
+        | ErrorKind::UnexpectedEof
+        | ErrorKind::Other => Error::Image {
+            reference: path.display().to_string(),
+            reason: format!("cannot be decompressed: {error}"),
+        },
+        _ => Error::io("decompress", path)(error),
+    }
+}
+
 impl Platform {
     fn is_ours(&self) -> bool {
         self.os == "linux" && self.architecture == architecture()
@@ -393,3 +407,6 @@ fn list(file: &mut File) -> io::Result<HashMap<String, Place>> {
     }
     Ok(entries)
 }
+
+#[cfg(test)]
+mod tests;
