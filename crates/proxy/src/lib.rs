@@ -1,11 +1,13 @@
 //! The service proxy of a node: Services and EndpointSlices become packet rules. `plan` decides, purely, what one
 //! service needs; the loop here keeps the rules equal to the caches. Upstream: kube-proxy in nftables mode.
 //!
-//! Left out: `healthCheckNodePort` is not served, and topology hints (`trafficDistribution`) do not narrow backends.
+//! Left out: topology hints (`trafficDistribution`) do not narrow backends.
 
+mod health;
 mod plan;
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,6 +17,8 @@ use network::{Firewall, ServiceChanges};
 use reconcile::{Caches, Groups, Key};
 use stdx::backoff::Backoff;
 
+use health::HealthServers;
+
 pub use plan::service_ports;
 
 /// Waits between attempts when the kernel refuses the rules.
@@ -22,7 +26,13 @@ const RETRY: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_s
 
 /// Keeps the node's rules for services equal to the API's objects. Never returns; drop the future to end it. Rules
 /// stay in force when it ends.
-pub async fn run(caches: &Caches, firewall: Arc<dyn Firewall>, node: &str) {
+/// Load balancers' questions are answered on `health_checks`; without it they are not.
+pub async fn run(
+    caches: &Caches,
+    firewall: Arc<dyn Firewall>,
+    node: &str,
+    health_checks: Option<IpAddr>,
+) {
     let (services, slices) = (caches.of::<Service>(), caches.of::<EndpointSlice>());
     let pending = Groups::of(&slices, plan::service_of);
     pending.follow(&services);
@@ -30,12 +40,18 @@ pub async fn run(caches: &Caches, firewall: Arc<dyn Firewall>, node: &str) {
     slices.synced().await;
 
     let mut names: BTreeMap<Key, Vec<String>> = BTreeMap::new();
+    let mut health = health_checks.map(HealthServers::new);
     let mut failures = 0;
     loop {
         // What changes while the kernel is at work becomes one transaction, so a storm needs no settling time.
         let mut changes = ServiceChanges::new();
         for (key, slices) in pending.take() {
             let service = services.get_key(&key);
+            if let Some(health) = &mut health {
+                let service = service.as_ref();
+                let wanted = service.and_then(|it| plan::health_check(it, &slices, node));
+                health.set(&key, wanted);
+            }
             let ports = service.map(|service| service_ports(&service, &slices, node));
             let ports = ports.unwrap_or_default();
             let former = names.remove(&key).unwrap_or_default();

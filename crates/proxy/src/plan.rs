@@ -14,6 +14,8 @@ use machinery::endpoint_slices;
 use network::{Affinity, External, Protocol, ServicePort};
 use reconcile::Key;
 
+use crate::health::HealthCheck;
+
 /// Lets another proxy take a service over.
 const PROXY_NAME_LABEL: &str = "service.kubernetes.io/service-proxy-name";
 /// `sessionAffinityConfig.clientIP.timeoutSeconds` when it is not given.
@@ -79,6 +81,29 @@ pub fn service_ports(
         }
     }
     found
+}
+
+/// What load balancers are told of the service on this node, and where: only a service that keeps their traffic on
+/// the node has something to tell.
+pub(crate) fn health_check(
+    service: &Service,
+    slices: &[Arc<EndpointSlice>],
+    node: &str,
+) -> Option<HealthCheck> {
+    let spec = service.spec.as_ref()?;
+    let local = spec.type_.as_deref() == Some("LoadBalancer")
+        && spec.external_traffic_policy.as_deref() == Some("Local");
+    let port = spec.health_check_node_port.filter(|_| local)?;
+    let endpoints = slices.iter().flat_map(|slice| slice.endpoints.iter());
+    let ready = endpoints.flatten().filter(|it| {
+        let ready = it.conditions.as_ref().and_then(|it| it.ready);
+        ready.unwrap_or(true) && it.node_name.as_deref() == Some(node)
+    });
+    let addresses: BTreeSet<&String> = ready.filter_map(|it| it.addresses.first()).collect();
+    Some(HealthCheck {
+        port: u16::try_from(port).ok().filter(|it| *it > 0)?,
+        local_endpoints: addresses.len(),
+    })
 }
 
 fn cluster_ips(spec: &ServiceSpec) -> Vec<IpAddr> {

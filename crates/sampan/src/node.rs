@@ -91,7 +91,8 @@ pub(crate) async fn start(
     } else {
         let (caches, node) = (caches.clone(), server.node_name.clone());
         server.tasks.spawn("proxy", async move {
-            proxy::run(&caches, firewall, &node).await
+            let everywhere = std::net::Ipv4Addr::UNSPECIFIED.into();
+            proxy::run(&caches, firewall, &node, Some(everywhere)).await
         });
     }
     let kubelet = Kubelet::start(

@@ -220,7 +220,7 @@ impl Cluster {
         let (caches, firewall) = (self.caches.clone(), Arc::clone(&node.firewall));
         let own = name.to_owned();
         node.tasks.spawn("proxy", async move {
-            proxy::run(&caches, firewall, &own).await;
+            proxy::run(&caches, firewall, &own, None).await;
         });
         let user = User::new(&format!("system:node:{name}"), &["system:nodes"]);
         let client = connect(&self.door, &user, "kubelet");

@@ -217,3 +217,32 @@ fn exposure_policies_and_affinity() {
         Some(Affinity { timeout_seconds: 7 })
     );
 }
+
+#[test]
+fn load_balancers_are_told_of_pods_on_this_node() {
+    let wanted = |kind: &str, policy: &str, port: Option<i32>| {
+        let service = service(|spec| {
+            spec.type_ = Some(kind.to_owned());
+            spec.external_traffic_policy = Some(policy.to_owned());
+            spec.health_check_node_port = port;
+        });
+        let slices = [
+            slice(&[
+                "10.42.0.2 me ready",
+                "10.42.0.3 me leaving",
+                "10.42.1.2 other ready",
+            ]),
+            slice(&["10.42.0.2 me ready", "10.42.0.4 me ready"]),
+        ];
+        let found = health_check(&service, &slices, "me");
+        found.map(|it| (it.port, it.local_endpoints))
+    };
+    assert_eq!(
+        wanted("LoadBalancer", "Local", Some(30100)),
+        Some((30100, 2))
+    );
+    assert_eq!(wanted("LoadBalancer", "Local", None), None);
+    assert_eq!(wanted("LoadBalancer", "Local", Some(0)), None);
+    assert_eq!(wanted("LoadBalancer", "Cluster", Some(30100)), None);
+    assert_eq!(wanted("NodePort", "Local", Some(30100)), None);
+}
