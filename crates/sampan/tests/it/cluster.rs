@@ -2,7 +2,7 @@
 //! the machine. Everything is removed when the test ends, however it ends.
 
 use crate::{
-    control_plane::ControlPlane,
+    control_plane::{ControlPlane, patience},
     namespace::{run, said},
 };
 use std::{
@@ -10,9 +10,6 @@ use std::{
     process::{Command, Output},
     time::{Duration, Instant},
 };
-
-/// How long a state may take to come before the test fails.
-const PATIENCE: Duration = Duration::from_secs(120);
 
 /// The demo image, which every server has.
 pub(crate) const HELLO: &str = concat!("--image=sampan/hello:v", env!("CARGO_PKG_VERSION"));
@@ -178,7 +175,7 @@ impl Cluster {
         arguments: &[&str],
         holds: impl Fn(&str) -> bool,
     ) -> String {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + patience();
         loop {
             let output = self.kubectl_output(arguments);
             let text = String::from_utf8_lossy(&output.stdout).into_owned();

@@ -15,10 +15,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How long a state may take to come before the test fails.
-const PATIENCE: Duration = Duration::from_secs(120);
 /// Whom the server runs as.
 const NOBODY: &str = "65534";
+
+/// How long a state may take to come before the test fails; emulated machines need more.
+pub(crate) fn patience() -> Duration {
+    let told = std::env::var("SAMPAN_PATIENCE_SECONDS").ok();
+    Duration::from_secs(told.and_then(|it| it.parse().ok()).unwrap_or(120))
+}
 
 pub(crate) struct ControlPlane {
     folder: tempfile::TempDir,
@@ -105,7 +109,7 @@ impl ControlPlane {
 
     /// Waits until the server answers.
     pub(crate) fn until_ready(&mut self) {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + patience();
         while self.get("/readyz", &[]).is_none_or(|(code, _)| code != 200) {
             let ended = self.server.as_mut().unwrap().try_wait().unwrap();
             assert_eq!(ended, None, "the server ended\n{}", self.log());
