@@ -1,6 +1,6 @@
 //! What every cluster has from its first moment, made through the door itself: safe to repeat.
 
-use crate::Door;
+use crate::{Door, query::Query, route};
 use http::Method;
 use http_body_util::BodyExt;
 use machinery::endpoint_slices;
@@ -28,16 +28,24 @@ impl Door {
             status,
         })?;
         for (path, object) in objects(self) {
-            self.ensure(path, &object).await?;
+            self.ensure(path, object).await?;
         }
         Ok(())
     }
 
-    async fn ensure(self: &Arc<Self>, path: &str, object: &Value) -> Result<(), BootstrapError> {
-        let (method, media_type) = match path.contains('?') {
-            true => (Method::PATCH, "application/apply-patch+yaml"),
-            false => (Method::POST, "application/json"),
+    /// Sends an object, whose kind the path tells, to where it belongs.
+    async fn ensure(self: &Arc<Self>, path: &str, mut object: Value) -> Result<(), BootstrapError> {
+        let (place, method, media_type) = match path.split_once('?') {
+            Some((place, _)) => (place, Method::PATCH, "application/apply-patch+yaml"),
+            None => (path, Method::POST, "application/json"),
         };
+        let route = route::parse(&method, place, &Query::default());
+        let named = route.target.as_ref();
+        let resource = named.and_then(|it| self.resources.find(&it.group, &it.version, &it.plural));
+        if let Some(resource) = resource {
+            object["apiVersion"] = resource.api_version().into();
+            object["kind"] = resource.kind().into();
+        }
         let asked = self.ask_itself(method, path, media_type, object.to_string());
         let response = asked.await;
         if response.status().is_success() {
@@ -108,7 +116,7 @@ fn objects(door: &Door) -> Vec<(&'static str, Value)> {
         let labels = json!({ "component": "apiserver", "provider": "kubernetes" });
         // Applied: a second create would be refused for its address, which the first one holds.
         all.push(("/api/v1/namespaces/default/services/kubernetes?fieldManager=apiserver&force=true", json!({
-            "apiVersion": "v1", "kind": door.resources.find_any("", "services").map(|it| it.kind()), "metadata": { "name": "kubernetes", "labels": labels },
+            "metadata": { "name": "kubernetes", "labels": labels },
             "spec": { "clusterIP": address, "clusterIPs": [address], "type": "ClusterIP", "sessionAffinity": "None",
                 "ports": [{ "name": "https", "protocol": "TCP", "port": 443, "targetPort": network.port }] },
         })));
@@ -133,15 +141,9 @@ fn own_endpoint(door: &Door) -> (&'static str, Value) {
     } else {
         "IPv6"
     };
-    let slices = door
-        .resources
-        .find_any("discovery.k8s.io", "endpointslices")
-        .map(|it| it.kind());
     (
         "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices/kubernetes?fieldManager=apiserver&force=true",
         json!({
-            "apiVersion": "discovery.k8s.io/v1",
-            "kind": slices,
             "metadata": { "name": "kubernetes", "labels": { endpoint_slices::SERVICE_NAME: "kubernetes" } },
             "addressType": family,
             "endpoints": [{ "addresses": [network.advertise_address.to_string()], "conditions": { "ready": true } }],
@@ -157,8 +159,6 @@ fn own_endpoints(door: &Door) -> (&'static str, Value) {
     (
         "/api/v1/namespaces/default/endpoints/kubernetes?fieldManager=apiserver&force=true",
         json!({
-            "apiVersion": "v1",
-            "kind": door.resources.find_any("", "endpoints").map(|it| it.kind()),
             "metadata": { "name": "kubernetes", "labels": labels },
             "subsets": [{
                 "addresses": [{ "ip": network.advertise_address.to_string() }],
