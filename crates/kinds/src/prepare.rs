@@ -18,6 +18,26 @@ pub(crate) fn next_generation(new: &mut ObjectMeta, old: &ObjectMeta, changed: b
     };
 }
 
+/// The preparations of a kind without a status: its generation counts the changes of one field.
+macro_rules! generation {
+    ($field:ident) => {
+        fn prepare_for_create(&self, _: &crate::Context<'_>, object: &mut Self::Object) {
+            crate::prepare::first_generation(&mut object.metadata);
+        }
+
+        fn prepare_for_update(
+            &self,
+            _: &crate::Context<'_>,
+            new: &mut Self::Object,
+            old: &Self::Object,
+        ) {
+            let changed = new.$field != old.$field;
+            crate::prepare::next_generation(&mut new.metadata, &old.metadata, changed);
+        }
+    };
+}
+pub(crate) use generation;
+
 /// The preparations of a kind whose status is written apart from the rest and whose generation nobody
 /// counts.
 macro_rules! status_apart {

@@ -1,7 +1,7 @@
 //! Where a ValidatingAdmissionPolicy applies.
 
 use super::{policies, rules};
-use crate::{Cell, Column, Context, Names, Strategy, check, columns, prepare};
+use crate::{Cell, Column, Names, Strategy, check, columns, prepare};
 use jiff::Timestamp;
 use k8s_openapi::api::admissionregistration::v1 as upstream;
 use machinery::{
@@ -31,23 +31,7 @@ impl Strategy for ValidatingAdmissionPolicyBinding {
         }
     }
 
-    fn prepare_for_create(
-        &self,
-        _: &Context<'_>,
-        object: &mut upstream::ValidatingAdmissionPolicyBinding,
-    ) {
-        prepare::first_generation(&mut object.metadata);
-    }
-
-    fn prepare_for_update(
-        &self,
-        _: &Context<'_>,
-        new: &mut upstream::ValidatingAdmissionPolicyBinding,
-        old: &upstream::ValidatingAdmissionPolicyBinding,
-    ) {
-        let changed = new.spec != old.spec;
-        prepare::next_generation(&mut new.metadata, &old.metadata, changed);
-    }
+    prepare::generation!(spec);
 
     fn validate(&self, object: &upstream::ValidatingAdmissionPolicyBinding) -> ErrorList {
         let mut errors = ErrorList::new();

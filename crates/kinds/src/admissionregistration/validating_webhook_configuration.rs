@@ -1,7 +1,7 @@
 //! Webhooks that judge objects on admission.
 
 use super::webhooks::{self, Hook};
-use crate::{Cell, Column, Context, Names, Strategy, columns, prepare};
+use crate::{Cell, Column, Names, Strategy, columns, prepare};
 use jiff::Timestamp;
 use k8s_openapi::api::admissionregistration::v1 as upstream;
 use machinery::field::ErrorList;
@@ -26,23 +26,7 @@ impl Strategy for ValidatingWebhookConfiguration {
         }
     }
 
-    fn prepare_for_create(
-        &self,
-        _: &Context<'_>,
-        object: &mut upstream::ValidatingWebhookConfiguration,
-    ) {
-        prepare::first_generation(&mut object.metadata);
-    }
-
-    fn prepare_for_update(
-        &self,
-        _: &Context<'_>,
-        new: &mut upstream::ValidatingWebhookConfiguration,
-        old: &upstream::ValidatingWebhookConfiguration,
-    ) {
-        let changed = new.webhooks != old.webhooks;
-        prepare::next_generation(&mut new.metadata, &old.metadata, changed);
-    }
+    prepare::generation!(webhooks);
 
     fn validate(&self, object: &upstream::ValidatingWebhookConfiguration) -> ErrorList {
         webhooks::validate(&hooks(object), None)

@@ -1,6 +1,6 @@
 //! A template for pods, kept for controllers outside the cluster.
 
-use crate::{Cell, Column, Context, Names, Strategy, columns, prepare, workload};
+use crate::{Cell, Column, Names, Strategy, columns, prepare, workload};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1 as upstream;
 use machinery::field::{ErrorList, Path};
@@ -21,19 +21,7 @@ impl Strategy for PodTemplate {
         }
     }
 
-    fn prepare_for_create(&self, _: &Context<'_>, object: &mut upstream::PodTemplate) {
-        prepare::first_generation(&mut object.metadata);
-    }
-
-    fn prepare_for_update(
-        &self,
-        _: &Context<'_>,
-        new: &mut upstream::PodTemplate,
-        old: &upstream::PodTemplate,
-    ) {
-        let changed = new.template != old.template;
-        prepare::next_generation(&mut new.metadata, &old.metadata, changed);
-    }
+    prepare::generation!(template);
 
     fn validate(&self, object: &upstream::PodTemplate) -> ErrorList {
         let template = object.template.clone().unwrap_or_default();

@@ -1,7 +1,7 @@
 //! Which controller implements an Ingress.
 
 use super::ingress::validate::segment;
-use crate::{Cell, Column, Context, Names, Strategy, check, columns, prepare};
+use crate::{Cell, Column, Names, Strategy, check, columns, prepare};
 use jiff::Timestamp;
 use k8s_openapi::api::networking::v1 as upstream;
 use machinery::{
@@ -30,18 +30,7 @@ impl Strategy for IngressClass {
         }
     }
 
-    fn prepare_for_create(&self, _: &Context<'_>, object: &mut upstream::IngressClass) {
-        prepare::first_generation(&mut object.metadata);
-    }
-
-    fn prepare_for_update(
-        &self,
-        _: &Context<'_>,
-        new: &mut upstream::IngressClass,
-        old: &upstream::IngressClass,
-    ) {
-        prepare::next_generation(&mut new.metadata, &old.metadata, new.spec != old.spec);
-    }
+    prepare::generation!(spec);
 
     fn validate(&self, object: &upstream::IngressClass) -> ErrorList {
         let mut errors = ErrorList::new();

@@ -4,7 +4,7 @@
 mod tests;
 mod validate;
 
-use crate::{Cell, Column, Names, Strategy, columns};
+use crate::{Cell, Column, Names, Strategy, columns, prepare};
 use jiff::Timestamp;
 use k8s_openapi::api::networking::v1 as upstream;
 use machinery::field::ErrorList;
@@ -45,18 +45,7 @@ impl Strategy for NetworkPolicy {
         }
     }
 
-    fn prepare_for_create(&self, _: &crate::Context<'_>, object: &mut upstream::NetworkPolicy) {
-        crate::prepare::first_generation(&mut object.metadata);
-    }
-
-    fn prepare_for_update(
-        &self,
-        _: &crate::Context<'_>,
-        new: &mut upstream::NetworkPolicy,
-        old: &upstream::NetworkPolicy,
-    ) {
-        crate::prepare::next_generation(&mut new.metadata, &old.metadata, new.spec != old.spec);
-    }
+    prepare::generation!(spec);
 
     fn validate(&self, object: &upstream::NetworkPolicy) -> ErrorList {
         validate::policy(object, &[])

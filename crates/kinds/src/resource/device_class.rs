@@ -1,7 +1,7 @@
 //! A class of devices, chosen by expressions.
 
 use super::devices;
-use crate::{Context, Names, Strategy, amounts, prepare};
+use crate::{Names, Strategy, amounts, prepare};
 use k8s_openapi::api::resource::v1 as upstream;
 use machinery::field::{Error, ErrorList, Path};
 
@@ -15,18 +15,7 @@ impl Strategy for DeviceClass {
         Names::cluster("deviceclasses", "deviceclass")
     }
 
-    fn prepare_for_create(&self, _: &Context<'_>, object: &mut upstream::DeviceClass) {
-        prepare::first_generation(&mut object.metadata);
-    }
-
-    fn prepare_for_update(
-        &self,
-        _: &Context<'_>,
-        new: &mut upstream::DeviceClass,
-        old: &upstream::DeviceClass,
-    ) {
-        prepare::next_generation(&mut new.metadata, &old.metadata, new.spec != old.spec);
-    }
+    prepare::generation!(spec);
 
     fn validate(&self, object: &upstream::DeviceClass) -> ErrorList {
         class(&object.spec, None)
