@@ -85,8 +85,10 @@ pub(crate) fn same_selector(
     new: Option<&LabelSelector>,
     old: Option<&LabelSelector>,
 ) {
-    let path = Path::new("spec").child("selector");
-    immutable(errors, &path, new == old, shown(new));
+    if new != old {
+        let path = Path::new("spec").child("selector");
+        immutable(errors, &path, false, shown(new));
+    }
 }
 
 /// A part of an object, such as `/spec/template`, as messages show it.

@@ -164,6 +164,25 @@ pub(crate) fn part_of(e: &mut ErrorList, path: &Path, part: (&str, i32), whole: 
     }
 }
 
+/// Errors of a status whose `first` kind of pods, those that are ready and those that are available are
+/// parts of `all`.
+pub(crate) fn parts(
+    e: &mut ErrorList,
+    path: &Path,
+    all: i32,
+    first: (&str, Option<i32>),
+    ready: Option<i32>,
+    available: Option<i32>,
+) {
+    let all = ("status.replicas", all);
+    let ready = ("readyReplicas", ready.unwrap_or(0));
+    let available = ("availableReplicas", available.unwrap_or(0));
+    for part in [(first.0, first.1.unwrap_or(0)), ready, available] {
+        part_of(e, path, part, all);
+    }
+    part_of(e, path, available, ready);
+}
+
 /// The count of names that were taken already only grows.
 pub(crate) fn collisions(e: &mut ErrorList, path: &Path, new: Option<i32>, old: Option<i32>) {
     if old.is_some_and(|old| new.is_none_or(|new| new < old)) {
@@ -182,7 +201,7 @@ pub(crate) fn warnings(
     new: &ObjectMeta,
     old: Option<&ObjectMeta>,
     path: &Path,
-    template: &PodTemplateSpec,
+    template: Option<&PodTemplateSpec>,
     named: bool,
 ) -> Vec<String> {
     if old.is_some_and(|old| old.generation == new.generation) {
@@ -191,8 +210,8 @@ pub(crate) fn warnings(
     let name = (named && old.is_none())
         .then(|| pod_spec::warnings::name(new, "Pod names and hostnames"))
         .flatten();
-    let rest = pod_spec::warnings::template(template, path);
-    name.into_iter().chain(rest).collect()
+    let rest = template.map(|it| pod_spec::warnings::template(it, path));
+    name.into_iter().chain(rest.into_iter().flatten()).collect()
 }
 
 /// The cells of Age, Containers and Images.

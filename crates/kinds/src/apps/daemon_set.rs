@@ -80,8 +80,8 @@ impl Strategy for DaemonSet {
 
     fn validate_update(&self, new: &upstream::DaemonSet, old: &upstream::DaemonSet) -> ErrorList {
         let mut errors = ErrorList::new();
-        let selector = |it: &upstream::DaemonSet| it.spec.as_ref().map(|it| it.selector.clone());
-        check::same_selector(&mut errors, selector(new).as_ref(), selector(old).as_ref());
+        let [after, before] = [new, old].map(|it| it.spec.as_ref().map(|it| &it.selector));
+        check::same_selector(&mut errors, after, before);
         errors.extend(self.validate(new));
         errors
     }
@@ -124,16 +124,10 @@ impl Strategy for DaemonSet {
         new: &upstream::DaemonSet,
         old: Option<&upstream::DaemonSet>,
     ) -> Vec<String> {
-        let template = new.spec.as_ref().map(|it| it.template.clone());
+        let template = new.spec.as_ref().map(|it| &it.template);
         let old = old.map(|it| &it.metadata);
         let path = Path::new("spec.template");
-        workload::warnings(
-            &new.metadata,
-            old,
-            &path,
-            &template.unwrap_or_default(),
-            false,
-        )
+        workload::warnings(&new.metadata, old, &path, template, false)
     }
 
     fn columns(&self) -> &'static [Column] {

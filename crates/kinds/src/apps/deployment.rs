@@ -105,8 +105,8 @@ impl Strategy for Deployment {
 
     fn validate_update(&self, new: &upstream::Deployment, old: &upstream::Deployment) -> ErrorList {
         let mut errors = self.validate(new);
-        let selector = |it: &upstream::Deployment| it.spec.as_ref().map(|it| it.selector.clone());
-        check::same_selector(&mut errors, selector(new).as_ref(), selector(old).as_ref());
+        let [new, old] = [new, old].map(|it| it.spec.as_ref().map(|it| &it.selector));
+        check::same_selector(&mut errors, new, old);
         errors
     }
 
@@ -131,14 +131,9 @@ impl Strategy for Deployment {
             ("collisionCount", wide(it.collision_count)),
         ];
         workload::counts(e, &path, &table);
-        let all = ("status.replicas", it.replicas.unwrap_or(0));
-        let updated = it.updated_replicas.unwrap_or(0);
-        workload::part_of(e, &path, ("updatedReplicas", updated), all);
-        let ready = it.ready_replicas.unwrap_or(0);
-        workload::part_of(e, &path, ("readyReplicas", ready), all);
-        let available = ("availableReplicas", it.available_replicas.unwrap_or(0));
-        workload::part_of(e, &path, available, all);
-        workload::part_of(e, &path, available, ("readyReplicas", ready));
+        let (ready, available) = (it.ready_replicas, it.available_replicas);
+        let first = ("updatedReplicas", it.updated_replicas);
+        workload::parts(e, &path, it.replicas.unwrap_or(0), first, ready, available);
         let before = old.status.as_ref().and_then(|it| it.collision_count);
         workload::collisions(e, &path, it.collision_count, before);
         errors
@@ -149,16 +144,10 @@ impl Strategy for Deployment {
         new: &upstream::Deployment,
         old: Option<&upstream::Deployment>,
     ) -> Vec<String> {
-        let template = new.spec.as_ref().map(|it| it.template.clone());
+        let template = new.spec.as_ref().map(|it| &it.template);
         let old = old.map(|it| &it.metadata);
         let path = Path::new("spec.template");
-        workload::warnings(
-            &new.metadata,
-            old,
-            &path,
-            &template.unwrap_or_default(),
-            true,
-        )
+        workload::warnings(&new.metadata, old, &path, template, true)
     }
 
     fn columns(&self) -> &'static [Column] {

@@ -47,8 +47,8 @@ impl Strategy for ReplicaSet {
 
     fn validate_update(&self, new: &upstream::ReplicaSet, old: &upstream::ReplicaSet) -> ErrorList {
         let mut errors = self.validate(new);
-        let selector = |it: &upstream::ReplicaSet| it.spec.as_ref().map(|it| it.selector.clone());
-        check::same_selector(&mut errors, selector(new).as_ref(), selector(old).as_ref());
+        let [new, old] = [new, old].map(|it| it.spec.as_ref().map(|it| &it.selector));
+        check::same_selector(&mut errors, new, old);
         errors
     }
 
@@ -71,14 +71,9 @@ impl Strategy for ReplicaSet {
             ("terminatingReplicas", wide(it.terminating_replicas)),
         ];
         workload::counts(e, &path, &table);
-        let all = ("status.replicas", it.replicas);
-        let labeled = it.fully_labeled_replicas.unwrap_or(0);
-        workload::part_of(e, &path, ("fullyLabeledReplicas", labeled), all);
-        let ready = it.ready_replicas.unwrap_or(0);
-        workload::part_of(e, &path, ("readyReplicas", ready), all);
-        let available = ("availableReplicas", it.available_replicas.unwrap_or(0));
-        workload::part_of(e, &path, available, all);
-        workload::part_of(e, &path, available, ("readyReplicas", ready));
+        let (ready, available) = (it.ready_replicas, it.available_replicas);
+        let first = ("fullyLabeledReplicas", it.fully_labeled_replicas);
+        workload::parts(e, &path, it.replicas, first, ready, available);
         errors
     }
 
@@ -87,16 +82,10 @@ impl Strategy for ReplicaSet {
         new: &upstream::ReplicaSet,
         old: Option<&upstream::ReplicaSet>,
     ) -> Vec<String> {
-        let template = new.spec.as_ref().and_then(|it| it.template.clone());
+        let template = new.spec.as_ref().and_then(|it| it.template.as_ref());
         let old = old.map(|it| &it.metadata);
         let path = Path::new("spec.template");
-        workload::warnings(
-            &new.metadata,
-            old,
-            &path,
-            &template.unwrap_or_default(),
-            true,
-        )
+        workload::warnings(&new.metadata, old, &path, template, true)
     }
 
     fn columns(&self) -> &'static [Column] {

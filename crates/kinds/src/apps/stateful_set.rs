@@ -88,20 +88,17 @@ impl Strategy for StatefulSet {
         new: &upstream::StatefulSet,
         old: Option<&upstream::StatefulSet>,
     ) -> Vec<String> {
-        let spec = new.spec.clone().unwrap_or_default();
+        let none = upstream::StatefulSetSpec::default();
+        let spec = new.spec.as_ref().unwrap_or(&none);
         let before = old.map(|it| &it.metadata);
         let path = Path::new("spec");
         let at = path.child("template");
-        let mut all = workload::warnings(&new.metadata, before, &at, &spec.template, false);
+        let mut all = workload::warnings(&new.metadata, before, &at, Some(&spec.template), false);
         if before.is_some_and(|it| it.generation == new.metadata.generation) {
             return all;
         }
         for (index, claim) in spec.volume_claim_templates.iter().flatten().enumerate() {
-            let resources = claim
-                .spec
-                .clone()
-                .and_then(|it| it.resources)
-                .unwrap_or_default();
+            let resources = claim.spec.as_ref().and_then(|it| it.resources.as_ref());
             let at = path
                 .child("volumeClaimTemplates")
                 .index(index)
@@ -110,13 +107,13 @@ impl Strategy for StatefulSet {
             fraction(
                 &mut all,
                 &at.child("requests"),
-                resources.requests.as_ref(),
+                resources.and_then(|it| it.requests.as_ref()),
                 "storage",
             );
             fraction(
                 &mut all,
                 &at.child("limits"),
-                resources.limits.as_ref(),
+                resources.and_then(|it| it.limits.as_ref()),
                 "storage",
             );
         }

@@ -33,10 +33,10 @@ impl Strategy for PodTemplate {
         new: &upstream::PodTemplate,
         old: Option<&upstream::PodTemplate>,
     ) -> Vec<String> {
-        let template = new.template.clone().unwrap_or_default();
+        let template = new.template.as_ref();
         let old = old.map(|it| &it.metadata);
         let path = Path::new("template");
-        workload::warnings(&new.metadata, old, &path, &template, false)
+        workload::warnings(&new.metadata, old, &path, template, false)
     }
 
     fn columns(&self) -> &'static [Column] {

@@ -89,14 +89,9 @@ impl Strategy for ReplicationController {
             ("observedGeneration", it.observed_generation),
         ];
         workload::counts(e, &path, &table);
-        let all = ("status.replicas", it.replicas);
-        let labeled = it.fully_labeled_replicas.unwrap_or(0);
-        workload::part_of(e, &path, ("fullyLabeledReplicas", labeled), all);
-        let ready = it.ready_replicas.unwrap_or(0);
-        workload::part_of(e, &path, ("readyReplicas", ready), all);
-        let available = ("availableReplicas", it.available_replicas.unwrap_or(0));
-        workload::part_of(e, &path, available, all);
-        workload::part_of(e, &path, available, ("readyReplicas", ready));
+        let (ready, available) = (it.ready_replicas, it.available_replicas);
+        let first = ("fullyLabeledReplicas", it.fully_labeled_replicas);
+        workload::parts(e, &path, it.replicas, first, ready, available);
         errors
     }
 
@@ -105,16 +100,10 @@ impl Strategy for ReplicationController {
         new: &upstream::ReplicationController,
         old: Option<&upstream::ReplicationController>,
     ) -> Vec<String> {
-        let template = new.spec.as_ref().and_then(|it| it.template.clone());
-        let path = Path::new("spec.template");
+        let template = new.spec.as_ref().and_then(|it| it.template.as_ref());
         let old = old.map(|it| &it.metadata);
-        workload::warnings(
-            &new.metadata,
-            old,
-            &path,
-            &template.unwrap_or_default(),
-            true,
-        )
+        let path = Path::new("spec.template");
+        workload::warnings(&new.metadata, old, &path, template, true)
     }
 
     fn selectable_fields(

@@ -28,9 +28,10 @@ pub(crate) fn pod(pod: &Pod) -> Vec<String> {
 
 /// Warnings of a workload's template.
 pub(crate) fn template(template: &PodTemplateSpec, path: &Path) -> Vec<String> {
-    let spec = template.spec.clone().unwrap_or_default();
-    let metadata = template.metadata.clone().unwrap_or_default();
-    spec_and_metadata(path, &spec, &metadata, false)
+    let (bare, unnamed) = (PodSpec::default(), ObjectMeta::default());
+    let spec = template.spec.as_ref().unwrap_or(&bare);
+    let metadata = template.metadata.as_ref().unwrap_or(&unnamed);
+    spec_and_metadata(path, spec, metadata, false)
 }
 
 /// Why a name should be a label, when it is not: `why` says what it is used for.
