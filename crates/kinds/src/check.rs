@@ -1,6 +1,9 @@
 //! Checks that many kinds share; each adds what it finds to the list it is given.
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, LabelSelector};
+use k8s_openapi::apimachinery::pkg::{
+    apis::meta::v1::{Condition, LabelSelector},
+    util::intstr::IntOrString,
+};
 use machinery::{
     addresses,
     field::{Error, ErrorList, Path, Value},
@@ -11,6 +14,39 @@ use machinery::{
 pub(crate) const IMMUTABLE: &str = "field is immutable";
 /// Upstream's text for a negative number.
 pub(crate) const NOT_NEGATIVE: &str = "must be greater than or equal to 0";
+
+/// Protocols of ports.
+const PROTOCOLS: &[&str] = &["SCTP", "TCP", "UDP"];
+
+/// The protocol of a port.
+pub(crate) fn protocol(errors: &mut ErrorList, path: &Path, value: Option<&String>) {
+    one_of(errors, &path.child("protocol"), value, PROTOCOLS);
+}
+
+/// What is spoken on a port.
+pub(crate) fn app_protocol(errors: &mut ErrorList, path: &Path, value: Option<&String>) {
+    if let Some(text) = value {
+        let found = names::qualified_name_errors(text);
+        messages(errors, &path.child("appProtocol"), text, found);
+    }
+}
+
+/// The number of a port.
+pub(crate) fn port(errors: &mut ErrorList, path: &Path, number: i32) {
+    for message in names::port_number_errors(number.into()) {
+        errors.push(Error::invalid(path, number, &message));
+    }
+}
+
+/// The number or the name of a port.
+pub(crate) fn port_or_name(errors: &mut ErrorList, path: &Path, value: &IntOrString) {
+    match value {
+        IntOrString::Int(number) => port(errors, path, *number),
+        IntOrString::String(name) => {
+            messages(errors, path, name, names::port_name_errors(name));
+        }
+    }
+}
 
 /// One error for each message about a text.
 pub(crate) fn messages(errors: &mut ErrorList, path: &Path, value: &str, messages: Vec<String>) {

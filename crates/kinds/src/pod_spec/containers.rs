@@ -14,7 +14,6 @@ use machinery::{
 use std::collections::BTreeSet;
 
 const PULL_POLICIES: &[&str] = &["Always", "IfNotPresent", "Never"];
-const PROTOCOLS: &[&str] = &["SCTP", "TCP", "UDP"];
 const MESSAGE_POLICIES: &[&str] = &["File", "FallbackToLogsOnError"];
 const RESTART_POLICIES: &[&str] = &["Always", "Never", "OnFailure"];
 const RESTART_ACTIONS: &[&str] = &["Restart", "RestartAllContainers"];
@@ -264,14 +263,11 @@ fn ports(e: &mut ErrorList, path: &Path, list: &[ContainerPort]) {
         }
         let host = port.host_port.unwrap_or(0);
         for (field, number) in [("containerPort", port.container_port), ("hostPort", host)] {
-            for text in names::port_number_errors(number.into()) {
-                if number != 0 {
-                    e.push(Error::invalid(&path.child(field), number, &text));
-                }
+            if number != 0 {
+                check::port(e, &path.child(field), number);
             }
         }
-        let protocol = port.protocol.as_ref();
-        check::one_of(e, &path.child("protocol"), protocol, PROTOCOLS);
+        check::protocol(e, &path, port.protocol.as_ref());
     }
 }
 

@@ -134,10 +134,10 @@ impl<'a> Actions<'a> {
                 }
             }
             ("httpGet", _, Some(http), _) => http_get(e, path, http),
-            ("tcpSocket", _, _, Some(port)) => self::port(e, &path.child("port"), port),
+            ("tcpSocket", _, _, Some(port)) => check::port_or_name(e, &path.child("port"), port),
             _ => {
                 if let Some(port) = self.grpc {
-                    number(e, &path.child("port"), port);
+                    check::port(e, &path.child("port"), port);
                 }
                 if let (Some(sleep), Some(grace)) = (self.sleep, grace)
                     && !(0..=grace).contains(&sleep.seconds)
@@ -154,7 +154,7 @@ impl<'a> Actions<'a> {
 
 fn http_get(e: &mut ErrorList, path: &Path, http: &HTTPGetAction) {
     check::required(e, &path.child("path"), http.path.as_ref());
-    port(e, &path.child("port"), &http.port);
+    check::port_or_name(e, &path.child("port"), &http.port);
     let schemes = &["HTTP", "HTTPS"];
     let scheme = http.scheme.as_deref().unwrap_or_default();
     if !schemes.contains(&scheme) {
@@ -163,19 +163,5 @@ fn http_get(e: &mut ErrorList, path: &Path, http: &HTTPGetAction) {
     for header in http.http_headers.iter().flatten() {
         let wrong = names::http_header_errors(&header.name);
         check::messages(e, &path.child("httpHeaders"), &header.name, wrong);
-    }
-}
-
-/// A port number or name.
-pub(crate) fn port(e: &mut ErrorList, path: &Path, port: &IntOrString) {
-    match port {
-        IntOrString::Int(value) => number(e, path, *value),
-        IntOrString::String(name) => check::messages(e, path, name, names::port_name_errors(name)),
-    }
-}
-
-fn number(e: &mut ErrorList, path: &Path, value: i32) {
-    for message in names::port_number_errors(value.into()) {
-        e.push(Error::invalid(path, value, &message));
     }
 }

@@ -8,9 +8,6 @@ use machinery::{
     names,
 };
 
-/// Protocols of ports.
-const PROTOCOLS: &[&str] = &["SCTP", "TCP", "UDP"];
-
 /// Errors of endpoints; addresses in `known` were there before.
 pub(super) fn endpoints(object: &Endpoints, known: &[&str]) -> ErrorList {
     let mut errors = ErrorList::new();
@@ -80,17 +77,7 @@ fn port(e: &mut ErrorList, path: &Path, port: &EndpointPort, must_be_named: bool
     } else if must_be_named {
         e.push(Error::required(&at, ""));
     }
-    for message in names::port_number_errors(port.port.into()) {
-        e.push(Error::invalid(&path.child("port"), port.port, &message));
-    }
-    check::one_of(
-        e,
-        &path.child("protocol"),
-        port.protocol.as_ref(),
-        PROTOCOLS,
-    );
-    if let Some(text) = &port.app_protocol {
-        let found = names::qualified_name_errors(text);
-        check::messages(e, &path.child("appProtocol"), text, found);
-    }
+    check::port(e, &path.child("port"), port.port);
+    check::protocol(e, path, port.protocol.as_ref());
+    check::app_protocol(e, path, port.app_protocol.as_ref());
 }

@@ -213,9 +213,7 @@ fn traffic(e: &mut ErrorList, path: &Path, spec: &ServiceSpec) {
         if port == 0 {
             e.push(Error::required(&path_of_port, ""));
         } else {
-            for message in names::port_number_errors(port.into()) {
-                e.push(Error::invalid(&path_of_port, port, &message));
-            }
+            check::port(e, &path_of_port, port);
         }
     } else if port != 0 {
         let text =

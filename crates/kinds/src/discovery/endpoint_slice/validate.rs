@@ -9,7 +9,6 @@ use machinery::{
 };
 
 const TYPES: &[&str] = &["FQDN", "IPv4", "IPv6"];
-const PROTOCOLS: &[&str] = &["SCTP", "TCP", "UDP"];
 const ENDPOINTS_LIMIT: usize = 1000;
 const ADDRESSES_LIMIT: usize = 100;
 const PORTS_LIMIT: usize = 20_000;
@@ -171,15 +170,7 @@ fn ports(e: &mut ErrorList, path: &Path, ports: &[EndpointPort]) {
         if ports[..index].iter().any(|it| it.name == port.name) {
             e.push(Error::duplicate(&path.child("name"), name));
         }
-        check::one_of(
-            e,
-            &path.child("protocol"),
-            port.protocol.as_ref(),
-            PROTOCOLS,
-        );
-        if let Some(text) = &port.app_protocol {
-            let found = names::qualified_name_errors(text);
-            check::messages(e, &path.child("appProtocol"), text, found);
-        }
+        check::protocol(e, &path, port.protocol.as_ref());
+        check::app_protocol(e, &path, port.app_protocol.as_ref());
     }
 }

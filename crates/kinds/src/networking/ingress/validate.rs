@@ -195,11 +195,7 @@ fn service(e: &mut ErrorList, path: &Path, it: &IngressServiceBackend) {
         (true, 0) => {
             e.push(Error::required(path, "port name or number is required"));
         }
-        (true, _) => {
-            for message in names::port_number_errors(number.into()) {
-                e.push(Error::invalid(&at.child("number"), number, &message));
-            }
-        }
+        (true, _) => check::port(e, &at.child("number"), number),
         (false, 0) => {
             let found = names::port_name_errors(&name);
             check::messages(e, &at.child("name"), &name, found);

@@ -113,9 +113,7 @@ fn port(e: &mut ErrorList, path: &Path, it: &NetworkPolicyPort) {
             check::messages(e, &at, name, names::port_name_errors(name));
         }
         Some(IntOrString::Int(first)) => {
-            for message in names::port_number_errors((*first).into()) {
-                e.push(Error::invalid(&at, *first, &message));
-            }
+            check::port(e, &at, *first);
             if it.end_port.is_some_and(|last| last < *first) {
                 refuse_end(e, "must be greater than or equal to `port`");
             }

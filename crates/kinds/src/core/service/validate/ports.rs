@@ -9,8 +9,6 @@ use machinery::{
 use serde_json::json;
 use std::collections::BTreeSet;
 
-const PROTOCOLS: &[&str] = &["SCTP", "TCP", "UDP"];
-
 /// Errors of each port by itself.
 pub(super) fn each(e: &mut ErrorList, path: &Path, ports: &[ServicePort]) {
     let mut taken = BTreeSet::new();
@@ -26,37 +24,11 @@ pub(super) fn each(e: &mut ErrorList, path: &Path, ports: &[ServicePort]) {
         } else if ports.len() > 1 {
             e.push(Error::required(&at, ""));
         }
-        for message in names::port_number_errors(port.port.into()) {
-            e.push(Error::invalid(&path.child("port"), port.port, &message));
-        }
-        check::one_of(
-            e,
-            &path.child("protocol"),
-            port.protocol.as_ref(),
-            PROTOCOLS,
-        );
-        target(e, &path.child("targetPort"), port.target_port.as_ref());
-        if let Some(text) = &port.app_protocol {
-            let found = names::qualified_name_errors(text);
-            check::messages(e, &path.child("appProtocol"), text, found);
-        }
-    }
-}
-
-fn target(e: &mut ErrorList, path: &Path, target: Option<&IntOrString>) {
-    match target {
-        Some(IntOrString::String(name)) => {
-            check::messages(e, path, name, names::port_name_errors(name));
-        }
-        number => {
-            let number = match number {
-                Some(IntOrString::Int(number)) => *number,
-                _ => 0,
-            };
-            for message in names::port_number_errors(number.into()) {
-                e.push(Error::invalid(path, number, &message));
-            }
-        }
+        check::port(e, &path.child("port"), port.port);
+        check::protocol(e, &path, port.protocol.as_ref());
+        let target = port.target_port.as_ref().unwrap_or(&IntOrString::Int(0));
+        check::port_or_name(e, &path.child("targetPort"), target);
+        check::app_protocol(e, &path, port.app_protocol.as_ref());
     }
 }
 
