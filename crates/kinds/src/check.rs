@@ -115,6 +115,21 @@ pub(crate) fn immutable(errors: &mut ErrorList, path: &Path, same: bool, value: 
     }
 }
 
+/// A spec that may not change, nor anything below it.
+pub(crate) fn same_spec<O: api::Object>(new: &O, same: bool) -> ErrorList {
+    let mut errors = ErrorList::new();
+    same_part(&mut errors, &Path::new("spec"), new, same);
+    errors
+}
+
+/// A part of an object that may not change. It is written out only to be shown.
+pub(crate) fn same_part<O: api::Object>(errors: &mut ErrorList, path: &Path, new: &O, same: bool) {
+    if !same {
+        let pointer = format!("/{}", path.to_string().replace('.', "/"));
+        immutable(errors, path, false, part(new, &pointer));
+    }
+}
+
 /// A selector that may not change.
 pub(crate) fn same_selector(
     errors: &mut ErrorList,

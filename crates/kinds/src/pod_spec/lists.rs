@@ -2,17 +2,20 @@
 
 use k8s_openapi::api::core::v1::{Container, EphemeralContainer, PodSpec};
 use machinery::field::Path;
+use std::borrow::Cow;
 
 /// Every container with its path below `spec`: init containers, containers, ephemeral containers.
-pub(super) fn containers(spec: &PodSpec, path: &Path) -> Vec<(Path, Container)> {
+pub(super) fn containers<'a>(spec: &'a PodSpec, path: &Path) -> Vec<(Path, Cow<'a, Container>)> {
     let at = |field: &str, index| path.child(field).index(index);
     let init = spec.init_containers.iter().flatten().enumerate();
-    let init = init.map(|(index, it)| (at("initContainers", index), it.clone()));
+    let init = init.map(|(index, it)| (at("initContainers", index), Cow::Borrowed(it)));
     let regular = spec.containers.iter().enumerate();
-    let regular = regular.map(|(index, it)| (at("containers", index), it.clone()));
+    let regular = regular.map(|(index, it)| (at("containers", index), Cow::Borrowed(it)));
     let ephemeral = spec.ephemeral_containers.iter().flatten().enumerate();
-    let ephemeral =
-        ephemeral.map(|(index, it)| (at("ephemeralContainers", index), as_container(it)));
+    let ephemeral = ephemeral.map(|(index, it)| {
+        let view = Cow::Owned(as_container(it));
+        (at("ephemeralContainers", index), view)
+    });
     init.chain(regular).chain(ephemeral).collect()
 }
 

@@ -266,6 +266,7 @@ pub(super) fn os(e: &mut ErrorList, path: &Path, spec: &PodSpec, name: &str) {
             for (path, it) in lists::containers(spec, path) {
                 if it
                     .security_context
+                    .as_ref()
                     .is_some_and(|it| it.windows_options.is_some())
                 {
                     let at = path.child("securityContext").child("windowsOptions");

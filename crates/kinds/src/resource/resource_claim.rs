@@ -92,11 +92,7 @@ impl Strategy for ResourceClaim {
         new: &upstream::ResourceClaim,
         old: &upstream::ResourceClaim,
     ) -> ErrorList {
-        let mut errors = ErrorList::new();
-        let same = new.spec == old.spec;
-        let shown = check::part(new, "/spec");
-        check::immutable(&mut errors, &Path::new("spec"), same, shown);
-        errors
+        check::same_spec(new, new.spec == old.spec)
     }
 
     fn validate_subresource(

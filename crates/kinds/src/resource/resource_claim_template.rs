@@ -31,10 +31,6 @@ impl Strategy for ResourceClaimTemplate {
         new: &upstream::ResourceClaimTemplate,
         old: &upstream::ResourceClaimTemplate,
     ) -> ErrorList {
-        let mut errors = ErrorList::new();
-        let same = new.spec == old.spec;
-        let shown = check::part(new, "/spec");
-        check::immutable(&mut errors, &Path::new("spec"), same, shown);
-        errors
+        check::same_spec(new, new.spec == old.spec)
     }
 }

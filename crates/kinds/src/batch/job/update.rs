@@ -29,8 +29,7 @@ pub(super) fn validate(new: &Job, old: &Job) -> ErrorList {
     let path = Path::new("spec");
     completions(e, &path.child("completions"), &spec, &before);
     let mut fixed = |field: &str, same: bool| {
-        let shown = check::part(new, &format!("/spec/{field}"));
-        check::immutable(e, &path.child(field), same, shown);
+        check::same_part(e, &path.child(field), new, same);
     };
     fixed("selector", spec.selector == before.selector);
     fixed("template", same_template(&spec, &before, old));

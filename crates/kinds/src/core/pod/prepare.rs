@@ -5,7 +5,7 @@ use crate::{Context, pod_spec::validate::APPARMOR, prepare};
 use k8s_openapi::{
     api::core::v1::{
         AppArmorProfile, Container, Pod, PodAffinityTerm, PodCondition, PodSpec, PodStatus,
-        SecurityContext,
+        SecurityContext, WeightedPodAffinityTerm,
     },
     apimachinery::pkg::apis::meta::v1::{
         LabelSelector, LabelSelectorRequirement, ObjectMeta, Time,
@@ -29,10 +29,11 @@ pub(super) fn for_create(context: &Context<'_>, pod: &mut Pod) {
         conditions: gated.then(|| vec![held_back(context)]),
         ..Default::default()
     });
-    let metadata = pod.metadata.clone();
     if let Some(spec) = &mut pod.spec {
-        select_own_labels(spec, &metadata.labels.clone().unwrap_or_default());
-        apparmor(spec, &metadata);
+        if let Some(labels) = &pod.metadata.labels {
+            select_own_labels(spec, labels);
+        }
+        apparmor(spec, &pod.metadata);
     }
 }
 
@@ -49,25 +50,18 @@ fn held_back(context: &Context<'_>) -> PodCondition {
 
 /// `matchLabelKeys` and `mismatchLabelKeys` stand for the pod's own values of these labels.
 fn select_own_labels(spec: &mut PodSpec, labels: &Labels) {
-    let affinity = spec.affinity.iter_mut();
-    for affinity in affinity {
+    if let Some(affinity) = &mut spec.affinity {
         let to = affinity.pod_affinity.iter_mut().flat_map(|it| {
-            let preferred = &mut it.preferred_during_scheduling_ignored_during_execution;
-            let preferred = preferred
-                .iter_mut()
-                .flatten()
-                .map(|it| &mut it.pod_affinity_term);
-            let required = &mut it.required_during_scheduling_ignored_during_execution;
-            preferred.chain(required.iter_mut().flatten())
+            terms(
+                &mut it.preferred_during_scheduling_ignored_during_execution,
+                &mut it.required_during_scheduling_ignored_during_execution,
+            )
         });
         let from = affinity.pod_anti_affinity.iter_mut().flat_map(|it| {
-            let preferred = &mut it.preferred_during_scheduling_ignored_during_execution;
-            let preferred = preferred
-                .iter_mut()
-                .flatten()
-                .map(|it| &mut it.pod_affinity_term);
-            let required = &mut it.required_during_scheduling_ignored_during_execution;
-            preferred.chain(required.iter_mut().flatten())
+            terms(
+                &mut it.preferred_during_scheduling_ignored_during_execution,
+                &mut it.required_during_scheduling_ignored_during_execution,
+            )
         });
         to.chain(from).for_each(|term| term_labels(term, labels));
     }
@@ -77,6 +71,15 @@ fn select_own_labels(spec: &mut PodSpec, labels: &Labels) {
             merge(selector, keys, "In", labels);
         }
     }
+}
+
+fn terms<'a>(
+    preferred: &'a mut Option<Vec<WeightedPodAffinityTerm>>,
+    required: &'a mut Option<Vec<PodAffinityTerm>>,
+) -> impl Iterator<Item = &'a mut PodAffinityTerm> {
+    let preferred = preferred.iter_mut().flatten();
+    let preferred = preferred.map(|it| &mut it.pod_affinity_term);
+    preferred.chain(required.iter_mut().flatten())
 }
 
 fn term_labels(term: &mut PodAffinityTerm, labels: &Labels) {

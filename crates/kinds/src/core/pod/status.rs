@@ -18,10 +18,8 @@ pub(super) fn validate(new: &Pod, old: &Pod) -> ErrorList {
     let e = &mut errors;
     let at = Path::new("metadata");
     pod_spec::annotation_changes(e, &at.child("annotations"), &new.metadata, &old.metadata);
-    let (status, before) = (
-        new.status.clone().unwrap_or_default(),
-        old.status.clone().unwrap_or_default(),
-    );
+    let (silent, none) = (PodStatus::default(), PodSpec::default());
+    let [status, before] = [new, old].map(|it| it.status.as_ref().unwrap_or(&silent));
     for (index, it) in status.conditions.iter().flatten().enumerate() {
         if !matches!(it.type_.as_str(), "PodScheduled" | "Ready" | "Initialized") {
             let path = at.child("conditions").index(index).child("Type");
@@ -29,7 +27,7 @@ pub(super) fn validate(new: &Pod, old: &Pod) -> ErrorList {
         }
     }
     let path = Path::new("status");
-    let spec = new.spec.clone().unwrap_or_default();
+    let spec = new.spec.as_ref().unwrap_or(&none);
     let nominated = status
         .nominated_node_name
         .as_ref()
@@ -45,8 +43,8 @@ pub(super) fn validate(new: &Pod, old: &Pod) -> ErrorList {
         status.qos_class == before.qos_class,
         class,
     );
-    ends(e, &path, &status, &before, &spec);
-    claims(e, &path.child("resourceClaimStatuses"), &status, &spec);
+    ends(e, &path, status, before, spec);
+    claims(e, &path.child("resourceClaimStatuses"), status, spec);
     let ips: Vec<_> = status
         .pod_ips
         .iter()
@@ -75,7 +73,7 @@ pub(super) fn validate(new: &Pod, old: &Pod) -> ErrorList {
         &ips,
         |ip| serde_json::json!({ "IP": ip }),
     );
-    containers(e, &path, &status, &spec);
+    containers(e, &path, status, spec);
     errors
 }
 

@@ -163,7 +163,7 @@ pub(super) fn only(e: &mut ErrorList, path: &Path, spec: &PodSpec) {
     refuse(&at, "seLinuxChangePolicy", change);
     for (path, container) in lists::containers(spec, path) {
         let at = path.child("securityContext");
-        for field in linux_fields(&container.security_context.unwrap_or_default()) {
+        for field in container.security_context.iter().flat_map(linux_fields) {
             refuse(&at, field, true);
         }
     }

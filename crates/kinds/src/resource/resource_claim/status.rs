@@ -97,10 +97,7 @@ pub(super) fn validate(
     }
     let path = path.child("allocation");
     match (&new.allocation, &old.allocation) {
-        (Some(new), Some(old)) => {
-            let shown = check::part(object, "/status/allocation");
-            check::immutable(e, &path, new == old, shown);
-        }
+        (Some(new), Some(old)) => check::same_part(e, &path, object, new == old),
         (Some(it), None) => allocation(e, &path, it, &Requests::of(&object.spec)),
         _ => {}
     }
