@@ -24,7 +24,9 @@ use crate::{Door, User};
 use api::AnyObject;
 use bytes::Bytes;
 use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use machinery::status::Status;
+use std::cmp::Reverse;
 use store::{Condition, Revision, Transaction};
 
 /// What is being done.
@@ -107,37 +109,51 @@ impl Review<'_> {
 
     /// Another object, as it is now.
     #[must_use]
-    pub fn get(
-        &self,
-        group: &str,
-        plural: &str,
-        namespace: &str,
-        name: &str,
-    ) -> Option<Box<dyn AnyObject>> {
-        let resource = self.door.resources.find_any(group, plural)?;
-        let item = self.door.cache.get(resource.slot, namespace, name)?;
-        resource.law.decode(&item.bytes()).ok()
+    pub fn find<T: api::Object>(&self, namespace: &str, name: &str) -> Option<T> {
+        let slot = self.slot(T::GROUP, T::URL_PATH_SEGMENT)?;
+        let item = self.door.cache.get(slot, namespace, name)?;
+        T::decode(&item.bytes()).ok()
     }
 
     /// Whether another object is there; cheaper than reading it.
     #[must_use]
     pub fn exists(&self, group: &str, plural: &str, namespace: &str, name: &str) -> bool {
-        let resource = self.door.resources.find_any(group, plural);
-        resource.is_some_and(|it| self.door.cache.get(it.slot, namespace, name).is_some())
+        let slot = self.slot(group, plural);
+        slot.is_some_and(|it| self.door.cache.get(it, namespace, name).is_some())
     }
 
-    /// All objects of a resource in a namespace (empty: in all).
+    /// All objects of a kind in a namespace (empty: in all).
     #[must_use]
-    pub fn list(&self, group: &str, plural: &str, namespace: &str) -> Vec<Box<dyn AnyObject>> {
-        let Some(resource) = self.door.resources.find_any(group, plural) else {
+    pub fn all<T: api::Object>(&self, namespace: &str) -> Vec<T> {
+        let Some(slot) = self.slot(T::GROUP, T::URL_PATH_SEGMENT) else {
             return Vec::new();
         };
         let selection = crate::watch_cache::Selection::of_namespace(namespace);
-        let page = self.door.cache.list(resource.slot, &selection, 0);
+        let page = self.door.cache.list(slot, &selection, 0);
         page.items
             .iter()
-            .filter_map(|item| resource.law.decode(&item.bytes()).ok())
+            .filter_map(|item| T::decode(&item.bytes()).ok())
             .collect()
+    }
+
+    /// The name of the class with one of these annotations, the newest if there are several.
+    #[must_use]
+    pub fn default_class<T: api::Object>(&self, annotations: &[&str]) -> Option<String> {
+        let is_default = |it: &ObjectMeta| {
+            let own = it.annotations.iter().flatten();
+            own.into_iter()
+                .any(|(key, value)| annotations.contains(&key.as_str()) && value == "true")
+        };
+        self.all::<T>("")
+            .iter()
+            .map(AnyObject::metadata)
+            .filter(|it| is_default(it))
+            .max_by_key(|it| (it.creation_timestamp.clone(), Reverse(it.name.clone())))
+            .and_then(|it| it.name.clone())
+    }
+
+    fn slot(&self, group: &str, plural: &str) -> Option<usize> {
+        Some(self.door.resources.find_any(group, plural)?.slot)
     }
 
     /// Whether somebody holds a claim, as far as is known here; the transaction decides.

@@ -25,6 +25,7 @@ pub mod pods;
 pub mod quantity;
 pub mod quota;
 pub mod status;
+pub mod storage_classes;
 pub mod taints;
 pub mod versions;
 pub mod workloads;

@@ -4,7 +4,6 @@
 use super::{Admit, Review};
 use k8s_openapi::api::networking::v1::{Ingress, IngressClass};
 use machinery::status::Status;
-use std::cmp::Reverse;
 
 const GROUP: &str = "networking.k8s.io";
 const DEFAULT: &str = "ingressclass.kubernetes.io/is-default-class";
@@ -28,24 +27,7 @@ impl Admit for DefaultIngressClass {
         if review.wished::<Ingress>().is_none_or(|it| named(it)) {
             return Ok(());
         }
-        let default = review
-            .list(GROUP, "ingressclasses", "")
-            .iter()
-            .filter_map(|it| it.downcast_ref::<IngressClass>())
-            .filter(|class| {
-                let annotations = class.metadata.annotations.as_ref();
-                annotations
-                    .and_then(|it| it.get(DEFAULT))
-                    .is_some_and(|value| value == "true")
-            })
-            .max_by_key(|class| {
-                let metadata = &class.metadata;
-                (
-                    metadata.creation_timestamp.clone(),
-                    Reverse(metadata.name.clone()),
-                )
-            })
-            .and_then(|class| class.metadata.name.clone());
+        let default = review.default_class::<IngressClass>(&[DEFAULT]);
         if let (Some(name), Some(ingress)) = (default, review.wished::<Ingress>()) {
             ingress.spec.get_or_insert_default().ingress_class_name = Some(name);
         }

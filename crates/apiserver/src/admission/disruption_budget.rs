@@ -34,12 +34,8 @@ pub(crate) async fn spend(
     for _ in 0..ATTEMPTS {
         door.cache.catch_up().await;
         let review = call.review(door, crate::admission::Operation::Delete, None, None, false);
-        let matching: Vec<PodDisruptionBudget> = review
-            .list(GROUP, PLURAL, &call.target.namespace)
-            .iter()
-            .filter_map(|it| it.downcast_ref::<PodDisruptionBudget>().cloned())
-            .filter(|budget| selects(budget, pod))
-            .collect();
+        let mut matching: Vec<PodDisruptionBudget> = review.all(&call.target.namespace);
+        matching.retain(|budget| selects(budget, pod));
         let Some(mut budget) = matching.first().cloned() else {
             return Ok(());
         };

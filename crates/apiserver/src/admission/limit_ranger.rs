@@ -53,8 +53,5 @@ impl Admit for LimitRanger {
 }
 
 fn ranges(review: &Review<'_>) -> Vec<LimitRange> {
-    let all = review.list("", "limitranges", review.namespace);
-    all.iter()
-        .filter_map(|it| it.downcast_ref::<LimitRange>().cloned())
-        .collect()
+    review.all(review.namespace)
 }

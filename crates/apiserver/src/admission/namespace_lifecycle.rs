@@ -45,14 +45,12 @@ impl Admit for NamespaceLifecycle {
 
 fn check(review: &Review<'_>) -> Result<(), Status> {
     let name = review.namespace;
-    let Some(object) = review.get("", "namespaces", "", name) else {
+    let Some(object) = review.find::<Namespace>("", name) else {
         return Err(Status::not_found(NAMESPACES, name));
     };
-    let ending = object.metadata().deletion_timestamp.is_some()
-        || object
-            .downcast_ref::<Namespace>()
-            .and_then(|it| it.status.as_ref()?.phase.as_deref())
-            == Some("Terminating");
+    let status = object.status.as_ref();
+    let ending = object.metadata.deletion_timestamp.is_some()
+        || status.and_then(|it| it.phase.as_deref()) == Some("Terminating");
     if !ending {
         return Ok(());
     }

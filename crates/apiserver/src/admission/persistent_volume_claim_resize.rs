@@ -5,21 +5,10 @@ use k8s_openapi::api::{core::v1::PersistentVolumeClaim, storage::v1::StorageClas
 use machinery::{
     quantity::{Quantity, amounts},
     status::Status,
+    storage_classes,
 };
 
-/// How a class was named before there was a field for it; it still wins.
-const CLASS: &str = "volume.beta.kubernetes.io/storage-class";
-
 pub(super) struct PersistentVolumeClaimResize;
-
-/// The class that a claim names, or empty.
-pub(super) fn class_of(claim: &PersistentVolumeClaim) -> String {
-    let annotations = claim.metadata.annotations.as_ref();
-    let old = annotations.and_then(|it| it.get(CLASS)).cloned();
-    let spec = claim.spec.as_ref();
-    old.or_else(|| spec.and_then(|it| it.storage_class_name.clone()))
-        .unwrap_or_default()
-}
 
 fn size(claim: &PersistentVolumeClaim) -> Quantity {
     let resources = claim.spec.as_ref().and_then(|it| it.resources.as_ref());
@@ -50,11 +39,10 @@ impl Admit for PersistentVolumeClaimResize {
         if phase != Some("Bound") {
             return Err(review.forbidden("Only bound persistent volume claims can be expanded"));
         }
+        let class_of = |it| storage_classes::named_by(it).map_or_else(String::new, String::clone);
         let class = class_of(new);
-        let found = review.get("storage.k8s.io", "storageclasses", "", &class);
-        let allows = found
-            .as_deref()
-            .and_then(|it| it.downcast_ref::<StorageClass>())
+        let allows = review
+            .find::<StorageClass>("", &class)
             .is_some_and(|it| it.allow_volume_expansion == Some(true));
         if class != class_of(old) || !allows {
             return Err(review.forbidden(

@@ -28,11 +28,7 @@ impl Admit for Priority {
         let named = spec.priority_class_name.filter(|name| !name.is_empty());
         let class = match &named {
             Some(name) => {
-                let class = review.get(GROUP, PLURAL, "", name);
-                let class = class
-                    .as_deref()
-                    .and_then(|it| it.downcast_ref::<PriorityClass>())
-                    .cloned();
+                let class: Option<PriorityClass> = review.find("", name);
                 Some(class.ok_or_else(|| {
                     review.forbidden(&format!("no PriorityClass with name {name} was found"))
                 })?)
@@ -101,11 +97,7 @@ fn keep(review: &mut Review<'_>) {
 
 /// The class of pods that name none: of several, the lowest.
 fn default_class(review: &Review<'_>) -> Option<PriorityClass> {
-    review
-        .list(GROUP, PLURAL, "")
-        .iter()
-        .filter_map(|it| it.downcast_ref::<PriorityClass>())
-        .filter(|it| it.global_default == Some(true))
+    let all = review.all::<PriorityClass>("").into_iter();
+    all.filter(|it| it.global_default == Some(true))
         .min_by_key(|it| it.value)
-        .cloned()
 }

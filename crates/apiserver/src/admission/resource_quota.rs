@@ -86,12 +86,9 @@ impl Admit for ResourceQuotaAdmission {
 /// The quotas of the namespace, but for the one that the request itself is about.
 fn quotas(review: &Review<'_>) -> Vec<ResourceQuota> {
     let own = review.is("", PLURAL).then_some(review.name);
-    let all = review.list("", PLURAL, review.namespace);
-    all.iter()
-        .filter_map(|it| it.downcast_ref::<ResourceQuota>())
-        .filter(|it| own.is_none() || it.metadata.name.as_deref() != own)
-        .cloned()
-        .collect()
+    let mut all: Vec<ResourceQuota> = review.all(review.namespace);
+    all.retain(|it| own.is_none() || it.metadata.name.as_deref() != own);
+    all
 }
 
 fn replace(review: &Review<'_>, mut quota: ResourceQuota, claims: &mut Claims) {

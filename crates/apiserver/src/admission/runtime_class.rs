@@ -56,9 +56,8 @@ fn class_of(review: &Review<'_>) -> Result<Option<RuntimeClass>, Status> {
     let Some(name) = spec.and_then(|it| it.runtime_class_name.as_ref()) else {
         return Ok(None);
     };
-    let found = review.get("node.k8s.io", "runtimeclasses", "", name);
-    let class = found.as_deref().and_then(|it| it.downcast_ref()).cloned();
-    class
+    review
+        .find("", name)
         .map(Some)
         .ok_or_else(|| review.forbidden(&format!("pod rejected: RuntimeClass {name:?} not found")))
 }

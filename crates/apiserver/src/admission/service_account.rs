@@ -93,9 +93,7 @@ fn mirrors(pod: &Pod) -> bool {
 }
 
 fn account(review: &Review<'_>, name: &str) -> Result<ServiceAccount, Status> {
-    let found = review.get("", "serviceaccounts", review.namespace, name);
-    let account = found.as_deref().and_then(|it| it.downcast_ref()).cloned();
-    account.ok_or_else(|| {
+    review.find(review.namespace, name).ok_or_else(|| {
         review.forbidden(&format!(
             "error looking up service account {}/{name}: serviceaccount {name:?} not found",
             review.namespace

@@ -3,6 +3,7 @@
 //! Services can never hold the same one, and none can leak. Upstream: the service REST's allocators.
 
 mod addresses;
+mod bands;
 mod families;
 mod node_ports;
 pub(crate) mod repair;

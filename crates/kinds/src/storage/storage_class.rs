@@ -7,18 +7,16 @@ use super::shared;
 use crate::{Cell, Column, Names, Strategy, check, columns};
 use jiff::Timestamp;
 use k8s_openapi::api::storage::v1 as upstream;
-use machinery::field::{Error, ErrorList, Path};
+use machinery::{
+    field::{Error, ErrorList, Path},
+    storage_classes,
+};
 
 /// The law of StorageClass.
 pub(crate) struct StorageClass;
 
 const POLICIES: &[&str] = &["Delete", "Retain"];
 const MODES: &[&str] = &["Immediate", "WaitForFirstConsumer"];
-/// Annotations of the class for claims that name none.
-const DEFAULT: &[&str] = &[
-    "storageclass.kubernetes.io/is-default-class",
-    "storageclass.beta.kubernetes.io/is-default-class",
-];
 
 impl Strategy for StorageClass {
     type Object = upstream::StorageClass;
@@ -132,7 +130,7 @@ impl Strategy for StorageClass {
 
     fn row(&self, object: &upstream::StorageClass, now: Timestamp) -> Vec<Cell> {
         let annotations = object.metadata.annotations.iter().flatten();
-        let mut marks = annotations.filter(|it| DEFAULT.contains(&it.0.as_str()));
+        let mut marks = annotations.filter(|it| storage_classes::DEFAULT.contains(&it.0.as_str()));
         let default = marks.any(|it| it.1 == "true");
         let mut cells = vec![
             columns::name(&object.metadata),

@@ -1,14 +1,15 @@
 //! What claims use: storage, in all and by storage class.
 
-use crate::quantity::{Amounts, Format, Quantity, amounts};
+use crate::{
+    quantity::{Amounts, Format, Quantity, amounts},
+    storage_classes,
+};
 use k8s_openapi::api::core::v1::PersistentVolumeClaim;
 
 const CLAIMS: &str = "persistentvolumeclaims";
 const STORAGE: &str = "requests.storage";
 /// `gold.storageclass.storage.k8s.io/requests.storage`
 const BY_CLASS: &str = ".storageclass.storage.k8s.io/";
-/// How a class was named before there was a field for it; it still wins.
-const CLASS: &str = "volume.beta.kubernetes.io/storage-class";
 
 pub(super) fn concerns(name: &str) -> bool {
     let name = name.split_once(BY_CLASS).map_or(name, |(_, rest)| rest);
@@ -16,12 +17,7 @@ pub(super) fn concerns(name: &str) -> bool {
 }
 
 pub(super) fn usage(claim: &PersistentVolumeClaim) -> Amounts {
-    let annotations = claim.metadata.annotations.as_ref();
-    let spec = claim.spec.as_ref();
-    let class = annotations
-        .and_then(|it| it.get(CLASS))
-        .or_else(|| spec?.storage_class_name.as_ref())
-        .filter(|it| !it.is_empty());
+    let class = storage_classes::named_by(claim).filter(|it| !it.is_empty());
     let mut used = Amounts::new();
     let mut count = |name: &str, amount: Quantity| {
         used.insert(name.to_owned(), amount);

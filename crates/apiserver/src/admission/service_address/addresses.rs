@@ -1,7 +1,7 @@
 //! Cluster IPs: the ranges of the ServiceCIDR objects, and which address of them is free. Which are
 //! taken is known from the names of the IPAddress objects; no Service is read.
 
-use super::{KIND, families, is_external_name, is_headless};
+use super::{KIND, bands, families, is_external_name, is_headless};
 use crate::{Door, admission::Review, resources::Resource, verbs::stored_bytes};
 use bytes::Bytes;
 use ipnet::IpNet;
@@ -28,9 +28,10 @@ const GROUP: &str = "networking.k8s.io";
 const PLURAL: &str = "ipaddresses";
 const MANAGED_BY: &str = "ipaddress.kubernetes.io/managed-by";
 const MANAGER: &str = "ipallocator.k8s.io";
-/// The most addresses of one range that are looked at: all of an IPv4 range worth its name, and of an
-/// IPv6 range more than there can be Services.
-const LARGEST: u128 = 1 << 20;
+
+/// A sixteenth of a range is left to those who choose for themselves, but no more than this.
+const PARTS: u128 = 16;
+const MOST: u128 = 256;
 
 /// The store key of an address.
 pub(super) fn key(review: &Review<'_>, address: IpAddr) -> String {
@@ -98,13 +99,12 @@ pub(super) fn families(review: &Review<'_>) -> Vec<&'static str> {
 
 /// Ranges that may be allocated from: those of ServiceCIDRs that are ready and stay.
 fn ranges(review: &Review<'_>) -> Vec<IpNet> {
-    let all = review.list(GROUP, "servicecidrs", "");
+    let all: Vec<ServiceCIDR> = review.all("");
     if all.is_empty() {
         return review.network().service_cidrs.clone();
     }
     let ready = all
         .iter()
-        .filter_map(|it| it.downcast_ref::<ServiceCIDR>())
         .filter(|it| it.metadata.deletion_timestamp.is_none())
         .filter(|it| {
             let status = it.status.as_ref().and_then(|it| it.conditions.as_ref());
@@ -204,52 +204,24 @@ fn usable(range: IpNet) -> Range<u128> {
     1..size.saturating_sub(last).max(1)
 }
 
-/// How many addresses at the start of a range are left to those who choose for themselves.
-fn static_band(size: u128) -> u128 {
-    const LEAST: u128 = 16;
-    const MOST: u128 = 256;
-    if size < LEAST {
-        0
-    } else {
-        (size / 16).clamp(LEAST, MOST)
-    }
-}
-
 /// A free address of the family: from the upper part of a range, and when that is full from the
 /// lower one; from a random one onwards.
 fn free(review: &Review<'_>, ranges: &[IpNet], family: &str) -> Option<IpAddr> {
     let own = ranges.iter().filter(|it| families::of(it.addr()) == family);
     for range in own {
-        let all = usable(*range);
         let first = number(range.network());
-        let band = all.start + static_band(all.end - all.start);
         let address = |offset: u128| match range.network() {
             IpAddr::V4(_) => u32::try_from(first + offset)
                 .ok()
                 .map(|it| IpAddr::V4(it.into())),
             IpAddr::V6(_) => Some(IpAddr::V6((first + offset).into())),
         };
-        for part in [band..all.end, all.start..band.min(all.end)] {
-            let found = around(review, &part)
-                .filter_map(address)
-                .find(|it| !is_held(review, *it));
-            if found.is_some() {
-                return found;
-            }
+        let found = bands::tried(review, usable(*range), PARTS, MOST)
+            .filter_map(address)
+            .find(|it| !is_held(review, *it));
+        if found.is_some() {
+            return found;
         }
     }
     None
-}
-
-/// The numbers of a range, from a random one onwards and round to it.
-fn around(review: &Review<'_>, part: &Range<u128>) -> impl Iterator<Item = u128> + use<> {
-    let (start, size) = (
-        part.start,
-        (part.end - part.start.min(part.end)).min(LARGEST),
-    );
-    let from = match u64::try_from(size) {
-        Ok(0) | Err(_) => 0,
-        Ok(size) => u128::from(review.random().below(size)),
-    };
-    (0..size).map(move |step| start + (from + step) % size)
 }

@@ -1,7 +1,7 @@
 //! Node ports: which a Service holds, which it keeps, and which are free. A port is a claim of its
 //! number, whatever the protocol, as upstream's allocator has it.
 
-use super::{KIND, kind};
+use super::{KIND, bands, kind};
 use crate::admission::Review;
 use k8s_openapi::api::core::v1::{Service, ServicePort, ServiceSpec};
 use machinery::{
@@ -9,6 +9,10 @@ use machinery::{
     status::Status,
 };
 use std::collections::{BTreeMap, BTreeSet};
+
+/// A part of the range is left to those who choose for themselves, but no more than this.
+const PARTS: u128 = 32;
+const MOST: u128 = 128;
 
 /// The claim of a port.
 pub(super) fn key(port: u16) -> String {
@@ -188,33 +192,11 @@ impl Pool<'_, '_> {
     /// A free port: from the upper part of the range, and when that is full from the lower one.
     fn next(&mut self) -> Option<u16> {
         let (first, last) = self.review.network().node_ports;
-        let end = u32::from(last) + 1;
-        let band = u32::from(first) + static_band(end.saturating_sub(first.into()));
-        for (start, end) in [(band, end), (first.into(), band.min(end))] {
-            let size = end.saturating_sub(start);
-            if size == 0 {
-                continue;
-            }
-            let from = u32::try_from(self.review.random().below(size.into())).unwrap_or(0);
-            let found = (0..size)
-                .filter_map(|step| u16::try_from(start + (from + step) % size).ok())
-                .find(|port| self.is_free(*port));
-            if let Some(port) = found {
-                self.taken.insert(port);
-                return Some(port);
-            }
-        }
-        None
-    }
-}
-
-/// How many ports at the start of the range are left to those who choose for themselves.
-fn static_band(size: u32) -> u32 {
-    const LEAST: u32 = 16;
-    const MOST: u32 = 128;
-    if size < LEAST {
-        0
-    } else {
-        (size / 32).clamp(LEAST, MOST)
+        let all = u128::from(first)..u128::from(last) + 1;
+        let found = bands::tried(self.review, all, PARTS, MOST)
+            .filter_map(|it| u16::try_from(it).ok())
+            .find(|port| self.is_free(*port))?;
+        self.taken.insert(found);
+        Some(found)
     }
 }

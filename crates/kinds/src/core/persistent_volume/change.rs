@@ -7,7 +7,7 @@ use machinery::field::{Error, ErrorList, Path};
 use serde_json::json;
 
 /// The annotation that named a class before the field did.
-pub(in crate::core) const CLASS: &str = "volume.beta.kubernetes.io/storage-class";
+pub(in crate::core) use machinery::storage_classes::ANNOTATION as CLASS;
 /// What upstream says of it.
 pub(in crate::core) const OLD_CLASS: &str =
     "deprecated since v1.8; use \"storageClassName\" attribute instead";
