@@ -1,6 +1,9 @@
 //! Webhooks that change objects on admission.
 
-use super::webhooks::{self, Hook};
+use super::{
+    policies,
+    webhooks::{self, Hook},
+};
 use crate::{Cell, Column, Names, Strategy, columns, prepare};
 use jiff::Timestamp;
 use k8s_openapi::api::admissionregistration::v1 as upstream;
@@ -41,6 +44,8 @@ impl Strategy for MutatingWebhookConfiguration {
     ) -> ErrorList {
         webhooks::validate(&hooks(new), Some(&hooks(old)))
     }
+
+    policies::warnings!();
 
     fn unconditional_update(&self) -> bool {
         false

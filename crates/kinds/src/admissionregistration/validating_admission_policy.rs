@@ -68,6 +68,8 @@ impl Strategy for ValidatingAdmissionPolicy {
         errors
     }
 
+    policies::warnings!();
+
     fn columns(&self) -> &'static [Column] {
         const {
             &[
@@ -107,36 +109,9 @@ fn validate(
     let mut errors = ErrorList::new();
     let (e, path) = (&mut errors, Path::new("spec"));
     let spec = object.spec.clone().unwrap_or_default();
-    let at = path.child("failurePolicy");
-    check::one_of(
-        e,
-        &at,
-        spec.failure_policy.as_ref(),
-        rules::FAILURE_POLICIES,
-    );
-    if let Some(kind) = &spec.param_kind {
-        policies::param_kind(e, &path.child("paramKind"), kind);
-    }
-    let at = path.child("matchConstraints");
-    match &spec.match_constraints {
-        None => e.push(Error::required(&at, "")),
-        Some(matches) => {
-            rules::matches(e, &at, matches);
-            if matches.resource_rules.as_ref().is_none_or(Vec::is_empty) {
-                e.push(Error::required(&at.child("resourceRules"), ""));
-            }
-        }
-    }
     let old = old.and_then(|it| it.spec.as_ref());
-    let same = |old: &upstream::ValidatingAdmissionPolicySpec| {
-        old.param_kind == spec.param_kind && old.match_conditions == spec.match_conditions
-    };
-    if !old.is_some_and(same) {
-        let conditions = spec.match_conditions.as_deref().unwrap_or_default();
-        rules::conditions(e, &path.child("matchConditions"), conditions);
-    }
-    let variables = spec.variables.as_deref().unwrap_or_default();
-    policies::variables(e, &path.child("variables"), variables);
+    let old = old.map(|it| policies::common!(it, None));
+    policies::policy(e, &path, &policies::common!(spec, None), old.as_ref());
     let validations = spec.validations.unwrap_or_default();
     let annotations = spec.audit_annotations.unwrap_or_default();
     if validations.is_empty() && annotations.is_empty() {

@@ -1,13 +1,10 @@
 //! Where a ValidatingAdmissionPolicy applies.
 
 use super::{policies, rules};
-use crate::{Cell, Column, Names, Strategy, check, columns, prepare};
+use crate::{Cell, Column, Names, Strategy, columns, prepare};
 use jiff::Timestamp;
 use k8s_openapi::api::admissionregistration::v1 as upstream;
-use machinery::{
-    field::{Error, ErrorList, Path},
-    names,
-};
+use machinery::field::{Error, ErrorList, Path};
 
 const ACTIONS: &[&str] = &["Audit", "Deny", "Warn"];
 
@@ -37,10 +34,7 @@ impl Strategy for ValidatingAdmissionPolicyBinding {
         let mut errors = ErrorList::new();
         let (e, path) = (&mut errors, Path::new("spec"));
         let spec = &object.spec;
-        let (policy, at) = (&spec.policy_name, path.child("policyName"));
-        if check::required(e, &at, Some(policy)) {
-            check::messages(e, &at, policy, names::subdomain_errors(policy));
-        }
+        policies::policy_name(e, &path.child("policyName"), Some(&spec.policy_name));
         if let Some(reference) = &spec.param_ref {
             policies::param_ref(e, &path.child("paramRef"), reference);
         }
@@ -56,21 +50,10 @@ impl Strategy for ValidatingAdmissionPolicyBinding {
         errors
     }
 
+    policies::warnings!();
+
     fn columns(&self) -> &'static [Column] {
-        const {
-            &[
-                Column::NAME,
-                Column::text(
-                    "PolicyName",
-                    "PolicyName indicates the policy definition which the policy binding binded to",
-                ),
-                Column::text(
-                    "ParamRef",
-                    "ParamRef indicates the param resource which sets the configration param",
-                ),
-                Column::AGE,
-            ]
-        }
+        policies::BINDING_COLUMNS
     }
 
     fn row(
@@ -155,14 +138,14 @@ mod tests {
     fn rows() {
         let table = [
             (json!({"policyName": "p"}), "<unset>"),
-            (json!({"policyName": "p", "paramRef": {"name": "a"}}), "a"),
+            (json!({"policyName": "p", "paramRef": {"name": "a"}}), "*/a"),
             (
                 json!({"policyName": "p", "paramRef": {"name": "a", "namespace": "n"}}),
                 "n/a",
             ),
             (
                 json!({"policyName": "p", "paramRef": {"selector": {"matchLabels": {"k": "v"}}}}),
-                "k=v",
+                "&LabelSelector{MatchLabels:map[string]string{k: v,},MatchExpressions:[]LabelSelectorRequirement{},}",
             ),
         ];
         for (spec, shown) in table {

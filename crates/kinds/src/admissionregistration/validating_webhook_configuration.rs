@@ -1,6 +1,9 @@
 //! Webhooks that judge objects on admission.
 
-use super::webhooks::{self, Hook};
+use super::{
+    policies,
+    webhooks::{self, Hook},
+};
 use crate::{Cell, Column, Names, Strategy, columns, prepare};
 use jiff::Timestamp;
 use k8s_openapi::api::admissionregistration::v1 as upstream;
@@ -39,6 +42,8 @@ impl Strategy for ValidatingWebhookConfiguration {
     ) -> ErrorList {
         webhooks::validate(&hooks(new), Some(&hooks(old)))
     }
+
+    policies::warnings!();
 
     fn unconditional_update(&self) -> bool {
         false
