@@ -2,7 +2,7 @@
 //! the door is compiled once for all kinds.
 
 use crate::{
-    Action, Cell, Column, Context, Destination, Hub, Names, ProxyName, Strategy, Subresource,
+    Action, Cell, Column, Context, Destination, Hub, Names, ProxyName, Strategy, Subresource, gates,
 };
 use api::{AnyObject, DecodeError, Object};
 use jiff::Timestamp;
@@ -172,9 +172,10 @@ impl<S: Strategy> Law for S {
         typed_mut!(object, S::Object, (), |it| Strategy::default(self, it));
     }
     fn prepare_for_create(&self, context: &Context<'_>, object: &mut dyn AnyObject) {
-        typed_mut!(object, S::Object, (), |it| Strategy::prepare_for_create(
-            self, context, it
-        ));
+        typed_mut!(object, S::Object, (), |it| {
+            drop_gated(self, it, None);
+            Strategy::prepare_for_create(self, context, it);
+        });
     }
     fn prepare_for_update(
         &self,
@@ -186,7 +187,10 @@ impl<S: Strategy> Law for S {
             old,
             S::Object,
             (),
-            |old| Strategy::prepare_for_update(self, context, new, old)
+            |old| {
+                drop_gated(self, new, Some(old));
+                Strategy::prepare_for_update(self, context, new, old);
+            }
         ));
     }
     fn validate(&self, object: &dyn AnyObject) -> ErrorList {
@@ -241,7 +245,10 @@ impl<S: Strategy> Law for S {
             old,
             S::Object,
             (),
-            |old| Strategy::prepare_for_subresource(self, subresource, context, new, old)
+            |old| {
+                drop_gated(self, new, Some(old));
+                Strategy::prepare_for_subresource(self, subresource, context, new, old);
+            }
         ));
     }
     fn validate_subresource(
@@ -337,6 +344,17 @@ impl<S: Strategy> Law for S {
 }
 
 const WRONG_KIND: &str = "an object of another kind reached this law";
+
+/// Drops what belongs to features that are off.
+fn drop_gated<S: Strategy>(law: &S, new: &mut S::Object, old: Option<&S::Object>) {
+    gates::drop(law.gated(), new, || old.cloned());
+    if let Some(spec) = law.pod_spec(new) {
+        gates::drop(gates::POD_SPEC, spec, || {
+            old.cloned()
+                .and_then(|mut it| law.pod_spec(&mut it).cloned())
+        });
+    }
+}
 
 /// Refuses, so that a foreign object can never pass validation in a release build.
 fn foreign() -> ErrorList {

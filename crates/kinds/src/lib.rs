@@ -23,6 +23,7 @@ mod core;
 mod discovery;
 mod events;
 mod flowcontrol;
+mod gates;
 mod law;
 mod networking;
 mod node;
@@ -40,6 +41,7 @@ mod storage;
 mod strategy;
 mod workload;
 
+pub use gates::Gated;
 pub use law::Law;
 pub use older::{Gone, Older, find_gone, find_older, older};
 pub use query::ProxyName;

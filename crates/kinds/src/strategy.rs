@@ -1,10 +1,10 @@
 //! What a kind's file says. Every method but `names` has a default, so that a file holds only what
 //! is special about its kind. Upstream: the `strategy.go` and `printers` of each registry folder.
 
-use crate::ProxyName;
+use crate::{ProxyName, gates::Gated};
 use api::{AnyObject, Object};
 use jiff::Timestamp;
-use k8s_openapi::api::autoscaling::v1::Scale;
+use k8s_openapi::api::{autoscaling::v1::Scale, core::v1::PodSpec};
 use machinery::{field::ErrorList, status::Status};
 
 /// Whether objects live in a namespace.
@@ -344,6 +344,17 @@ pub trait Strategy: Send + Sync + 'static {
     /// Fills defaults; idempotent.
     fn default(&self, object: &mut Self::Object) {
         let _ = object;
+    }
+
+    /// Its parts that belong to features which are off. They are dropped before it is prepared.
+    fn gated(&self) -> &'static [Gated<Self::Object>] {
+        &[]
+    }
+
+    /// The spec of the pods that it is, or makes: some of its parts are gated as well.
+    fn pod_spec<'a>(&self, object: &'a mut Self::Object) -> Option<&'a mut PodSpec> {
+        let _ = object;
+        None
     }
 
     /// Clears what a creator may not set (status), sets what the system owns (generation).

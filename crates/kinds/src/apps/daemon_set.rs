@@ -57,6 +57,13 @@ impl Strategy for DaemonSet {
 
     prepare::status!();
 
+    fn pod_spec<'a>(
+        &self,
+        object: &'a mut upstream::DaemonSet,
+    ) -> Option<&'a mut k8s_openapi::api::core::v1::PodSpec> {
+        object.spec.as_mut()?.template.spec.as_mut()
+    }
+
     fn validate(&self, object: &upstream::DaemonSet) -> ErrorList {
         let mut errors = ErrorList::new();
         let e = &mut errors;

@@ -76,6 +76,13 @@ impl Strategy for Deployment {
         new.metadata.generation = old.metadata.generation;
     }
 
+    fn pod_spec<'a>(
+        &self,
+        object: &'a mut upstream::Deployment,
+    ) -> Option<&'a mut k8s_openapi::api::core::v1::PodSpec> {
+        object.spec.as_mut()?.template.spec.as_mut()
+    }
+
     fn validate(&self, object: &upstream::Deployment) -> ErrorList {
         let mut errors = ErrorList::new();
         let e = &mut errors;

@@ -29,6 +29,13 @@ impl Strategy for ReplicaSet {
 
     prepare::spec_and_status!();
 
+    fn pod_spec<'a>(
+        &self,
+        object: &'a mut upstream::ReplicaSet,
+    ) -> Option<&'a mut k8s_openapi::api::core::v1::PodSpec> {
+        object.spec.as_mut()?.template.as_mut()?.spec.as_mut()
+    }
+
     fn validate(&self, object: &upstream::ReplicaSet) -> ErrorList {
         let mut errors = ErrorList::new();
         let path = Path::new("spec");

@@ -58,6 +58,13 @@ impl Strategy for StatefulSet {
         names::label_errors(name)
     }
 
+    fn pod_spec<'a>(
+        &self,
+        object: &'a mut upstream::StatefulSet,
+    ) -> Option<&'a mut k8s_openapi::api::core::v1::PodSpec> {
+        object.spec.as_mut()?.template.spec.as_mut()
+    }
+
     fn validate(&self, object: &upstream::StatefulSet) -> ErrorList {
         let mut errors = ErrorList::new();
         let empty = upstream::StatefulSetSpec::default();

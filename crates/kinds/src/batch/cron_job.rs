@@ -50,6 +50,20 @@ impl Strategy for CronJob {
 
     prepare::spec_and_status!();
 
+    fn pod_spec<'a>(
+        &self,
+        object: &'a mut upstream::CronJob,
+    ) -> Option<&'a mut k8s_openapi::api::core::v1::PodSpec> {
+        object
+            .spec
+            .job_template
+            .spec
+            .as_mut()?
+            .template
+            .spec
+            .as_mut()
+    }
+
     fn validate(&self, object: &upstream::CronJob) -> ErrorList {
         let mut errors = ErrorList::new();
         spec(&mut errors, &object.spec, None);

@@ -52,6 +52,13 @@ impl Strategy for Job {
 
     prepare::status!();
 
+    fn pod_spec<'a>(
+        &self,
+        object: &'a mut upstream::Job,
+    ) -> Option<&'a mut k8s_openapi::api::core::v1::PodSpec> {
+        object.spec.as_mut()?.template.spec.as_mut()
+    }
+
     fn validate(&self, object: &upstream::Job) -> ErrorList {
         validate::job(object, true)
     }

@@ -1,6 +1,9 @@
 //! A lock with an expiry: leader election and node heartbeats.
 
-use crate::{Cell, Column, Names, Strategy, check, columns};
+use crate::{
+    Cell, Column, Names, Strategy, check, columns,
+    gates::{self, Gated},
+};
 use jiff::Timestamp;
 use k8s_openapi::api::coordination::v1 as upstream;
 use machinery::{
@@ -16,6 +19,10 @@ impl Strategy for Lease {
 
     fn names(&self) -> Names {
         Names::namespaced("leases", "lease")
+    }
+
+    fn gated(&self) -> &'static [Gated<upstream::Lease>] {
+        gates::LEASE
     }
 
     fn validate(&self, object: &upstream::Lease) -> ErrorList {

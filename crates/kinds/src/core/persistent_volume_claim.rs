@@ -7,6 +7,7 @@ mod validate;
 use crate::{
     Cell, Column, Context, Names, Strategy, Subresource,
     columns::{self, UNSET},
+    gates::{self, Gated},
     pod_spec::defaults::text,
 };
 use jiff::Timestamp;
@@ -38,6 +39,7 @@ impl Strategy for PersistentVolumeClaim {
             phase: Some("Pending".to_owned()),
             ..Default::default()
         });
+        validate::forget_odd_source(object, None);
         validate::both_sources(object);
     }
 
@@ -48,7 +50,12 @@ impl Strategy for PersistentVolumeClaim {
         old: &upstream::PersistentVolumeClaim,
     ) {
         new.status.clone_from(&old.status);
+        validate::forget_odd_source(new, Some(old));
         validate::both_sources(new);
+    }
+
+    fn gated(&self) -> &'static [Gated<upstream::PersistentVolumeClaim>] {
+        gates::CLAIM
     }
 
     fn validate(&self, object: &upstream::PersistentVolumeClaim) -> ErrorList {

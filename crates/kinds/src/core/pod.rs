@@ -12,7 +12,9 @@ mod update;
 
 use crate::{
     Action, Cell, Column, Context, Destination, Names, ProxyName, Strategy, Subresource,
-    SubresourceKind, pod_spec,
+    SubresourceKind,
+    gates::{self, Gated},
+    pod_spec,
 };
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1 as upstream;
@@ -47,6 +49,14 @@ impl Strategy for Pod {
     fn prepare_for_update(&self, _: &Context<'_>, new: &mut upstream::Pod, old: &upstream::Pod) {
         new.status = old.status.clone();
         crate::prepare::next_generation(&mut new.metadata, &old.metadata, new.spec != old.spec);
+    }
+
+    fn pod_spec<'a>(&self, object: &'a mut upstream::Pod) -> Option<&'a mut upstream::PodSpec> {
+        object.spec.as_mut()
+    }
+
+    fn gated(&self) -> &'static [Gated<upstream::Pod>] {
+        gates::POD
     }
 
     fn validate(&self, pod: &upstream::Pod) -> ErrorList {

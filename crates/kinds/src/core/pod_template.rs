@@ -23,6 +23,13 @@ impl Strategy for PodTemplate {
 
     prepare::generation!(template);
 
+    fn pod_spec<'a>(
+        &self,
+        object: &'a mut upstream::PodTemplate,
+    ) -> Option<&'a mut upstream::PodSpec> {
+        object.template.as_mut()?.spec.as_mut()
+    }
+
     fn validate(&self, object: &upstream::PodTemplate) -> ErrorList {
         let template = object.template.clone().unwrap_or_default();
         crate::pod_spec::validate::template(&template, &Path::new("template"))

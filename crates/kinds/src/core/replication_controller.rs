@@ -48,6 +48,13 @@ impl Strategy for ReplicationController {
 
     prepare::spec_and_status!();
 
+    fn pod_spec<'a>(
+        &self,
+        object: &'a mut upstream::ReplicationController,
+    ) -> Option<&'a mut upstream::PodSpec> {
+        object.spec.as_mut()?.template.as_mut()?.spec.as_mut()
+    }
+
     fn validate(&self, object: &upstream::ReplicationController) -> ErrorList {
         let mut errors = ErrorList::new();
         let e = &mut errors;

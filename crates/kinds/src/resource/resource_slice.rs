@@ -3,7 +3,11 @@
 mod device;
 mod validate;
 
-use crate::{Cell, Column, Context, Names, Strategy, columns, prepare};
+use crate::{
+    Cell, Column, Context, Names, Strategy, columns,
+    gates::{self, Gated},
+    prepare,
+};
 use jiff::Timestamp;
 use k8s_openapi::{
     api::resource::v1 as upstream,
@@ -42,6 +46,10 @@ impl Strategy for ResourceSlice {
     ) {
         date_taints(&mut new.spec, context.now);
         prepare::next_generation(&mut new.metadata, &old.metadata, new.spec != old.spec);
+    }
+
+    fn gated(&self) -> &'static [Gated<upstream::ResourceSlice>] {
+        gates::SLICE
     }
 
     fn validate(&self, object: &upstream::ResourceSlice) -> ErrorList {

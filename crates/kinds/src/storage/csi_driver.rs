@@ -1,6 +1,9 @@
 //! A CSI volume driver and what it needs.
 
-use crate::{Cell, Column, Context, Names, Strategy, check, columns};
+use crate::{
+    Cell, Column, Context, Names, Strategy, check, columns,
+    gates::{self, Gated},
+};
 use jiff::Timestamp;
 use k8s_openapi::api::storage::v1 as upstream;
 use machinery::field::{Error, ErrorList, Path};
@@ -56,6 +59,10 @@ impl Strategy for CSIDriver {
     ) {
         let changed = new.spec != old.spec;
         crate::prepare::next_generation(&mut new.metadata, &old.metadata, changed);
+    }
+
+    fn gated(&self) -> &'static [Gated<upstream::CSIDriver>] {
+        gates::DRIVER
     }
 
     fn validate(&self, object: &upstream::CSIDriver) -> ErrorList {

@@ -48,8 +48,9 @@ fn errors_of_new_claims() {
                 spec(json!({"dataSource": source("PersistentVolumeClaim")})),
                 &[],
             ),
+            (spec(json!({"dataSource": source("Pod")})), &[]),
             (
-                spec(json!({"dataSource": source("Pod")})),
+                spec(json!({"dataSourceRef": source("Pod")})),
                 &[
                     "spec.dataSource: Invalid value: \"Pod\": must be 'PersistentVolumeClaim' when referencing the default apiGroup",
                     "spec.dataSourceRef: Invalid value: \"Pod\": must be 'PersistentVolumeClaim' when referencing the default apiGroup",

@@ -54,6 +54,27 @@ pub(super) fn both_sources(object: &mut PersistentVolumeClaim) {
     }
 }
 
+/// The old way names claims and snapshots; what else it names was never heeded, so it is forgotten.
+pub(super) fn forget_odd_source(
+    object: &mut PersistentVolumeClaim,
+    old: Option<&PersistentVolumeClaim>,
+) {
+    let old = old.and_then(|it| it.spec.as_ref());
+    if old.is_some_and(|it| it.data_source.is_some() || it.data_source_ref.is_some()) {
+        return;
+    }
+    let odd = |it: &mut TypedLocalObjectReference| {
+        let group = it.api_group.as_deref().unwrap_or_default();
+        !matches!(
+            (group, it.kind.as_str()),
+            ("", CLAIM) | ("snapshot.storage.k8s.io", "VolumeSnapshot")
+        )
+    };
+    if let Some(spec) = &mut object.spec {
+        spec.data_source.take_if(odd);
+    }
+}
+
 /// Errors of a claim.
 pub(super) fn claim(object: &PersistentVolumeClaim) -> ErrorList {
     let mut errors = ErrorList::new();
