@@ -124,14 +124,7 @@ impl Reconcile for CronJobs {
 
     fn watch(&self, wiring: &Wiring) {
         wiring.on_own::<CronJob>();
-        wiring.on::<Job>(|change| {
-            let owner = change.latest().and_then(|job| {
-                let namespace = job.metadata.namespace.as_deref().unwrap_or_default();
-                let owner = owners::controller_of(&job.metadata)?;
-                (owner.kind == "CronJob").then(|| Key::new(namespace, &owner.name))
-            });
-            owner.into_iter().collect()
-        });
+        wiring.on_owned::<Job, CronJob>();
     }
 
     async fn reconcile(&self, key: &Key, writes: &Writes) -> Result<Outcome, Error> {

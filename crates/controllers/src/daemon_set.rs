@@ -14,7 +14,7 @@ use k8s_openapi::api::{
     apps::v1::{ControllerRevision, DaemonSet},
     core::v1::{Node, Pod},
 };
-use machinery::{labels::Selector, owners, pods};
+use machinery::{labels::Selector, pods};
 use parking_lot::Mutex;
 use reconcile::{Cache, Error, Key, Outcome, Reconcile, Recorder, Wiring, Writes, reference};
 use std::{
@@ -157,14 +157,7 @@ impl Reconcile for DaemonSets {
                 .collect(),
             false => Vec::new(),
         });
-        wiring.on::<ControllerRevision>(|change| {
-            let owner = change.latest().and_then(|revision| {
-                let namespace = revision.metadata.namespace.as_deref().unwrap_or_default();
-                let owner = owners::controller_of(&revision.metadata)?;
-                (owner.kind == "DaemonSet").then(|| Key::new(namespace, &owner.name))
-            });
-            owner.into_iter().collect()
-        });
+        wiring.on_owned::<ControllerRevision, DaemonSet>();
     }
 
     async fn reconcile(&self, key: &Key, writes: &Writes) -> Result<Outcome, Error> {

@@ -1,8 +1,9 @@
 //! The contract of a controller, and what runs it.
 
-use crate::{Cache, Caches, Change, Key, Queue, Writes, cache::is_stale};
+use crate::{Caches, Change, Key, Queue, Writes, cache::is_stale};
 use api::Object;
 use async_trait::async_trait;
+use machinery::owners;
 use std::{sync::Arc, time::Duration};
 use stdx::tasks::Tasks;
 
@@ -67,10 +68,17 @@ impl Wiring {
         });
     }
 
-    /// The shared cache of a kind.
-    #[must_use]
-    pub fn cache<T: Object>(&self) -> Arc<Cache<T>> {
-        self.caches.of()
+    /// Watches a kind whose objects wake the `Owner` that controls them.
+    pub fn on_owned<T: Object, Owner: Object>(&self) {
+        self.on::<T>(|change| {
+            let owner = change.latest().and_then(|object| {
+                let metadata = object.metadata();
+                let namespace = metadata.namespace.as_deref().unwrap_or_default();
+                let owner = owners::controller_of(metadata)?;
+                (owner.kind == Owner::KIND).then(|| Key::new(namespace, &owner.name))
+            });
+            owner.into_iter().collect()
+        });
     }
 }
 
