@@ -75,16 +75,20 @@ impl Watch {
     fn replay_step(&mut self) -> Option<Result<Event, Error>> {
         let replay = self.replay.as_mut()?;
         let mut changes: Vec<Change> = Vec::new();
-        let fits = |next: &Result<Change, Error>, changes: &[Change]| match (next, changes.last()) {
-            (Ok(next), Some(last)) => {
-                changes.len() < limits::REPLAY_STEP || next.revision == last.revision
-            }
-            (_, last) => last.is_none(),
+        let fits = |next: &Change, changes: &[Change]| {
+            let last = changes.last().map(|last| last.revision);
+            changes.len() < limits::REPLAY_STEP || last == Some(next.revision)
         };
-        while let Some(next) = replay.next_if(|next| fits(next, &changes)) {
-            match next {
-                Ok(change) => changes.push(change),
-                Err(error) => return Some(Err(error)),
+        let is_next = |next: &Result<Change, Error>, changes: &[Change]| matches!(next, Ok(next) if fits(next, changes));
+        while let Some(Ok(change)) = replay.next_if(|next| is_next(next, &changes)) {
+            changes.push(change);
+        }
+        if let Some(Err(error)) = replay.peek() {
+            // It may be of the last transaction, of which nothing is told then.
+            let last = changes.last().map(|last| last.revision);
+            changes.retain(|change| Some(change.revision) < last);
+            if changes.is_empty() {
+                return Some(Err(error.clone()));
             }
         }
         if changes.is_empty() {
@@ -203,6 +207,40 @@ impl Drop for Hub {
     fn drop(&mut self) {
         for queue in self.watchers.lock().drain(..) {
             queue.end(Error::Closed);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_transaction_that_cannot_be_read_whole_is_not_told_in_part() {
+        let change = |revision: Revision| Change {
+            key: "k".into(),
+            value: None,
+            previous: None,
+            revision,
+        };
+        let broken = || Err(Error::Closed);
+        let cases = [
+            (vec![Ok(2), Ok(3), Ok(3), broken()], vec![2]),
+            (vec![Ok(2), Ok(2), broken(), Ok(2)], vec![]),
+            (vec![broken()], vec![]),
+        ];
+        for (history, told) in cases {
+            let history = history
+                .into_iter()
+                .map(move |revision| revision.map(change));
+            let mut watch = Hub::new(9).register("", Some(Box::new(history)));
+            if !told.is_empty() {
+                let changes = told.into_iter().map(change).collect();
+                assert_eq!(watch.next().await.unwrap(), Event::Changes(changes));
+            }
+            // And nothing after it, however often it is asked.
+            assert!(watch.next().await.is_err());
+            assert!(watch.next().await.is_err());
         }
     }
 }
