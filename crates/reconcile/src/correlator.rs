@@ -7,7 +7,10 @@ use k8s_openapi::{
     api::core::v1::{Event, EventSeries},
     apimachinery::pkg::apis::meta::v1::{MicroTime, Time},
 };
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::{
+    collections::{HashMap, HashSet, VecDeque},
+    sync::Arc,
+};
 
 /// Keys remembered in each table; upstream's caches hold as many.
 const REMEMBERED: usize = 4096;
@@ -37,8 +40,8 @@ pub(crate) enum Verdict {
     },
 }
 
-/// What makes events the same.
-pub(crate) type Key = Vec<String>;
+/// What makes events the same. One piece, shared by a table and its order: thousands are remembered.
+pub(crate) type Key = Arc<str>;
 
 /// At most [`REMEMBERED`] entries; the oldest goes first.
 struct Table<V> {
@@ -55,15 +58,15 @@ impl<V> Table<V> {
     }
 
     fn entry(&mut self, key: &Key, new: impl FnOnce() -> V) -> &mut V {
-        if !self.entries.contains_key(key) {
+        if !self.entries.contains_key(&**key) {
             if self.order.len() >= REMEMBERED
                 && let Some(oldest) = self.order.pop_front()
             {
                 self.entries.remove(&oldest);
             }
-            self.order.push_back(key.clone());
+            self.order.push_back(Arc::clone(key));
         }
-        self.entries.entry(key.clone()).or_insert_with(new)
+        self.entries.entry(Arc::clone(key)).or_insert_with(new)
     }
 }
 
@@ -182,7 +185,7 @@ impl Correlator {
     }
 
     fn admits(&mut self, event: &Event, now: Timestamp) -> bool {
-        let bucket = self.buckets.entry(&spam_key(event), || Bucket {
+        let bucket = self.buckets.entry(&spam_key(event).into(), || Bucket {
             left: BURST,
             filled: now,
         });
@@ -199,19 +202,25 @@ impl Correlator {
     }
 }
 
-fn words<const N: usize>(all: [&Option<String>; N]) -> impl Iterator<Item = String> {
-    all.map(|it| it.clone().unwrap_or_default()).into_iter()
+/// Joins words into one key, with a sign between them that none of them has.
+fn joined(words: &[&Option<String>]) -> String {
+    let mut whole = String::new();
+    for word in words {
+        whole.push_str(word.as_deref().unwrap_or_default());
+        whole.push('\0');
+    }
+    whole
 }
 
 /// Who says something about which object.
-fn spam_key(event: &Event) -> Key {
+fn spam_key(event: &Event) -> String {
     let about = &event.involved_object;
     let source = event.source.clone().unwrap_or_default();
     // Events with a time of their own name no source.
     let component = source
         .component
         .or_else(|| event.reporting_component.clone());
-    words([
+    joined(&[
         &component,
         &source.host,
         &about.kind,
@@ -220,32 +229,35 @@ fn spam_key(event: &Event) -> Key {
         &about.uid,
         &about.api_version,
     ])
-    .collect()
+}
+
+fn key_of(event: &Event, more: &[&Option<String>]) -> Key {
+    (spam_key(event) + &joined(more)).into()
 }
 
 fn similar_key(event: &Event) -> Key {
-    let more = words([
+    let more = [
         &event.type_,
         &event.reason,
         &event.reporting_component,
         &event.reporting_instance,
-    ]);
-    spam_key(event).into_iter().chain(more).collect()
+    ];
+    key_of(event, &more)
 }
 
 fn key(event: &Event) -> Key {
-    let more = words([
+    let more = [
         &event.involved_object.field_path,
         &event.type_,
         &event.reason,
         &event.message,
-    ]);
-    spam_key(event).into_iter().chain(more).collect()
+    ];
+    key_of(event, &more)
 }
 
 fn series_key(event: &Event) -> Key {
     let about = &event.involved_object;
-    let more = words([
+    let more = [
         &about.field_path,
         &about.resource_version,
         &event.type_,
@@ -253,8 +265,8 @@ fn series_key(event: &Event) -> Key {
         &event.reason,
         &event.reporting_component,
         &event.reporting_instance,
-    ]);
-    spam_key(event).into_iter().chain(more).collect()
+    ];
+    key_of(event, &more)
 }
 
 #[cfg(test)]
