@@ -145,8 +145,7 @@ fn excess(all: Vec<Arc<Pod>>, limit: usize) -> Vec<Arc<Pod>> {
     finished
 }
 
-/// What a pod's change asks to be looked at. It knows no nodes: the handlers of the two caches may hold each
-/// other in one direction only.
+/// What a pod's change asks to be looked at.
 fn keys(change: &Change<Pod>) -> Vec<Key> {
     let (Some(pod), old) = (&change.new, change.old.as_ref()) else {
         return Vec::new();

@@ -136,6 +136,13 @@ impl<T: Object> Cache<T> {
         let _ = receiver.wait_for(|seen| *seen >= revision).await;
     }
 
+    /// Drops what [`Cache::on_change`] was given.
+    pub(crate) fn forget_handlers(&self) {
+        // Outside of the lock: what a handler held may end with it.
+        let handlers = std::mem::take(&mut *self.handlers.write());
+        drop(handlers);
+    }
+
     /// Lists and watches until the task is dropped; starts over when the watch breaks.
     pub async fn run(&self, client: Client) {
         let mut failures = 0;

@@ -21,6 +21,16 @@ pub struct Caches {
     progress: Arc<Mutex<HashMap<&'static str, tokio::sync::watch::Receiver<u64>>>>,
 }
 
+/// A cache at work. When its task ends nothing changes any more, and its handlers go: they may hold the
+/// cache itself, or one whose handlers hold it.
+struct Running<T: Object>(Arc<Cache<T>>);
+
+impl<T: Object> Drop for Running<T> {
+    fn drop(&mut self) {
+        self.0.forget_handlers();
+    }
+}
+
 impl Caches {
     /// No caches yet; those made later live on `tasks` and read through `client`.
     #[must_use]
@@ -73,9 +83,9 @@ impl Caches {
         self.progress
             .lock()
             .insert(T::URL_PATH_SEGMENT, cache.revisions());
-        let (running, client) = (Arc::clone(&cache), self.client.clone());
+        let (running, client) = (Running(Arc::clone(&cache)), self.client.clone());
         self.tasks
-            .spawn("cache", async move { running.run(client).await });
+            .spawn("cache", async move { running.0.run(client).await });
         cache
     }
 

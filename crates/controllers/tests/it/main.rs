@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)] // A panic is how a test fails; the lint knows only functions marked as tests.
 
+mod caches;
 mod cron_job;
 mod daemon_set;
 mod disruption;
