@@ -35,15 +35,7 @@ pub(crate) fn name(revision: &ControllerRevision) -> &str {
     revision.metadata.name.as_deref().unwrap_or_default()
 }
 
-/// The hash of a revision.
-pub(crate) fn hash(revision: &ControllerRevision) -> &str {
-    let labels = revision.metadata.labels.as_ref();
-    labels
-        .and_then(|it| it.get(HASH))
-        .map_or("", String::as_str)
-}
-
-/// The hash that a pod's label names.
+/// The hash that the label of a revision or of a pod names.
 pub(crate) fn hash_of(metadata: &ObjectMeta) -> &str {
     let labels = metadata.labels.as_ref();
     labels
@@ -182,7 +174,7 @@ pub(crate) async fn truncate(
         .filter(|it| {
             name(it) != name(&history.current)
                 && !live.contains(name(it))
-                && !live.contains(hash(it))
+                && !live.contains(hash_of(&it.metadata))
         })
         .collect();
     for revision in dead.iter().take(dead.len().saturating_sub(limit)) {

@@ -121,9 +121,7 @@ fn sets_of(sets: &Cache<DaemonSet>, pod: &Pod) -> Vec<Key> {
 }
 
 fn selector(set: &DaemonSet) -> Selector {
-    let spec = set.spec.as_ref();
-    spec.and_then(|it| Selector::from_typed(Some(&it.selector)).ok())
-        .unwrap_or_else(Selector::nothing)
+    owned_pods::selector(set.spec.as_ref().map(|it| &it.selector))
 }
 
 /// Whether a change of a node can matter: heartbeats do not.
@@ -185,7 +183,7 @@ impl Reconcile for DaemonSets {
         let now = self.clock.now();
         let facts = plan::Facts {
             set: &set,
-            hash: controller_revisions::hash(&history.current),
+            hash: controller_revisions::hash_of(&history.current.metadata),
             nodes: &self.nodes.list(),
             pods: &owned,
             waits: &self.waits(set.metadata.uid.as_deref().unwrap_or_default(), now),

@@ -3,7 +3,7 @@
 
 mod plan;
 
-use crate::Context;
+use crate::{Context, owned_pods};
 use async_trait::async_trait;
 use k8s_openapi::api::{
     apps::v1::{Deployment, ReplicaSet, StatefulSet},
@@ -136,10 +136,7 @@ impl Disruption {
 }
 
 fn selector(budget: &PodDisruptionBudget) -> Selector {
-    let selector = budget.spec.as_ref().and_then(|it| it.selector.as_ref());
-    selector
-        .and_then(|it| Selector::from_typed(Some(it)).ok())
-        .unwrap_or_else(Selector::nothing)
+    owned_pods::selector(budget.spec.as_ref().and_then(|it| it.selector.as_ref()))
 }
 
 /// The budgets that select the pod as it was or as it is.

@@ -14,7 +14,7 @@ use k8s_openapi::api::{
     batch::v1::{Job, JobCondition},
     core::v1::Pod,
 };
-use machinery::{labels::Selector, owners};
+use machinery::{conditions, labels::Selector, owners};
 use reconcile::{Cache, Error, Key, Outcome, Reconcile, Recorder, Wiring, Writes, reference};
 use std::sync::Arc;
 use stdx::clock::Clock;
@@ -108,10 +108,7 @@ impl Jobs {
 
 fn jobs_of(jobs: &Cache<Job>, pod: &Pod) -> Vec<Key> {
     let namespace = pod.metadata.namespace.as_deref().unwrap_or_default();
-    let selects = |job: &Job| {
-        let selector = job.spec.as_ref().map(selector);
-        selector.is_some_and(|it| it.matches(pod.metadata.labels.as_ref()))
-    };
+    let selects = |job: &Job| selector(job).matches(pod.metadata.labels.as_ref());
     let mut keys: Vec<_> = jobs
         .list_in(namespace)
         .iter()
@@ -128,13 +125,15 @@ fn jobs_of(jobs: &Cache<Job>, pod: &Pod) -> Vec<Key> {
     keys
 }
 
-fn selector(spec: &k8s_openapi::api::batch::v1::JobSpec) -> Selector {
-    match &spec.selector {
-        Some(selector) => {
-            Selector::from_typed(Some(selector)).unwrap_or_else(|_| Selector::nothing())
-        }
-        None => Selector::nothing(),
-    }
+fn selector(job: &Job) -> Selector {
+    owned_pods::selector(job.spec.as_ref().and_then(|it| it.selector.as_ref()))
+}
+
+/// How a job ended: that it is complete or that it has failed; nothing while it goes on.
+pub(crate) fn end(job: &Job) -> Option<&JobCondition> {
+    let conditions = job.status.as_ref().and_then(|it| it.conditions.as_ref());
+    let holds = |kind| conditions::get(conditions, kind).filter(|it| it.status == conditions::TRUE);
+    holds("Complete").or_else(|| holds("Failed"))
 }
 
 #[async_trait]
@@ -164,13 +163,13 @@ impl Reconcile for Jobs {
         {
             return Ok(Outcome::Done);
         }
-        let selector = selector(spec);
+        let selector = selector(job);
         let claim = owned_pods::Claim {
             selector: &selector,
             fits: &|_| true,
             finalizer: Some(FINALIZER),
         };
-        let finished = plan::is_finished(job);
+        let finished = end(job).is_some();
         let pods = claim.pods(&**job, &self.pods, writes).await?;
         let mut orphans = self.orphans(key, job.metadata.uid.as_deref());
         orphans.retain(|pod| !pods.iter().any(|it| it.metadata.uid == pod.metadata.uid));

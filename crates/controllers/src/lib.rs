@@ -10,6 +10,7 @@ mod disruption;
 mod endpoint_slice;
 mod endpoint_slice_mirroring;
 mod endpoints;
+mod finalizers;
 mod garbage_collector;
 mod job;
 mod namespace;

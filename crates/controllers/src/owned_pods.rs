@@ -6,7 +6,7 @@ use client::{DeleteOptions, Patch};
 use futures::{StreamExt, stream};
 use k8s_openapi::{
     api::core::v1::{Pod, PodTemplateSpec},
-    apimachinery::pkg::apis::meta::v1::OwnerReference,
+    apimachinery::pkg::apis::meta::v1::{LabelSelector, OwnerReference},
 };
 use machinery::{labels::Selector, owners, pods};
 use reconcile::{Cache, Change, Error, Key, Recorder, Reference, Writes};
@@ -101,27 +101,22 @@ async fn release(
     Ok(())
 }
 
-/// Takes a finalizer off a pod; a pod that is gone has none.
-pub(crate) async fn remove_finalizer(
-    pod: &Pod,
-    finalizer: &str,
-    writes: &Writes,
-) -> Result<(), Error> {
-    let tree = serde_json::json!({"metadata": {"uid": pod.metadata.uid,
-        "$deleteFromPrimitiveList/finalizers": [finalizer]}});
-    patch(pod, tree, writes).await?;
-    Ok(())
+/// The selector of a workload; one that is not there or cannot be read selects nothing.
+pub(crate) fn selector(selector: Option<&LabelSelector>) -> Selector {
+    Selector::from_typed(selector).unwrap_or_else(|_| Selector::nothing())
 }
 
-/// Takes a finalizer off many pods.
+/// Takes a finalizer off pods; a pod that is gone has none.
 pub(crate) async fn remove_finalizers(
     pods: &[Arc<Pod>],
     finalizer: &str,
     writes: &Writes,
 ) -> Result<(), Error> {
-    let removals = pods
-        .iter()
-        .map(|pod| remove_finalizer(pod, finalizer, writes));
+    let removals = pods.iter().map(|pod| {
+        let tree = serde_json::json!({"metadata": {"uid": pod.metadata.uid,
+            "$deleteFromPrimitiveList/finalizers": [finalizer]}});
+        patch(pod, tree, writes)
+    });
     let mut removals = stream::iter(removals.collect::<Vec<_>>()).buffer_unordered(PARALLEL);
     while let Some(result) = removals.next().await {
         result?;

@@ -1,7 +1,7 @@
 //! Promise: a volume that is deleted goes once no claim is bound to it, and not before. Upstream:
 //! persistentvolume-protection-controller.
 
-use crate::Context;
+use crate::{Context, finalizers};
 use async_trait::async_trait;
 use k8s_openapi::api::core::v1::PersistentVolume;
 use reconcile::{Cache, Error, Key, Outcome, Reconcile, Wiring, Writes};
@@ -37,17 +37,16 @@ impl Reconcile for PvProtection {
         let Some(volume) = self.volumes.get_key(key) else {
             return Ok(Outcome::Done);
         };
-        let finalizers = volume.metadata.finalizers.as_ref();
-        let protected = finalizers.is_some_and(|it| it.iter().any(|it| it == FINALIZER));
+        let protected = finalizers::has(&volume.metadata, FINALIZER);
         let ends = volume.metadata.deletion_timestamp.is_some();
         let phase = volume.status.as_ref().and_then(|it| it.phase.as_deref());
-        let mut changed = (*volume).clone();
-        let own = changed.metadata.finalizers.get_or_insert_default();
-        match (ends, protected) {
-            (false, false) => own.push(FINALIZER.to_owned()),
-            (true, true) if phase != Some("Bound") => own.retain(|it| it != FINALIZER),
+        let change = match (ends, protected) {
+            (false, false) => finalizers::add,
+            (true, true) if phase != Some("Bound") => finalizers::remove,
             _ => return Ok(Outcome::Done),
-        }
+        };
+        let mut changed = (*volume).clone();
+        change(&mut changed.metadata, FINALIZER);
         writes.update(&changed).await?;
         Ok(Outcome::Done)
     }

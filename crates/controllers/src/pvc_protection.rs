@@ -1,7 +1,7 @@
 //! Promise: a claim that is deleted goes once no pod uses it, and not before. Upstream:
 //! persistentvolumeclaim-protection-controller.
 
-use crate::Context;
+use crate::{Context, finalizers};
 use async_trait::async_trait;
 use client::ListOptions;
 use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
@@ -97,13 +97,10 @@ impl Reconcile for PvcProtection {
         let Some(claim) = self.claims.get_key(key) else {
             return Ok(Outcome::Done);
         };
-        let finalizers = claim.metadata.finalizers.as_ref();
-        let protected = finalizers.is_some_and(|it| it.iter().any(|it| it == FINALIZER));
+        let protected = finalizers::has(&claim.metadata, FINALIZER);
         let ends = claim.metadata.deletion_timestamp.is_some();
-        let mut changed = (*claim).clone();
-        let own = changed.metadata.finalizers.get_or_insert_default();
-        match (ends, protected) {
-            (false, false) => own.push(FINALIZER.to_owned()),
+        let change = match (ends, protected) {
+            (false, false) => finalizers::add,
             (true, true) => {
                 let cached = self.pods.list_in(&key.namespace);
                 if cached.iter().any(|pod| uses(pod, &claim)) {
@@ -117,10 +114,12 @@ impl Reconcile for PvcProtection {
                 if pods.items.iter().any(|pod| uses(pod, &claim)) {
                     return Ok(Outcome::Done);
                 }
-                own.retain(|it| it != FINALIZER);
+                finalizers::remove
             }
             _ => return Ok(Outcome::Done),
-        }
+        };
+        let mut changed = (*claim).clone();
+        change(&mut changed.metadata, FINALIZER);
         writes.update(&changed).await?;
         Ok(Outcome::Done)
     }

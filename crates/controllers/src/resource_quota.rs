@@ -145,22 +145,21 @@ impl Count<'_> {
         Ok(next.min().map(until))
     }
 
-    /// Whether any name is about this resource; those begin at zero.
-    fn begin(&mut self, group: &str, plural: &str) -> bool {
+    /// The names that are about this resource; they begin at zero.
+    fn begin(&mut self, group: &str, plural: &str) -> Vec<String> {
         let own = self.names.iter();
         let own: Vec<String> = own
             .filter(|name| quota::concerns(group, plural, name))
             .cloned()
             .collect();
-        let any = !own.is_empty();
-        for name in own {
-            self.used.entry(name).or_default();
+        for name in &own {
+            self.used.entry(name.clone()).or_default();
         }
-        any
+        own
     }
 
     async fn measure<T: Object>(&mut self, plural: &str) -> Result<Vec<T>, Error> {
-        if !self.begin("", plural) {
+        if self.begin("", plural).is_empty() {
             return Ok(Vec::new());
         }
         let listed = self
@@ -195,7 +194,8 @@ impl Count<'_> {
             .iter()
             .filter(|it| it.namespaced && it.supports(&["list"]) && !is_measured(it));
         for resource in counted {
-            if !self.begin(&resource.group, &resource.plural) {
+            let own = self.begin(&resource.group, &resource.plural);
+            if own.is_empty() {
                 continue;
             }
             let count = if is_scoped(self.spec) {
@@ -204,13 +204,8 @@ impl Count<'_> {
                 count(self.client, resource, self.namespace).await?
             };
             let count = Quantity::from_units(count, Format::DecimalSi);
-            let own: Vec<&String> = self
-                .names
-                .iter()
-                .filter(|name| quota::concerns(&resource.group, &resource.plural, name))
-                .collect();
             for name in own {
-                self.used.insert(name.clone(), count);
+                self.used.insert(name, count);
             }
         }
         Ok(())

@@ -3,7 +3,7 @@
 
 mod plan;
 
-use crate::Context;
+use crate::{Context, finalizers};
 use async_trait::async_trait;
 use k8s_openapi::{
     api::networking::v1::{IPAddress, ServiceCIDR},
@@ -18,6 +18,7 @@ use stdx::clock::Clock;
 pub(crate) const NAME: &str = "service-cidr-controller";
 
 const FINALIZER: &str = "networking.k8s.io/service-cidr-finalizer";
+const READY: &str = "Kubernetes Service CIDR is ready";
 
 pub(crate) struct ServiceCidrs {
     ranges: Arc<Cache<ServiceCIDR>>,
@@ -92,16 +93,11 @@ impl Reconcile for ServiceCidrs {
         match plan {
             Step::Protect => {
                 let mut changed = (*range).clone();
-                let finalizers = changed.metadata.finalizers.get_or_insert_default();
-                finalizers.push(FINALIZER.to_owned());
+                finalizers::add(&mut changed.metadata, FINALIZER);
                 let written = writes.update(&changed).await?;
-                let message = "Kubernetes Service CIDR is ready";
-                self.say(&written, "True", "", message, writes).await?;
+                self.say(&written, "True", "", READY, writes).await?;
             }
-            Step::Ready => {
-                let message = "Kubernetes Service CIDR is ready";
-                self.say(&range, "True", "", message, writes).await?;
-            }
+            Step::Ready => self.say(&range, "True", "", READY, writes).await?,
             Step::Blocked => {
                 let message = "There are still IPAddresses referencing the ServiceCIDR, please remove them or create a new ServiceCIDR";
                 self.say(&range, "False", "Terminating", message, writes)
@@ -110,9 +106,7 @@ impl Reconcile for ServiceCidrs {
             Step::Wait(left) => return Ok(Outcome::After(left)),
             Step::Release => {
                 let mut changed = (*range).clone();
-                if let Some(finalizers) = &mut changed.metadata.finalizers {
-                    finalizers.retain(|it| it != FINALIZER);
-                }
+                finalizers::remove(&mut changed.metadata, FINALIZER);
                 writes.update(&changed).await?;
             }
             Step::Nothing => {}

@@ -187,9 +187,7 @@ impl StatefulSets {
 }
 
 fn selector(set: &StatefulSet) -> Selector {
-    let spec = set.spec.as_ref();
-    spec.and_then(|it| Selector::from_typed(Some(&it.selector)).ok())
-        .unwrap_or_else(Selector::nothing)
+    owned_pods::selector(set.spec.as_ref().map(|it| &it.selector))
 }
 
 /// The templates between which the set moves, by its history and its status.

@@ -1,7 +1,7 @@
 //! Promise: a finished Job goes, with its pods, once the seconds it was given after its end have passed.
 //! Upstream: ttl-after-finished-controller.
 
-use crate::Context;
+use crate::{Context, job};
 use async_trait::async_trait;
 use client::DeleteOptions;
 use jiff::{SignedDuration, Timestamp};
@@ -29,11 +29,7 @@ impl TtlAfterFinished {
 /// How long the job may still stay; nothing when it may stay forever or has yet to end.
 fn time_left(job: &Job, now: Timestamp) -> Option<Duration> {
     let seconds = job.spec.as_ref()?.ttl_seconds_after_finished?;
-    let conditions = job.status.as_ref()?.conditions.as_ref()?;
-    let ended = conditions
-        .iter()
-        .find(|it| matches!(it.type_.as_str(), "Complete" | "Failed") && it.status == "True")?;
-    let ended = ended.last_transition_time.as_ref()?.0;
+    let ended = job::end(job)?.last_transition_time.as_ref()?.0;
     let left = SignedDuration::from_secs(seconds.into()) - now.duration_since(ended);
     Some(Duration::try_from(left).unwrap_or(Duration::ZERO))
 }

@@ -4,6 +4,7 @@
 mod tests;
 
 use super::schedule::{self, Schedule};
+use crate::job;
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::{
     api::{
@@ -12,7 +13,7 @@ use k8s_openapi::{
     },
     apimachinery::pkg::apis::meta::v1::Time,
 };
-use machinery::{conditions, owners, workloads};
+use machinery::{owners, workloads};
 use std::{sync::Arc, time::Duration};
 
 /// Added to a wait, so that a clock that is a little behind does not see the time as still to come.
@@ -41,11 +42,8 @@ fn name(job: &Job) -> &str {
     job.metadata.name.as_deref().unwrap_or_default()
 }
 
-fn end(job: &Job) -> Option<&'static str> {
-    let conditions = job.status.as_ref().and_then(|it| it.conditions.as_ref());
-    ["Complete", "Failed"]
-        .into_iter()
-        .find(|kind| conditions::is_true(conditions, kind))
+fn end(job: &Job) -> Option<&str> {
+    job::end(job).map(|it| it.type_.as_str())
 }
 
 /// Decides what to do, given the jobs that the CronJob controls.

@@ -12,7 +12,7 @@ use machinery::{
     pods::{self, Availability},
 };
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     sync::Arc,
     time::Duration,
 };
@@ -121,11 +121,12 @@ pub(super) fn plan(facts: &Facts<'_>) -> Plan {
             }
         }
     }
-    let exists = |name: &str| {
-        let mut names = facts.nodes.iter().map(|node| node.metadata.name.as_deref());
-        names.any(|it| it == Some(name))
-    };
-    for (_, lost) in pods.iter().filter(|(node, _)| !exists(node)) {
+    let names = facts.nodes.iter().map(|node| node.metadata.name.as_deref());
+    let existing: HashSet<_> = names.collect();
+    for (_, lost) in pods
+        .iter()
+        .filter(|(node, _)| !existing.contains(&Some(**node)))
+    {
         let unbound = |pod: &&&Arc<Pod>| {
             let node = pod.spec.as_ref().and_then(|it| it.node_name.as_deref());
             node.unwrap_or_default().is_empty() && !pods::is_terminating(pod)

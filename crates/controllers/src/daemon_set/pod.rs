@@ -35,6 +35,10 @@ pub(super) fn fate(set: &DaemonSet, node: &Node) -> Fate {
     }
     let node_taints = node.spec.as_ref().and_then(|it| it.taints.as_deref());
     let node_taints = node_taints.unwrap_or_default();
+    // As most nodes are: with nothing to tolerate, tolerations need not be made.
+    if node_taints.is_empty() {
+        return Fate::Run;
+    }
     let tolerations = tolerations(spec);
     let bars = |effects: &[&str]| taints::untolerated(node_taints, &tolerations, effects).is_some();
     if bars(&[taints::NO_EXECUTE]) {

@@ -6,7 +6,7 @@ use super::{
     indexes::Indexes,
     status::{self, Tally, is_tracked},
 };
-use crate::owned_pods;
+use crate::{finalizers, owned_pods};
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::{
     api::{
@@ -45,12 +45,6 @@ pub(super) struct Plan {
     /// The final condition, when the job has just ended.
     pub(super) ended: Option<JobCondition>,
     pub(super) look_again: Option<Duration>,
-}
-
-/// Whether a job is complete or has failed.
-pub(super) fn is_finished(job: &Job) -> bool {
-    let conditions = job.status.as_ref().and_then(|it| it.conditions.as_ref());
-    conditions::is_true(conditions, "Complete") || conditions::is_true(conditions, "Failed")
 }
 
 /// Decides about a job that is not finished.
@@ -94,12 +88,12 @@ fn count(tally: &Tally<'_>, plan: &mut Plan) {
         .pods
         .iter()
         .filter(|pod| pods::is_terminating(pod) && !pods::is_terminal(pod));
-    let kept = tally.active.iter().filter(|pod| !plan.delete.contains(pod));
+    let ready = |pods: &[Arc<Pod>]| pods.iter().filter(|pod| pods::is_ready(pod)).count();
     let status = &mut plan.status;
-    status.ready = Some(number(
-        kept.clone().filter(|pod| pods::is_ready(pod)).count(),
-    ));
-    status.active = Some(number(kept.count() + plan.create.len())).filter(|count| *count > 0);
+    // What is deleted is among what is active.
+    let active = tally.active.len() - plan.delete.len() + plan.create.len();
+    status.ready = Some(number(ready(&tally.active) - ready(&plan.delete)));
+    status.active = Some(number(active)).filter(|count| *count > 0);
     status.terminating = Some(number(going.count() + plan.delete.len()));
 }
 
@@ -396,10 +390,7 @@ fn surplus(tally: &Tally<'_>, at_least: usize) -> Vec<Arc<Pod>> {
 
 fn new_pod(tally: &Tally<'_>, index: Option<i32>, failures: i32) -> Pod {
     let mut pod = owned_pods::from_template(tally.job, &tally.spec.template);
-    let finalizers = pod.metadata.finalizers.get_or_insert_default();
-    if !finalizers.iter().any(|it| it == super::FINALIZER) {
-        finalizers.push(super::FINALIZER.to_owned());
-    }
+    finalizers::add(&mut pod.metadata, super::FINALIZER);
     let Some(index) = index else { return pod };
     let name = tally.job.metadata.name.as_deref().unwrap_or_default();
     pod.metadata.generate_name = Some(format!("{name}-{index}-"));

@@ -3,6 +3,7 @@
 //! part of a number. Pure.
 
 use super::{FINALIZER, failure_policy, indexes, indexes::Indexes, plan::Verdict};
+use crate::finalizers;
 use jiff::Timestamp;
 use k8s_openapi::{
     api::{
@@ -12,7 +13,10 @@ use k8s_openapi::{
     apimachinery::pkg::apis::meta::v1::Time,
 };
 use machinery::{conditions, conditions::Condition, pods};
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashSet},
+    sync::Arc,
+};
 
 /// UIDs that a status holds at most; more wait for the next round.
 const UNCOUNTED_LIMIT: usize = 500;
@@ -48,8 +52,7 @@ pub(super) struct Indexed {
 
 /// Whether the pod's end has yet to be counted.
 pub(super) fn is_tracked(pod: &Pod) -> bool {
-    let finalizers = pod.metadata.finalizers.iter().flatten();
-    finalizers.into_iter().any(|it| it == FINALIZER)
+    finalizers::has(&pod.metadata, FINALIZER)
 }
 
 fn uid(pod: &Pod) -> &str {
@@ -173,20 +176,20 @@ impl<'a> Tally<'a> {
                 }
             }
             lost.0.retain(|index| !succeeded.0.contains(index));
+            let running = self.active.iter();
+            let running: BTreeSet<i32> = running
+                .filter_map(|pod| indexes::index(pod, completions))
+                .collect();
             for pod in failures() {
                 let Some(index) = indexes::index(pod, completions) else {
                     continue;
                 };
                 let settled = lost.0.contains(&index) || succeeded.0.contains(&index);
-                let running = self
-                    .active
-                    .iter()
-                    .any(|it| indexes::index(it, completions) == Some(index));
                 let newer = held.get(&index).is_none_or(|other: &Arc<Pod>| {
                     (index_failures(pod), finished_at(pod))
                         > (index_failures(other), finished_at(other))
                 });
-                if !settled && !running && newer {
+                if !settled && !running.contains(&index) && newer {
                     held.insert(index, Arc::clone(pod));
                 }
             }
@@ -276,10 +279,12 @@ impl<'a> Tally<'a> {
 /// Turns UIDs whose pods are gone, or have let go of their finalizer, into numbers.
 fn settle(status: &mut JobStatus, pods: &[Arc<Pod>], indexed: bool) {
     let uncounted = status.uncounted_terminated_pods.get_or_insert_default();
+    let tracked = pods.iter().filter(|pod| is_tracked(pod));
+    let tracked: HashSet<&str> = tracked.map(|pod| uid(pod)).collect();
     let settle = |list: &mut Option<Vec<String>>| {
         let Some(uids) = list else { return 0 };
         let before = uids.len();
-        uids.retain(|id| pods.iter().any(|pod| uid(pod) == id && is_tracked(pod)));
+        uids.retain(|id| tracked.contains(id.as_str()));
         let settled = before - uids.len();
         *list = list.take().filter(|uids| !uids.is_empty());
         i32::try_from(settled).unwrap_or(i32::MAX)

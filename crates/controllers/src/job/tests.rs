@@ -1,6 +1,9 @@
 //! Tables of jobs with their pods, and what is planned for them.
 
-use super::plan::{Plan, is_finished, plan};
+use super::{
+    end,
+    plan::{Plan, plan},
+};
 use api::Object;
 use jiff::Timestamp;
 use k8s_openapi::api::{batch::v1::Job, core::v1::Pod};
@@ -76,7 +79,7 @@ fn a_completion_is_counted_once() {
     assert_eq!(ended.status.succeeded, Some(1));
     assert!(ended.status.completion_time.is_some());
     job.status = Some(ended.status);
-    assert!(is_finished(&job));
+    assert!(end(&job).is_some());
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! What to do about one ServiceCIDR. Pure.
 
 use super::FINALIZER;
+use crate::finalizers;
 use ipnet::IpNet;
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::networking::v1::{IPAddress, ServiceCIDR};
@@ -34,8 +35,7 @@ pub(super) fn plan(
     addresses: &[Arc<IPAddress>],
     now: Timestamp,
 ) -> Step {
-    let finalizers = range.metadata.finalizers.as_ref();
-    let protected = finalizers.is_some_and(|it| it.iter().any(|it| it == FINALIZER));
+    let protected = finalizers::has(&range.metadata, FINALIZER);
     let Some(since) = &range.metadata.deletion_timestamp else {
         return if protected {
             Step::Ready
