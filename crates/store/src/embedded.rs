@@ -4,6 +4,8 @@
 //! `segment` is one file, `frame` the unit of a group commit in it, `recover` opens a directory,
 //! `writer` is the only thread that appends, `rewrite` drops garbage beside it.
 
+#[cfg(test)]
+mod bad_input;
 mod frame;
 mod place;
 mod recover;

@@ -26,16 +26,27 @@ impl Value for Bytes {
     }
 }
 
+/// What a key takes in the map, beside its text.
+#[cfg(test)]
+pub(crate) const fn entry_bytes<V>() -> usize {
+    size_of::<(Arc<str>, History<V>)>()
+}
+
 #[derive(Debug)]
 struct Version<V> {
     revision: Revision,
     value: Option<V>,
 }
 
-/// The versions of one key, oldest first. Most keys have one, so it is kept inline.
+/// The versions of one key, oldest first. Most keys have one, so it is kept inline, and no room is kept
+/// for more.
 #[derive(Debug)]
 struct History<V> {
-    older: VecDeque<Version<V>>,
+    #[expect(
+        clippy::box_collection,
+        reason = "a word in every key, where a deque takes four"
+    )]
+    older: Option<Box<VecDeque<Version<V>>>>,
     latest: Version<V>,
 }
 
@@ -44,8 +55,9 @@ impl<V> History<V> {
         if self.latest.revision <= revision {
             return Some(&self.latest);
         }
-        let after = self.older.partition_point(|v| v.revision <= revision);
-        after.checked_sub(1).and_then(|i| self.older.get(i))
+        let older = self.older.as_ref()?;
+        let after = older.partition_point(|v| v.revision <= revision);
+        older.get(after.checked_sub(1)?)
     }
 }
 
@@ -221,11 +233,10 @@ impl<V: Value> Index<V> {
                     self.live_bytes -= bytes;
                     self.history_bytes += bytes;
                 }
-                history.older.push_back(old);
+                history.older.get_or_insert_default().push_back(old);
             }
             None => {
-                let older = VecDeque::new();
-                let latest = version;
+                let (older, latest) = (None, version);
                 self.keys.insert(Arc::clone(key), History { older, latest });
             }
         }
@@ -248,7 +259,8 @@ impl<V: Value> Index<V> {
             .range::<str, _>((start, Bound::Unbounded))
             .take(limit)
         {
-            let versions = history.older.iter().chain([&history.latest]);
+            let older = history.older.iter().flat_map(|older| older.iter());
+            let versions = older.chain([&history.latest]);
             into.extend(versions.map(|v| (v.revision, Arc::clone(key), v.value.clone())));
             last = Some(Arc::clone(key));
         }
@@ -262,10 +274,9 @@ impl<V: Value> Index<V> {
         };
         if history.latest.revision == revision {
             history.latest.value = Some(place);
-        } else if let Ok(i) = history
-            .older
-            .binary_search_by_key(&revision, |v| v.revision)
-            && let Some(version) = history.older.get_mut(i)
+        } else if let Some(older) = &mut history.older
+            && let Ok(i) = older.binary_search_by_key(&revision, |v| v.revision)
+            && let Some(version) = older.get_mut(i)
         {
             version.value = Some(place);
         }
@@ -301,19 +312,22 @@ impl<V: Value> Index<V> {
         let Some(history) = self.keys.get_mut(key) else {
             return;
         };
-        while let Some(version) = history.older.front()
-            && (version.revision < revision
-                || version.revision == revision && version.value.is_none())
-        {
-            self.history_bytes -= cost(key, version.value.as_ref());
-            history.older.pop_front();
+        if let Some(older) = &mut history.older {
+            while let Some(version) = older.front()
+                && (version.revision < revision
+                    || version.revision == revision && version.value.is_none())
+            {
+                self.history_bytes -= cost(key, version.value.as_ref());
+                older.pop_front();
+            }
+        }
+        if history.older.as_ref().is_some_and(|older| older.is_empty()) {
+            history.older = None;
         }
         let latest = &history.latest;
-        if history.older.is_empty() && latest.value.is_none() && latest.revision <= revision {
+        if history.older.is_none() && latest.value.is_none() && latest.revision <= revision {
             self.history_bytes -= cost::<V>(key, None);
             self.keys.remove(key);
-        } else if history.older.is_empty() {
-            history.older.shrink_to_fit();
         }
     }
 

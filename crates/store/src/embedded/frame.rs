@@ -93,12 +93,11 @@ pub(super) fn is_valid(header: &[u8], body: &[u8], salt: u64, offset: u64) -> bo
     number(header, 8) == Some(checksum(salt, offset, length, body))
 }
 
-/// Where in `bytes` a frame might begin, at or after `from`.
-pub(super) fn find(bytes: &[u8], from: usize) -> Option<usize> {
+/// Where in `bytes` frames might begin.
+pub(super) fn beginnings(bytes: &[u8]) -> impl Iterator<Item = usize> {
     let magic = MAGIC.to_le_bytes();
-    let rest = bytes.get(from..)?;
-    let found = rest.windows(magic.len()).position(|w| w == magic)?;
-    Some(from + found)
+    let all = bytes.windows(magic.len()).enumerate();
+    all.filter(move |(_, w)| *w == magic).map(|(at, _)| at)
 }
 
 /// The operations of a valid body; the error is the offset that cannot be read.

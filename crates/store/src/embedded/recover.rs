@@ -182,8 +182,7 @@ impl Replay<'_> {
                 continue;
             }
             let start = offset + frame::HEADER as u64;
-            let place =
-                value.map(|(at, length)| Place::Log(segment.slot(start + at as u64, length)));
+            let place = value.map(|(at, length)| Place::in_log(segment, start + at as u64, length));
             let known = self.index.latest(key);
             let key = known.map_or_else(|| Arc::from(key), |(key, ..)| Arc::clone(key));
             self.index.apply(revision, &key, place);
@@ -297,17 +296,15 @@ impl<'a> Window<'a> {
         while offset < self.length {
             let step = usize::try_from(self.length - offset).map_or(WINDOW, |n| n.min(WINDOW));
             let bytes = self.read(offset, step)?.unwrap_or_default();
-            match frame::find(bytes, 0) {
-                Some(found) => {
-                    let candidate = offset + found as u64;
-                    if self.frame(candidate)?.is_some() {
-                        return Ok(true);
-                    }
-                    offset = candidate + 1;
+            // A value may hold the magic number many times over: each step is read once, however many it has.
+            let candidates = frame::beginnings(bytes).map(|at| offset + at as u64);
+            for candidate in candidates.collect::<Vec<_>>() {
+                if self.frame(candidate)?.is_some() {
+                    return Ok(true);
                 }
-                // A magic number may lie across the end of this step.
-                None => offset += (step - 3.min(step - 1)) as u64,
             }
+            // A magic number may lie across the end of this step.
+            offset += (step - 3.min(step - 1)) as u64;
         }
         Ok(false)
     }

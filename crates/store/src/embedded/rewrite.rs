@@ -153,7 +153,7 @@ impl Job {
                     .map(|(revision, key, offset, length)| Moved {
                         key,
                         revision,
-                        place: Place::Log(segment.slot(offset, length)),
+                        place: Place::in_log(&segment, offset, length),
                     })
                     .collect();
                 Ok((segment, end, moved))

@@ -2,13 +2,11 @@
 
 use super::{failed, sync_directory};
 use crate::{Error, Revision};
-use bytes::Bytes;
 use std::{
     fs::{File, OpenOptions},
     io,
     os::unix::fs::{FileExt, OpenOptionsExt},
     path::{Path, PathBuf},
-    sync::Arc,
 };
 
 /// Where frames begin.
@@ -37,29 +35,6 @@ pub(super) struct Segment {
     pub(super) path: PathBuf,
     pub(super) file: File,
     pub(super) header: Header,
-}
-
-/// A value in the log.
-#[derive(Clone, Debug)]
-pub(super) struct Slot {
-    pub(super) segment: Arc<Segment>,
-    pub(super) offset: u64,
-    pub(super) length: u32,
-}
-
-impl Slot {
-    pub(super) fn load(&self) -> Result<Bytes, Error> {
-        let mut bytes = vec![0; self.size()];
-        self.segment
-            .file
-            .read_exact_at(&mut bytes, self.offset)
-            .map_err(failed("read", &self.segment.path))?;
-        Ok(bytes.into())
-    }
-
-    pub(super) fn size(&self) -> usize {
-        self.length as usize
-    }
 }
 
 /// The name of a file of the log.
@@ -127,15 +102,6 @@ impl Segment {
             reason: "the file's header is not one".into(),
         })?;
         Ok(Self { path, file, header })
-    }
-
-    /// Where a value of this file lies.
-    pub(super) fn slot(self: &Arc<Self>, offset: u64, length: usize) -> Slot {
-        Slot {
-            segment: Arc::clone(self),
-            offset,
-            length: u32::try_from(length).unwrap_or(u32::MAX),
-        }
     }
 }
 

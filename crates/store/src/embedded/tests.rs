@@ -10,7 +10,7 @@ use crate::{
 use std::fs;
 use tempfile::TempDir;
 
-fn temporary() -> TempDir {
+pub(super) fn temporary() -> TempDir {
     tempfile::tempdir().unwrap()
 }
 
@@ -19,7 +19,7 @@ fn open(directory: &Path) -> Embedded {
 }
 
 /// Rewrites as often as it can.
-fn eager() -> Limits {
+pub(super) fn eager() -> Limits {
     Limits {
         history_changes: 6,
         garbage_bytes: 64,
@@ -27,15 +27,15 @@ fn eager() -> Limits {
     }
 }
 
-type Contents = Vec<(String, Vec<u8>, Revision)>;
+pub(super) type Contents = Vec<(String, Vec<u8>, Revision)>;
 
-async fn contents(store: &dyn Store) -> Contents {
+pub(super) async fn contents(store: &dyn Store) -> Contents {
     let all = store.range(RangeOptions::default()).await.unwrap();
     let entry = |e: Entry| (e.key.to_string(), e.value.to_vec(), e.revision);
     all.entries.into_iter().map(entry).collect()
 }
 
-fn names(directory: &Path) -> Vec<String> {
+pub(super) fn names(directory: &Path) -> Vec<String> {
     let mut names: Vec<_> = fs::read_dir(directory)
         .unwrap()
         .map(|e| e.unwrap().file_name().to_string_lossy().into_owned())

@@ -186,12 +186,12 @@ impl Writer {
         let mut places = Vec::with_capacity(changes.len());
         for change in changes {
             places.push(if self.volatile.covers(&change.key) {
-                change.value.clone().map(Place::Memory)
+                change.value.clone().map(Box::new).map(Place::Memory)
             } else {
                 let value = change.value.as_deref();
                 let at = self.frame.push(change.revision, &change.key, value);
                 let offset = self.offset + at as u64;
-                value.map(|value| Place::Log(self.active.slot(offset, value.len())))
+                value.map(|value| Place::in_log(&self.active, offset, value.len()))
             });
         }
         if self.frame.len() > frame::HEADER {
