@@ -141,12 +141,9 @@ fn endpoint(door: &Door, namespace: &str, name: &str, port: &str) -> Result<(Str
     let selection = crate::watch_cache::Selection::of_namespace(namespace);
     let mut found = Vec::new();
     for item in door.cache.list(resource.slot, &selection, 0).items {
-        if item
-            .labels
-            .get(machinery::endpoint_slices::SERVICE_NAME)
-            .map(String::as_str)
-            != Some(name)
-        {
+        let labels = item.labels();
+        let service = labels.and_then(|it| it.get(machinery::endpoint_slices::SERVICE_NAME));
+        if service.map(String::as_str) != Some(name) {
             continue;
         }
         let Ok(object) = resource.law.decode(&item.bytes()) else {

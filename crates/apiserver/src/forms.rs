@@ -19,7 +19,7 @@ use kinds::Column;
 use machinery::status::Status;
 use serde::Deserialize;
 use serde_json::{Value, json, value::RawValue};
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 /// Bytes of a list handed to the connection at a time.
 const BLOCK_BYTES: usize = 64 << 10;
@@ -79,11 +79,19 @@ impl Writer {
 
     /// A single object's JSON in the wished shape, for a watch. `heading`: a table's columns too.
     pub(crate) fn watched(&self, item: &Item, heading: bool) -> Result<Bytes, Status> {
-        let view = self.resource.view_bytes(&item.bytes())?;
         match self.form.shape {
-            Shape::Whole => Ok(view),
-            _ => self.shaped(&view, heading),
+            Shape::Whole => self.resource.view_bytes(&item.bytes()),
+            _ => self.shaped(&self.view(item)?, heading),
         }
+    }
+
+    /// The JSON of an object in its served form: most often as it is stored, where it lies.
+    fn view<'i>(&self, item: &'i Item) -> Result<Cow<'i, [u8]>, Status> {
+        if self.resource.is_served_as_stored() {
+            return Ok(item.json().into());
+        }
+        let view = self.resource.view_bytes(&item.bytes())?;
+        Ok(Vec::from(view).into())
     }
 
     fn shaped(&self, view: &[u8], heading: bool) -> Result<Bytes, Status> {
@@ -110,14 +118,14 @@ impl Writer {
             (Shape::Table, _) => {
                 let mut rows = Vec::with_capacity(items.len());
                 for item in &items {
-                    rows.push(self.row(&self.resource.view_bytes(&item.bytes())?)?);
+                    rows.push(self.row(&self.view(item)?)?);
                 }
                 self.encoded(200, self.table(rows, metadata, true).to_string().into())
             }
             (Shape::Metadata, _) => {
                 let mut partials = Vec::with_capacity(items.len());
                 for item in &items {
-                    partials.push(partial(&self.resource.view_bytes(&item.bytes())?)?);
+                    partials.push(partial(&self.view(item)?)?);
                 }
                 let list = format!(
                     r#"{{"kind":"PartialObjectMetadataList","apiVersion":"meta.k8s.io/v1","metadata":{metadata},"items":[{}]}}"#,
@@ -131,7 +139,7 @@ impl Writer {
                     if index > 0 {
                         whole.extend_from_slice(b",");
                     }
-                    whole.extend_from_slice(&self.resource.view_bytes(&item.bytes())?);
+                    whole.extend_from_slice(&self.view(item)?);
                 }
                 whole.extend_from_slice(b"]}\n");
                 self.encoded(200, whole.freeze())
@@ -149,8 +157,7 @@ impl Writer {
         )
         .map_err(broken)?;
         for item in items {
-            list.push(&self.resource.view_bytes(&item.bytes())?)
-                .map_err(broken)?;
+            list.push(&self.view(item)?).map_err(broken)?;
         }
         let bytes = list.finish();
         Ok(answer::whole(200, self.form.media_type(), bytes))
@@ -167,8 +174,8 @@ impl Writer {
     /// The stored bytes joined, a block at a time as the connection takes them.
     fn plain_list(&self, items: Vec<Arc<Item>>, metadata: &Value) -> Answer {
         let head = self.list_head(metadata);
-        let resource = Arc::clone(&self.resource);
-        let size: usize = items.iter().map(|item| item.framed().len()).sum();
+        let writer = self.clone();
+        let size: usize = items.iter().map(|item| item.size()).sum();
         let packs = self.gzip && size >= GZIP_FROM_BYTES;
         let mut items = items.into_iter().enumerate();
         let mut block = BytesMut::from(head.as_bytes());
@@ -186,7 +193,7 @@ impl Writer {
                 if index > 0 {
                     block.extend_from_slice(b",");
                 }
-                match resource.view_bytes(&item.bytes()) {
+                match writer.view(&item) {
                     Ok(view) => block.extend_from_slice(&view),
                     Err(error) => {
                         ended = true;

@@ -3,11 +3,13 @@
 //! client is answered from here. Upstream: the cacher.
 
 mod item;
+mod items;
 mod paging;
 mod ring;
 mod selection;
 
 pub(crate) use item::{Item, with_metadata, with_revision};
+pub(crate) use items::Items;
 pub(crate) use paging::Page;
 pub(crate) use ring::{CacheEvent, Lost};
 pub(crate) use selection::Selection;
@@ -17,7 +19,7 @@ use machinery::status::{Cause, Details, Status};
 use parking_lot::RwLock;
 use ring::Ring;
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::HashMap,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -31,6 +33,8 @@ use tokio::sync::watch;
 const LOAD_PAGE: usize = 1000;
 /// Where claims of admission live in the store.
 const CLAIMS: &str = "/claims/";
+/// How long until changes that could not be read are tried again.
+const FOLLOW_AGAIN: Duration = Duration::from_secs(1);
 /// How long a read waits for a revision the store has not reached.
 const FUTURE_REVISION_WAIT: Duration = Duration::from_secs(3);
 
@@ -44,7 +48,7 @@ struct State {
 }
 
 struct Contents {
-    items: BTreeMap<Arc<str>, Arc<Item>>,
+    items: Items,
     ring: Ring,
 }
 
@@ -65,7 +69,7 @@ impl WatchCache {
         store: Arc<dyn Store>,
         served: Arc<Resources>,
     ) -> Result<(Self, store::Watch), store::Error> {
-        let mut contents: Vec<_> = served.slots().iter().map(|_| BTreeMap::new()).collect();
+        let mut contents: Vec<_> = served.slots().iter().map(|_| Items::default()).collect();
         let mut after: Option<Arc<str>> = None;
         let mut at = None;
         let revision = loop {
@@ -84,8 +88,8 @@ impl WatchCache {
                     continue;
                 };
                 let law = served.slots()[slot].law;
-                let item = Item::new(law, local, &entry.value, entry.revision);
-                contents[slot].insert(Arc::clone(&item.key), Arc::new(item));
+                let item = Item::new(law, (&entry.key, local), &entry.value, entry.revision);
+                contents[slot].insert(Arc::new(item));
             }
             if !page.more {
                 break page.revision;
@@ -129,8 +133,10 @@ impl WatchCache {
                     return;
                 }
                 Err(error) => {
-                    // Cannot go on without a gap; clients are cut and read anew from what is known.
                     tracing::error!(%error, "the watch cache lost the store; it re-reads the changes since");
+                    if !matches!(error, store::Error::SlowWatcher { .. }) {
+                        tokio::time::sleep(FOLLOW_AGAIN).await;
+                    }
                     let from = self.state.read().revision;
                     match self.store.watch("", from).await {
                         Ok(again) => feed = again,
@@ -155,10 +161,8 @@ impl WatchCache {
             for (slot, key, item, revision) in items.into_iter().flatten() {
                 let contents = &mut state.resources[slot];
                 let previous = match &item {
-                    Some(item) => contents
-                        .items
-                        .insert(Arc::clone(&item.key), Arc::clone(item)),
-                    None => contents.items.remove(&*key),
+                    Some(item) => contents.items.insert(Arc::clone(item)),
+                    None => contents.items.remove(key),
                 };
                 contents
                     .ring
@@ -184,14 +188,17 @@ impl WatchCache {
     }
 
     #[allow(clippy::type_complexity)] // local to apply
-    fn indexed(&self, change: &Change) -> Option<(Slot, Arc<str>, Option<Arc<Item>>, Revision)> {
+    fn indexed<'c>(
+        &self,
+        change: &'c Change,
+    ) -> Option<(Slot, &'c str, Option<Arc<Item>>, Revision)> {
         let (slot, local) = self.served.slot_of(&change.key)?;
         let law = self.served.slots()[slot].law;
-        let item = change
-            .value
-            .as_ref()
-            .map(|value| Arc::new(Item::new(law, local, value, change.revision)));
-        Some((slot, local.into(), item, change.revision))
+        let item = change.value.as_ref().map(|value| {
+            let item = Item::new(law, (&change.key, local), value, change.revision);
+            Arc::new(item)
+        });
+        Some((slot, local, item, change.revision))
     }
 
     /// Waits until everything committed by now can be read here.

@@ -1,6 +1,6 @@
 //! One object: its bytes as clients get them, and the little that selecting needs.
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::Bytes;
 use kinds::Law;
 use serde::Deserialize;
 use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
@@ -8,23 +8,27 @@ use store::Revision;
 
 const METADATA: &[u8] = br#""metadata":{"#;
 
-/// A stored object. Immutable; shared by everybody who reads it.
+/// A stored object. Immutable; shared by everybody who reads it. There are as many as there is room for, so
+/// it is as small as can be.
 pub(crate) struct Item {
-    /// `NAMESPACE/NAME` or `NAME`.
-    pub(crate) key: Arc<str>,
-    pub(crate) labels: BTreeMap<String, String>,
-    fields: Vec<(&'static str, String)>,
+    /// Its key in the store, shared with the store.
+    stored_key: Arc<str>,
+    /// Where in that the local key begins.
+    local_at: u32,
+    /// Where `"resourceVersion":"N",` begins in the buffer.
+    version_at: u32,
     pub(crate) revision: Revision,
     /// The object with its resourceVersion, then `}\n`: the end of a watch frame.
     buffer: Bytes,
-    /// Where `"resourceVersion":"N",` lies in it.
-    version_at: std::ops::Range<usize>,
+    /// Absent when it has neither labels nor fields.
+    selected: Option<Box<Selected>>,
 }
 
-#[derive(Deserialize)]
-struct Labelled {
-    #[serde(default)]
-    metadata: Labels,
+/// What selectors look at.
+#[derive(Clone)]
+struct Selected {
+    labels: BTreeMap<String, String>,
+    fields: Vec<(&'static str, String)>,
 }
 
 #[derive(Default, Deserialize)]
@@ -34,13 +38,15 @@ struct Labels {
 }
 
 impl Item {
-    /// From the stored bytes.
-    pub(crate) fn new(law: &dyn Law, key: &str, stored: &Bytes, revision: Revision) -> Self {
+    /// From the stored bytes. `local` is the end of the key that names it within its resource.
+    pub(crate) fn new(
+        law: &dyn Law,
+        (key, local): (&Arc<str>, &str),
+        stored: &Bytes,
+        revision: Revision,
+    ) -> Self {
         let (buffer, version_at) = splice(stored, revision);
-        let labels = serde_json::from_slice::<Labelled>(stored)
-            .ok()
-            .and_then(|it| it.metadata.labels)
-            .unwrap_or_default();
+        let labels = labels(stored, version_at).unwrap_or_default();
         let fields = if law.selectable_field_names().is_empty() {
             Vec::new()
         } else {
@@ -48,17 +54,33 @@ impl Item {
                 .map(|object| law.selectable_fields(&*object))
                 .unwrap_or_default()
         };
+        let selects = !labels.is_empty() || !fields.is_empty();
         Self {
-            key: key.into(),
-            labels,
-            fields,
+            stored_key: Arc::clone(key),
+            local_at: small(key.len() - local.len()),
+            version_at: small(version_at),
             revision,
             buffer,
-            version_at,
+            selected: selects.then(|| Box::new(Selected { labels, fields })),
         }
     }
 
-    /// The object's JSON.
+    /// `NAMESPACE/NAME` or `NAME`.
+    pub(crate) fn key(&self) -> &str {
+        &self.stored_key[self.local_at as usize..]
+    }
+
+    /// How many bytes it takes.
+    pub(crate) fn size(&self) -> usize {
+        self.buffer.len()
+    }
+
+    /// The object's JSON, to look at.
+    pub(crate) fn json(&self) -> &[u8] {
+        &self.buffer[..self.buffer.len() - 2]
+    }
+
+    /// The object's JSON, to hand out.
     pub(crate) fn bytes(&self) -> Bytes {
         self.buffer.slice(..self.buffer.len() - 2)
     }
@@ -70,31 +92,35 @@ impl Item {
 
     /// The object as of another revision: what a deletion shows.
     pub(crate) fn at(&self, revision: Revision) -> Self {
+        let start = self.version_at as usize;
+        let end = start + version_field(self.revision).len();
         let version = version_field(revision);
-        let mut buffer = BytesMut::with_capacity(self.buffer.len() + 8);
-        buffer.put_slice(&self.buffer[..self.version_at.start]);
-        buffer.put_slice(version.as_bytes());
-        buffer.put_slice(&self.buffer[self.version_at.end..]);
+        let buffer = [
+            &self.buffer[..start],
+            version.as_bytes(),
+            &self.buffer[end..],
+        ];
         Self {
-            key: Arc::clone(&self.key),
-            labels: self.labels.clone(),
-            fields: self.fields.clone(),
+            stored_key: Arc::clone(&self.stored_key),
             revision,
-            buffer: buffer.freeze(),
-            version_at: self.version_at.start..self.version_at.start + version.len(),
+            buffer: buffer.concat().into(),
+            selected: self.selected.clone(),
+            ..*self
         }
     }
 
+    pub(crate) fn labels(&self) -> Option<&BTreeMap<String, String>> {
+        self.selected.as_ref().map(|it| &it.labels)
+    }
+
     pub(crate) fn namespace(&self) -> &str {
-        self.key
-            .split_once('/')
-            .map_or("", |(namespace, _)| namespace)
+        let key = self.key();
+        key.split_once('/').map_or("", |(namespace, _)| namespace)
     }
 
     pub(crate) fn name(&self) -> &str {
-        self.key
-            .split_once('/')
-            .map_or(&*self.key, |(_, name)| name)
+        let key = self.key();
+        key.split_once('/').map_or(key, |(_, name)| name)
     }
 
     /// A field that selectors may name.
@@ -102,11 +128,11 @@ impl Item {
         match name {
             "metadata.name" => Some(self.name().into()),
             "metadata.namespace" => Some(self.namespace().into()),
-            name => self
-                .fields
-                .iter()
-                .find(|(own, _)| *own == name)
-                .map(|(_, value)| value.as_str().into()),
+            name => {
+                let mut fields = self.selected.iter().flat_map(|it| &it.fields);
+                let found = fields.find(|(own, _)| *own == name);
+                found.map(|(_, value)| value.as_str().into())
+            }
         }
     }
 }
@@ -115,22 +141,27 @@ fn version_field(revision: Revision) -> String {
     format!(r#""resourceVersion":"{revision}","#)
 }
 
-/// Puts the revision into stored bytes, right after `"metadata":{`.
-fn splice(stored: &[u8], revision: Revision) -> (Bytes, std::ops::Range<usize>) {
+/// An offset within a key or an object: the store takes none that is larger.
+fn small(offset: usize) -> u32 {
+    u32::try_from(offset).unwrap_or(u32::MAX)
+}
+
+/// Puts the revision into stored bytes, right after `"metadata":{`; and where that is.
+fn splice(stored: &[u8], revision: Revision) -> (Bytes, usize) {
     let version = version_field(revision);
-    let mut buffer = BytesMut::with_capacity(stored.len() + version.len() + 2);
     let at = metadata_at(stored).unwrap_or(0);
     // Invariant: what the door writes has metadata with at least a name.
     debug_assert!(at > 0 && stored.get(at) != Some(&b'}'));
-    buffer.put_slice(&stored[..at]);
-    let start = buffer.len();
-    if at > 0 {
-        buffer.put_slice(version.as_bytes());
-    }
-    let range = start..buffer.len();
-    buffer.put_slice(&stored[at..]);
-    buffer.put_slice(b"}\n");
-    (buffer.freeze(), range)
+    // One piece of exactly this size: spare room would be kept as long as the object.
+    let buffer = [&stored[..at], version.as_bytes(), &stored[at..], b"}\n"];
+    (buffer.concat().into(), at)
+}
+
+/// The labels in metadata whose fields begin at `at`; what follows the metadata is not read.
+fn labels(stored: &[u8], at: usize) -> Option<BTreeMap<String, String>> {
+    let metadata = stored.get(at.checked_sub(1)?..)?;
+    let mut metadata = serde_json::Deserializer::from_slice(metadata);
+    Labels::deserialize(&mut metadata).ok()?.labels
 }
 
 /// Where the fields of the object's own metadata begin. What comes before it may hold metadata of

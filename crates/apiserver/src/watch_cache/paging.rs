@@ -2,7 +2,7 @@
 //! ring's events taken back, so that a client that pages through a busy resource costs no reads of the
 //! store; only what is older than the ring does.
 
-use super::{Item, LOAD_PAGE, Selection, WatchCache};
+use super::{Item, Items, LOAD_PAGE, Selection, WatchCache};
 use crate::resources::Slot;
 use std::{collections::BTreeMap, ops::Bound, sync::Arc};
 use store::{RangeOptions, Revision};
@@ -12,14 +12,13 @@ pub(crate) struct Page {
     pub(crate) items: Vec<Arc<Item>>,
     pub(crate) revision: Revision,
     /// Local key of the last item, when items follow it.
-    pub(crate) next: Option<Arc<str>>,
+    pub(crate) next: Option<String>,
     /// How many follow, when that is known: not when a selector leaves some out, as upstream has it.
     pub(crate) remaining: Option<usize>,
 }
 
 /// What some keys held at a revision; none: nothing.
-type Overlay = BTreeMap<Arc<str>, Option<Arc<Item>>>;
-type Items = BTreeMap<Arc<str>, Arc<Item>>;
+type Overlay<'a> = BTreeMap<&'a str, Option<&'a Arc<Item>>>;
 
 impl Page {
     fn fill<'a>(
@@ -45,8 +44,8 @@ impl Page {
         page
     }
 
-    fn last_key(&self) -> Option<Arc<str>> {
-        self.items.last().map(|last| Arc::clone(&last.key))
+    fn last_key(&self) -> Option<String> {
+        self.items.last().map(|last| last.key().to_owned())
     }
 }
 
@@ -102,11 +101,12 @@ impl WatchCache {
     ) -> Option<Page> {
         let state = self.state.read();
         let contents = &state.resources[slot];
+        let events = contents.ring.after(at, usize::MAX).ok()?;
         let mut overlay = Overlay::new();
-        for event in contents.ring.after(at, usize::MAX).ok()? {
-            let key = &event.current.as_ref().or(event.previous.as_ref())?.key;
-            let before = || event.previous.clone();
-            overlay.entry(Arc::clone(key)).or_insert_with(before);
+        for event in &events {
+            let item = event.current.as_ref().or(event.previous.as_ref())?;
+            let before = || event.previous.as_ref();
+            overlay.entry(item.key()).or_insert_with(before);
         }
         let walk = walk(&contents.items, &overlay, selection, after);
         Some(Page::fill(walk, selection, limit, at))
@@ -142,7 +142,8 @@ impl WatchCache {
                     continue;
                 }
                 let local = &entry.key[resource.prefix.len()..];
-                let item = Item::new(resource.law, local, &entry.value, entry.revision);
+                let key = (&entry.key, local);
+                let item = Item::new(resource.law, key, &entry.value, entry.revision);
                 if !selection.matches(&item) {
                     continue;
                 }
@@ -167,7 +168,7 @@ impl WatchCache {
 /// What is selected of `items` as `overlay` changes them, in the order of keys.
 fn walk<'a>(
     items: &'a Items,
-    overlay: &'a Overlay,
+    overlay: &'a Overlay<'a>,
     selection: &'a Selection,
     after: Option<&str>,
 ) -> impl Iterator<Item = &'a Arc<Item>> {
@@ -176,7 +177,7 @@ fn walk<'a>(
         Some(after) => Bound::Excluded(after),
         None => Bound::Included(&*prefix),
     };
-    let mut present = items.range::<str, _>((start, Bound::Unbounded)).peekable();
+    let mut present = items.from(start).peekable();
     let mut changed = overlay
         .range::<str, _>((start, Bound::Unbounded))
         .peekable();
@@ -187,18 +188,18 @@ fn walk<'a>(
                 (None, None) => return None,
                 (_, None) => false,
                 (None, _) => true,
-                (Some((key, _)), Some((other, _))) => other <= key,
+                (Some(item), Some((other, _))) => **other <= item.key(),
             };
             if !overlaid {
-                return present.next().map(|(_, item)| item);
+                return present.next();
             }
             let (key, item) = changed.next()?;
-            present.next_if(|(same, _)| *same == key);
+            present.next_if(|same| same.key() == *key);
             if let Some(item) = item {
-                return Some(item);
+                return Some(*item);
             }
         }
     });
-    next.take_while(move |item| item.key.starts_with(&prefix))
+    next.take_while(move |item| item.key().starts_with(&prefix))
         .filter(|item| selection.matches(item))
 }

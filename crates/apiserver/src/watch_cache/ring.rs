@@ -123,5 +123,5 @@ fn size(event: &CacheEvent) -> usize {
         .current
         .as_ref()
         .or(event.previous.as_ref())
-        .map_or(0, |item| item.framed().len())
+        .map_or(0, |item| item.size())
 }

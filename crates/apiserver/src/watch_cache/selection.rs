@@ -1,8 +1,8 @@
 //! Which objects a list, a watch or a deletecollection is about.
 
-use super::Item;
+use super::{Item, Items};
 use machinery::{fields, labels};
-use std::{collections::BTreeMap, ops::Bound, sync::Arc};
+use std::{ops::Bound, sync::Arc};
 
 /// A namespace (empty: all), a label selector and a field selector.
 pub(crate) struct Selection {
@@ -23,7 +23,7 @@ impl Selection {
 
     pub(crate) fn matches(&self, item: &Item) -> bool {
         (self.namespace.is_empty() || item.namespace() == self.namespace)
-            && (self.labels.is_everything() || self.labels.matches(Some(&item.labels)))
+            && (self.labels.is_everything() || self.labels.matches(item.labels()))
             && (self.fields.is_everything()
                 || self
                     .fields
@@ -46,7 +46,7 @@ impl Selection {
 
     pub(crate) fn range<'m>(
         &'m self,
-        items: &'m BTreeMap<Arc<str>, Arc<Item>>,
+        items: &'m Items,
     ) -> Box<dyn Iterator<Item = &'m Arc<Item>> + 'm> {
         // A name that is given is a look-up, not a walk.
         if let (Some(name), false) = (
@@ -54,18 +54,18 @@ impl Selection {
             self.namespace.is_empty(),
         ) {
             let key = crate::resources::local_key(&self.namespace, name);
-            let found = items.get(key.as_str()).filter(|item| self.matches(item));
+            let found = items.get(&key).filter(|item| self.matches(item));
             return Box::new(found.into_iter());
         }
         if self.namespace.is_empty() {
-            return Box::new(items.values().filter(|item| self.matches(item)));
+            let all = items.from(Bound::Unbounded);
+            return Box::new(all.filter(|item| self.matches(item)));
         }
         let prefix = self.key_prefix();
-        let range = items.range::<str, _>((Bound::Included(prefix.as_str()), Bound::Unbounded));
         Box::new(
-            range
-                .map(|(_, item)| item)
-                .take_while(move |item| item.key.starts_with(&prefix))
+            items
+                .from(Bound::Included(&prefix))
+                .take_while(move |item| item.key().starts_with(&prefix))
                 .filter(|item| self.matches(item)),
         )
     }

@@ -11,12 +11,10 @@ fn item(name: &str, revision: Revision) -> Arc<Item> {
     let stored = format!(
         r#"{{"apiVersion":"v1","kind":"ConfigMap","metadata":{{"name":"{name}","labels":{{"a":"b"}}}}}}"#
     );
-    Arc::new(Item::new(
-        law(),
-        &format!("default/{name}"),
-        &Bytes::from(stored),
-        revision,
-    ))
+    let key: Arc<str> = format!("/registry/core/configmaps/default/{name}").into();
+    let local = &key["/registry/core/configmaps/".len()..];
+    let item = Item::new(law(), (&key, local), &Bytes::from(stored), revision);
+    Arc::new(item)
 }
 
 #[test]
