@@ -4,6 +4,7 @@
 
 mod collect;
 mod graph;
+mod uid;
 mod watch;
 
 use crate::Context;
@@ -14,6 +15,7 @@ use parking_lot::Mutex;
 use reconcile::Queue;
 use std::sync::Arc;
 use stdx::tasks::Tasks;
+use uid::Uid;
 
 pub(crate) const NAME: &str = "garbage-collector-controller";
 /// Objects worked on at once.
@@ -24,7 +26,7 @@ pub(crate) struct Shared {
     pub(crate) client: Client,
     pub(crate) graph: Mutex<Graph>,
     /// UIDs of objects to look at.
-    pub(crate) queue: Queue<String>,
+    pub(crate) queue: Queue<Uid>,
 }
 
 /// Runs the collector on `tasks`.

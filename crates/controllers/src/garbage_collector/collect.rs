@@ -5,14 +5,14 @@ mod tests;
 
 use super::{
     Shared,
-    graph::{FOREGROUND, Graph, ORPHAN, Object},
+    graph::{FOREGROUND, Graph, Home, ORPHAN, Object, Ties},
+    uid::Uid,
 };
 use crate::discovery::{self, Resource};
 use bytes::Bytes;
 use client::{DeleteOptions, Error, Form, Patch};
 use http::Method;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
-use reconcile::Key;
 use serde::Deserialize;
 use serde_json::json;
 use std::sync::Arc;
@@ -65,39 +65,40 @@ impl Collector {
                 Ok(()) => self.shared.queue.succeeded(&uid),
                 Err(error) => {
                     let wait = self.shared.queue.failed(&uid);
-                    tracing::debug!(%uid, %error, ?wait, "could not collect; again");
+                    tracing::debug!(?uid, %error, ?wait, "could not collect; again");
                 }
             }
         }
     }
 
-    async fn collect(&self, uid: &str) -> Result<(), Error> {
-        let Some(object) = self.shared.graph.lock().get(uid).cloned() else {
+    async fn collect(&self, uid: &Uid) -> Result<(), Error> {
+        let Some(object) = Found::of(uid, &self.shared.graph.lock()) else {
             return Ok(());
         };
         let mut owners = Vec::new();
-        if !object.deleting {
-            for owner in &object.owners {
+        if !object.ties.deleting {
+            for owner in &object.ties.owners {
                 let standing = self.standing(&object, owner).await?;
                 owners.push((owner.uid.clone(), standing));
             }
         }
-        let judgement = judge(uid, &object, &owners, &self.shared.graph.lock());
+        let judgement = judge(&object, &owners, &self.shared.graph.lock());
         match judgement {
             Judgement::Stays => Ok(()),
             Judgement::LoseOwners(gone) => self.drop_owners(&object, &gone).await,
             Judgement::Unblock => self.unblock(&object).await,
-            Judgement::Delete(policy) => self.delete(uid, &object, policy).await,
-            Judgement::Orphan => self.orphan(uid, &object).await,
-            Judgement::FinishForeground => self.drop_finalizer(uid, &object, FOREGROUND).await,
+            Judgement::Delete(policy) => self.delete(&object, policy).await,
+            Judgement::Orphan => self.orphan(&object).await,
+            Judgement::FinishForeground => self.drop_finalizer(&object, FOREGROUND).await,
         }
     }
 
     /// Looks an owner up in the graph, and asks the server before believing that it is gone.
-    async fn standing(&self, object: &Object, owner: &OwnerReference) -> Result<Owner, Error> {
-        if let Some(found) = self.shared.graph.lock().get(&owner.uid) {
+    async fn standing(&self, object: &Found, owner: &OwnerReference) -> Result<Owner, Error> {
+        let namespace = &object.home.namespace;
+        if let Some(found) = self.shared.graph.lock().get(&Uid::of(&owner.uid)) {
             let cross_namespace =
-                found.resource.namespaced && found.key.namespace != object.key.namespace;
+                found.home.resource.namespaced && found.home.namespace != *namespace;
             return Ok(match (cross_namespace, found.waits_for_dependents()) {
                 (true, _) => Owner::Absent,
                 (false, true) => Owner::Waiting,
@@ -108,7 +109,7 @@ impl Collector {
             // A kind that is not served cannot be judged: its objects may come back with it.
             return Ok(Owner::Solid);
         };
-        let path = resource.path(&object.key.namespace).part(&owner.name);
+        let path = resource.path(namespace).part(&owner.name);
         match self.live(&path).await? {
             Some(live) if live.uid.as_deref() == Some(&owner.uid) => Ok(Owner::Solid),
             _ => Ok(Owner::Absent),
@@ -150,113 +151,132 @@ impl Collector {
         }
     }
 
-    async fn delete(&self, uid: &str, object: &Object, policy: &'static str) -> Result<(), Error> {
-        let path = path(object, &object.key);
+    /// The object as it is now, unless it is gone or another has its name.
+    async fn same(&self, object: &Found) -> Result<Option<ObjectMeta>, Error> {
+        let live = self.live(&object.path()).await?;
+        Ok(live.filter(|live| live.uid.as_deref().map(Uid::of).as_ref() == Some(&object.uid)))
+    }
+
+    async fn delete(&self, object: &Found, policy: &'static str) -> Result<(), Error> {
         // The graph may be behind: the live object's revision makes sure that nothing changed meanwhile.
-        let Some(live) = self
-            .live(&path)
-            .await?
-            .filter(|live| live.uid.as_deref() == Some(uid))
-        else {
+        let Some(live) = self.same(object).await? else {
             return Ok(());
         };
-        let changed = live.owner_references.unwrap_or_default() != object.owners;
+        let changed = live.owner_references.unwrap_or_default() != object.ties.owners;
         if changed || live.deletion_timestamp.is_some() {
             return Ok(());
         }
         let options = DeleteOptions {
             propagation: Some(policy),
-            uid: Some(uid.to_owned()),
+            uid: live.uid,
             resource_version: live.resource_version,
             grace_seconds: None,
         };
-        match self.shared.client.delete_at(&path, &options).await {
+        match self.shared.client.delete_at(&object.path(), &options).await {
             Err(error) if !error.is_not_found() => Err(error),
             _ => Ok(()),
         }
     }
 
-    async fn drop_owners(&self, object: &Object, gone: &[String]) -> Result<(), Error> {
-        let path = path(object, &object.key);
-        let Some(live) = self.live(&path).await? else {
-            return Ok(());
+    async fn drop_owners(&self, object: &Found, gone: &[String]) -> Result<(), Error> {
+        let left = |live: &ObjectMeta| {
+            let mut left = live.owner_references.clone().unwrap_or_default();
+            left.retain(|owner| !gone.contains(&owner.uid));
+            json!(left)
         };
-        let mut left = live.owner_references.unwrap_or_default();
-        left.retain(|owner| !gone.contains(&owner.uid));
-        let patch = json!({"metadata": {"uid": live.uid, "resourceVersion": live.resource_version, "ownerReferences": left}});
-        self.patch(path, patch).await
+        self.rewrite(object, "ownerReferences", left).await
     }
 
-    async fn unblock(&self, object: &Object) -> Result<(), Error> {
-        let path = path(object, &object.key);
-        let Some(live) = self.live(&path).await? else {
-            return Ok(());
+    async fn unblock(&self, object: &Found) -> Result<(), Error> {
+        let unblocked = |live: &ObjectMeta| {
+            let mut owners = live.owner_references.clone().unwrap_or_default();
+            for owner in &mut owners {
+                owner.block_owner_deletion = Some(false);
+            }
+            json!(owners)
         };
-        let mut owners = live.owner_references.unwrap_or_default();
-        for owner in &mut owners {
-            owner.block_owner_deletion = Some(false);
-        }
-        let patch = json!({"metadata": {"uid": live.uid, "resourceVersion": live.resource_version, "ownerReferences": owners}});
-        self.patch(path, patch).await
+        self.rewrite(object, "ownerReferences", unblocked).await
     }
 
-    async fn orphan(&self, uid: &str, object: &Object) -> Result<(), Error> {
+    async fn orphan(&self, object: &Found) -> Result<(), Error> {
         let dependents: Vec<_> = {
             let graph = self.shared.graph.lock();
-            let found = graph.dependents_of(uid);
+            let found = graph.dependents_of(&object.uid);
             found
                 .iter()
-                .filter_map(|dependent| graph.get(dependent).cloned())
+                .filter_map(|it| Found::of(it, &graph))
                 .collect()
         };
         for dependent in dependents {
-            self.drop_owners(&dependent, &[uid.to_owned()]).await?;
+            let own = dependent.ties.owners.iter().map(|owner| &owner.uid);
+            let own = own.filter(|uid| Uid::of(uid) == object.uid).cloned();
+            let own: Vec<_> = own.collect();
+            self.drop_owners(&dependent, &own).await?;
         }
-        self.drop_finalizer(uid, object, ORPHAN).await
+        self.drop_finalizer(object, ORPHAN).await
     }
 
-    async fn drop_finalizer(
+    async fn drop_finalizer(&self, object: &Found, finalizer: &str) -> Result<(), Error> {
+        let left = |live: &ObjectMeta| {
+            let mut left = live.finalizers.clone().unwrap_or_default();
+            left.retain(|other| other != finalizer);
+            json!(left)
+        };
+        self.rewrite(object, "finalizers", left).await
+    }
+
+    /// Writes one list of the object's metadata anew; a conflict when the object changes meanwhile.
+    async fn rewrite(
         &self,
-        uid: &str,
-        object: &Object,
-        finalizer: &str,
+        object: &Found,
+        field: &str,
+        list: impl FnOnce(&ObjectMeta) -> serde_json::Value,
     ) -> Result<(), Error> {
-        let path = path(object, &object.key);
-        let Some(live) = self
-            .live(&path)
-            .await?
-            .filter(|live| live.uid.as_deref() == Some(uid))
-        else {
+        let Some(live) = self.same(object).await? else {
             return Ok(());
         };
-        let mut left = live.finalizers.unwrap_or_default();
-        left.retain(|other| other != finalizer);
-        let patch = json!({"metadata": {"uid": uid, "resourceVersion": live.resource_version, "finalizers": left}});
-        self.patch(path, patch).await
-    }
-
-    async fn patch(&self, path: client::Path, patch: serde_json::Value) -> Result<(), Error> {
-        match self
-            .shared
-            .client
-            .patch_at(path, &Patch::Merge(patch))
-            .await
-        {
+        let metadata =
+            json!({"uid": live.uid, "resourceVersion": live.resource_version, field: list(&live)});
+        let patch = Patch::Merge(json!({ "metadata": metadata }));
+        match self.shared.client.patch_at(object.path(), &patch).await {
             Err(error) if !error.is_not_found() => Err(error),
             _ => Ok(()),
         }
     }
 }
 
-fn path(object: &Object, key: &Key) -> client::Path {
-    object.resource.path(&key.namespace).part(&key.name)
+/// An object that there is something to judge about.
+struct Found {
+    uid: Uid,
+    home: Arc<Home>,
+    ties: Box<Ties>,
 }
 
-fn judge(uid: &str, object: &Object, owners: &[(String, Owner)], graph: &Graph) -> Judgement {
-    if object.deleting {
-        return match (object.orphan, object.foreground) {
+impl Found {
+    fn of(uid: &Uid, graph: &Graph) -> Option<Self> {
+        let Object { home, ties } = graph.get(uid)?.clone();
+        Some(Self {
+            uid: uid.clone(),
+            home,
+            ties: ties?,
+        })
+    }
+
+    fn path(&self) -> client::Path {
+        let Home {
+            resource,
+            namespace,
+        } = &*self.home;
+        resource.path(namespace).part(&self.ties.name)
+    }
+}
+
+fn judge(object: &Found, owners: &[(String, Owner)], graph: &Graph) -> Judgement {
+    let ties = &object.ties;
+    if ties.deleting {
+        return match (ties.orphan, ties.foreground) {
             (true, _) => Judgement::Orphan,
-            (false, true) if !graph.is_blocked(uid) => Judgement::FinishForeground,
+            (false, true) if !graph.is_blocked(&object.uid) => Judgement::FinishForeground,
             _ => Judgement::Stays,
         };
     }
@@ -269,22 +289,18 @@ fn judge(uid: &str, object: &Object, owners: &[(String, Owner)], graph: &Graph) 
         return Judgement::LoseOwners(loose.iter().map(|(uid, _)| uid.clone()).collect());
     }
     let waited_for = loose.iter().any(|(_, owner)| *owner == Owner::Waiting);
-    let dependents = graph.dependents_of(uid);
+    let dependents = graph.dependents_of(&object.uid);
     let has_dependents = !dependents.is_empty();
     let in_circle = || {
         let mut waiting = dependents.iter().filter_map(|it| graph.get(it));
         waiting.any(Object::waits_for_dependents)
     };
     let blocks = |owner: &OwnerReference| owner.block_owner_deletion == Some(true);
-    if waited_for && object.owners.iter().any(blocks) && in_circle() {
+    if waited_for && ties.owners.iter().any(blocks) && in_circle() {
         return Judgement::Unblock;
     }
     Judgement::Delete(
-        match (
-            object.orphan,
-            object.foreground,
-            waited_for && has_dependents,
-        ) {
+        match (ties.orphan, ties.foreground, waited_for && has_dependents) {
             (true, _, _) => "Orphan",
             (_, true, _) | (_, _, true) => "Foreground",
             _ => "Background",

@@ -1,9 +1,12 @@
-//! Who owns whom, by UID. Pure; kept small, since it knows every object of the cluster.
+//! Who owns whom, by UID. Pure; kept small, since it knows every object of the cluster: of one that neither
+//! has an owner nor is on its way out, only where it lives.
 
+use super::uid::Uid;
 use crate::discovery::Resource;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
-use reconcile::Key;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
+use serde::{Deserialize, de::IgnoredAny};
 use std::{
+    borrow::Cow,
     collections::{HashMap, HashSet},
     sync::Arc,
 };
@@ -11,79 +14,120 @@ use std::{
 pub(super) const FOREGROUND: &str = "foregroundDeletion";
 pub(super) const ORPHAN: &str = "orphan";
 
+/// What the graph reads of an object's metadata.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(super) struct Metadata<'a> {
+    #[serde(borrow)]
+    name: Cow<'a, str>,
+    #[serde(borrow)]
+    namespace: Cow<'a, str>,
+    #[serde(borrow)]
+    uid: Cow<'a, str>,
+    #[serde(borrow)]
+    pub(super) resource_version: Cow<'a, str>,
+    owner_references: Option<Vec<OwnerReference>>,
+    finalizers: Option<Vec<String>>,
+    deletion_timestamp: Option<IgnoredAny>,
+}
+
+impl Metadata<'_> {
+    /// The object's UID, when it has one.
+    pub(super) fn uid(&self) -> Option<Uid> {
+        (!self.uid.is_empty()).then(|| Uid::of(&self.uid))
+    }
+}
+
+/// The objects of one resource in one namespace.
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub(super) struct Home {
+    pub(super) resource: Arc<Resource>,
+    pub(super) namespace: String,
+}
+
 /// One object.
 #[derive(Clone, Debug)]
 pub(super) struct Object {
-    pub(super) resource: Arc<Resource>,
-    pub(super) key: Key,
+    pub(super) home: Arc<Home>,
+    /// Absent for an object that there is nothing to judge about.
+    pub(super) ties: Option<Box<Ties>>,
+}
+
+/// What may make an object go.
+#[derive(Clone, Debug)]
+pub(super) struct Ties {
+    pub(super) name: String,
     pub(super) owners: Vec<OwnerReference>,
     pub(super) deleting: bool,
     pub(super) foreground: bool,
     pub(super) orphan: bool,
 }
 
-impl Object {
-    fn new(resource: &Arc<Resource>, metadata: &ObjectMeta) -> Self {
+impl Ties {
+    fn of(metadata: &Metadata<'_>) -> Option<Box<Self>> {
+        let owners = metadata.owner_references.clone().unwrap_or_default();
+        let deleting = metadata.deletion_timestamp.is_some();
+        if owners.is_empty() && !deleting {
+            return None;
+        }
         let waits_for = |finalizer: &str| {
-            metadata
-                .finalizers
-                .iter()
-                .flatten()
-                .any(|other| other == finalizer)
+            let mut all = metadata.finalizers.iter().flatten();
+            all.any(|other| other == finalizer)
         };
-        Self {
-            resource: Arc::clone(resource),
-            key: Key::of(metadata),
-            owners: metadata.owner_references.clone().unwrap_or_default(),
-            deleting: metadata.deletion_timestamp.is_some(),
+        Some(Box::new(Self {
+            name: metadata.name.clone().into_owned(),
+            owners,
+            deleting,
             foreground: waits_for(FOREGROUND),
             orphan: waits_for(ORPHAN),
-        }
+        }))
+    }
+}
+
+impl Object {
+    /// Its owners.
+    pub(super) fn owners(&self) -> &[OwnerReference] {
+        self.ties.as_ref().map_or(&[], |ties| &ties.owners)
     }
 
     /// Deleted in the foreground, and waiting for its dependents.
     pub(super) fn waits_for_dependents(&self) -> bool {
-        self.deleting && self.foreground
+        self.ties
+            .as_ref()
+            .is_some_and(|ties| ties.deleting && ties.foreground)
     }
 }
 
 /// Every object that is seen, and the dependents of every UID that is named as an owner.
 #[derive(Debug, Default)]
 pub(crate) struct Graph {
-    objects: HashMap<String, Object>,
-    dependents: HashMap<String, HashSet<String>>,
+    objects: HashMap<Uid, Object>,
+    dependents: HashMap<Uid, HashSet<Uid>>,
+    /// The homes of the objects, each once.
+    homes: HashSet<Arc<Home>>,
 }
 
 impl Graph {
     /// Takes an object as it is now; returns the UIDs that should be looked at.
-    pub(super) fn put(&mut self, resource: &Arc<Resource>, metadata: &ObjectMeta) -> Vec<String> {
-        let Some(uid) = metadata.uid.clone() else {
+    pub(super) fn put(&mut self, resource: &Arc<Resource>, metadata: &Metadata<'_>) -> Vec<Uid> {
+        let Some(uid) = metadata.uid() else {
             return Vec::new();
         };
-        let object = Object::new(resource, metadata);
-        let mut look = Vec::new();
-        if let Some(old) = self.objects.get(&uid) {
-            for owner in &old.owners {
-                if let Some(dependents) = self.dependents.get_mut(&owner.uid) {
-                    dependents.remove(&uid);
-                    if dependents.is_empty() {
-                        self.dependents.remove(&owner.uid);
-                    }
-                    // A waiting owner may have lost the last dependent it waits for.
-                    look.push(owner.uid.clone());
-                }
-            }
-        }
-        for owner in &object.owners {
+        let home = self.home(resource, &metadata.namespace);
+        let ties = Ties::of(metadata);
+        let object = Object { home, ties };
+        // A waiting owner may have lost the last dependent it waits for.
+        let mut look = self.untie(&uid);
+        for owner in object.owners() {
             self.dependents
-                .entry(owner.uid.clone())
+                .entry(Uid::of(&owner.uid))
                 .or_default()
                 .insert(uid.clone());
         }
         if object.waits_for_dependents() {
             look.extend(self.dependents_of(&uid));
         }
-        if !object.owners.is_empty() || object.deleting {
+        if object.ties.is_some() {
             look.push(uid.clone());
         }
         self.objects.insert(uid, object);
@@ -91,27 +135,51 @@ impl Graph {
     }
 
     /// Forgets an object; returns the UIDs that should be looked at: its dependents and its owners.
-    pub(super) fn remove(&mut self, uid: &str) -> Vec<String> {
+    pub(super) fn remove(&mut self, uid: &Uid) -> Vec<Uid> {
         let mut look = self.dependents_of(uid);
+        look.extend(self.untie(uid));
         if let Some(object) = self.objects.remove(uid) {
-            for owner in &object.owners {
-                if let Some(dependents) = self.dependents.get_mut(&owner.uid) {
-                    dependents.remove(uid);
-                    if dependents.is_empty() {
-                        self.dependents.remove(&owner.uid);
-                    }
-                }
-                look.push(owner.uid.clone());
+            // This object's and the set's own: nobody lives there any more.
+            if Arc::strong_count(&object.home) == 2 {
+                self.homes.remove(&object.home);
             }
         }
         look
     }
 
-    pub(super) fn get(&self, uid: &str) -> Option<&Object> {
+    /// Takes an object off its owners, which are returned.
+    fn untie(&mut self, uid: &Uid) -> Vec<Uid> {
+        let owners = self.objects.get(uid).map_or(&[][..], Object::owners);
+        let owners: Vec<_> = owners.iter().map(|owner| Uid::of(&owner.uid)).collect();
+        for owner in &owners {
+            if let Some(dependents) = self.dependents.get_mut(owner) {
+                dependents.remove(uid);
+                if dependents.is_empty() {
+                    self.dependents.remove(owner);
+                }
+            }
+        }
+        owners
+    }
+
+    fn home(&mut self, resource: &Arc<Resource>, namespace: &str) -> Arc<Home> {
+        let home = Home {
+            resource: Arc::clone(resource),
+            namespace: namespace.to_owned(),
+        };
+        if let Some(known) = self.homes.get(&home) {
+            return Arc::clone(known);
+        }
+        let home = Arc::new(home);
+        self.homes.insert(Arc::clone(&home));
+        home
+    }
+
+    pub(super) fn get(&self, uid: &Uid) -> Option<&Object> {
         self.objects.get(uid)
     }
 
-    pub(super) fn dependents_of(&self, uid: &str) -> Vec<String> {
+    pub(super) fn dependents_of(&self, uid: &Uid) -> Vec<Uid> {
         self.dependents
             .get(uid)
             .into_iter()
@@ -121,24 +189,21 @@ impl Graph {
     }
 
     /// Whether a dependent that blocks its owner's deletion is left.
-    pub(super) fn is_blocked(&self, uid: &str) -> bool {
-        self.dependents_of(uid).iter().any(|dependent| {
-            let owners = self
-                .objects
-                .get(dependent)
-                .map(|object| object.owners.as_slice());
-            owners
-                .unwrap_or_default()
-                .iter()
-                .any(|owner| owner.uid == uid && owner.block_owner_deletion == Some(true))
+    pub(super) fn is_blocked(&self, uid: &Uid) -> bool {
+        let mut dependents = self.dependents.get(uid).into_iter().flatten();
+        dependents.any(|dependent| {
+            let owners = self.objects.get(dependent).map_or(&[][..], Object::owners);
+            owners.iter().any(|owner| {
+                owner.block_owner_deletion == Some(true) && Uid::of(&owner.uid) == *uid
+            })
         })
     }
 
     /// The UIDs of a resource's objects.
-    pub(super) fn uids_of(&self, resource: &Resource) -> Vec<String> {
+    pub(super) fn uids_of(&self, resource: &Resource) -> Vec<Uid> {
         self.objects
             .iter()
-            .filter(|(_, object)| *object.resource == *resource)
+            .filter(|(_, object)| *object.home.resource == *resource)
             .map(|(uid, _)| uid.clone())
             .collect()
     }
@@ -146,7 +211,40 @@ impl Graph {
     /// The served resource of an owner's kind, as far as the graph has met it.
     pub(super) fn resource_of(&self, owner: &OwnerReference) -> Option<Arc<Resource>> {
         self.objects
-            .get(&owner.uid)
-            .map(|object| Arc::clone(&object.resource))
+            .get(&Uid::of(&owner.uid))
+            .map(|object| Arc::clone(&object.home.resource))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn little_is_kept_and_nothing_is_left() {
+        assert_eq!(size_of::<(Uid, Object)>(), 40);
+        let resource = Arc::new(Resource {
+            group: String::new(),
+            version: "v1".into(),
+            plural: "configmaps".into(),
+            kind: "ConfigMap".into(),
+            namespaced: true,
+            verbs: vec![],
+        });
+        let mut graph = Graph::default();
+        let see = |json: &str, graph: &mut Graph| {
+            graph.put(&resource, &serde_json::from_str(json).unwrap())
+        };
+        let owned = r#"{"uid": "b", "name": "b", "namespace": "n", "ownerReferences": [{"apiVersion": "v1", "kind": "ConfigMap", "name": "a", "uid": "a"}]}"#;
+        assert_eq!(
+            see(r#"{"uid": "a", "name": "a", "namespace": "n"}"#, &mut graph),
+            []
+        );
+        assert_eq!(see(owned, &mut graph), [Uid::of("b")]);
+        assert!(graph.get(&Uid::of("a")).unwrap().ties.is_none());
+        assert_eq!(graph.homes.len(), 1);
+        assert_eq!(graph.remove(&Uid::of("a")), [Uid::of("b")]);
+        assert_eq!(graph.remove(&Uid::of("b")), [Uid::of("a")]);
+        assert!(graph.objects.is_empty() && graph.dependents.is_empty() && graph.homes.is_empty());
     }
 }

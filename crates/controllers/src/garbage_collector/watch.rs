@@ -1,11 +1,14 @@
 //! Feeding the graph: one metadata watch for each resource that can be deleted, listed and watched.
 
-use super::{Shared, graph::Graph};
+use super::{
+    Shared,
+    graph::{Graph, Metadata},
+    uid::Uid,
+};
 use crate::discovery::{self, Resource};
 use bytes::Bytes;
-use client::{Form, WatchStream};
+use client::{Form, Path, WatchStream};
 use http::Method;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::Deserialize;
 use std::{collections::HashSet, sync::Arc, time::Duration};
 use stdx::{backoff::Backoff, tasks::Tasks};
@@ -15,23 +18,28 @@ const RETRY: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_s
 /// Resources whose objects own nothing and are owned by nothing, as upstream ignores them.
 const IGNORED: &[&str] = &["events"];
 
-#[derive(Deserialize)]
-struct List {
-    metadata: Version,
-    #[serde(default)]
-    items: Vec<Item>,
-}
+/// Objects asked for at a time.
+const PAGE: &str = "500";
 
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Version {
-    #[serde(default)]
+struct List<'a> {
+    metadata: ListMetadata,
+    #[serde(borrow, default)]
+    items: Vec<Item<'a>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct ListMetadata {
     resource_version: String,
+    #[serde(rename = "continue")]
+    next: String,
 }
 
 #[derive(Deserialize)]
-struct Item {
-    metadata: ObjectMeta,
+struct Item<'a> {
+    #[serde(borrow)]
+    metadata: Metadata<'a>,
 }
 
 /// Starts the watches and returns when each has listed once.
@@ -86,60 +94,65 @@ async fn list_and_watch(
     first: &mut Option<oneshot::Sender<()>>,
 ) -> Result<(), client::Error> {
     let path = resource.path("");
-    let body = shared
-        .client
-        .call(Method::GET, &path, "", Bytes::new(), Form::Metadata)
-        .await?;
-    let list: List = decode(resource, &body)?;
-    fill(shared, resource, list.items);
+    let mut position = list(shared, resource, &path).await?;
     if let Some(first) = first.take() {
         let _ = first.send(());
     }
-    let mut position = list.metadata.resource_version;
     loop {
         let watched = path
             .clone()
             .query("watch", "true")
             .query("allowWatchBookmarks", "true")
             .query_if("resourceVersion", &position);
-        let mut events: WatchStream<Item> = shared.client.watch_at(watched, Form::Metadata).await?;
+        let mut events: WatchStream<()> = shared.client.watch_at(watched, Form::Metadata).await?;
         while let Some(frame) = events.next_frame().await? {
-            let item: Item = decode(resource, frame.object.get().as_bytes())?;
-            if let Some(revision) = &item.metadata.resource_version {
-                position.clone_from(revision);
+            let item: Item<'_> = decode(resource, frame.object.get().as_bytes())?;
+            if !item.metadata.resource_version.is_empty() {
+                position.clear();
+                position.push_str(&item.metadata.resource_version);
             }
             see(shared, resource, &frame.kind, &item.metadata);
         }
     }
 }
 
-fn decode<T: serde::de::DeserializeOwned>(
-    resource: &Resource,
-    json: &[u8],
-) -> Result<T, client::Error> {
+/// Makes the graph equal to what there is, a page at a time; the revision to go on from.
+async fn list(
+    shared: &Shared,
+    resource: &Arc<Resource>,
+    path: &Path,
+) -> Result<String, client::Error> {
+    let mut present = HashSet::new();
+    let mut next = String::new();
+    loop {
+        let page = path.clone().query("limit", PAGE);
+        let page = page.query_if("continue", &next);
+        let body = shared
+            .client
+            .call(Method::GET, &page, "", Bytes::new(), Form::Metadata)
+            .await?;
+        let list: List<'_> = decode(resource, &body)?;
+        for item in &list.items {
+            present.extend(item.metadata.uid());
+            see(shared, resource, "ADDED", &item.metadata);
+        }
+        next = list.metadata.next;
+        if next.is_empty() {
+            let look = forget_absent(&mut shared.graph.lock(), resource, &present);
+            look.into_iter().for_each(|uid| shared.queue.add(uid));
+            return Ok(list.metadata.resource_version);
+        }
+    }
+}
+
+fn decode<'a, T: Deserialize<'a>>(resource: &Resource, json: &'a [u8]) -> Result<T, client::Error> {
     serde_json::from_slice(json).map_err(|error| client::Error::Answer {
         request: resource.plural.clone(),
         detail: error.to_string(),
     })
 }
 
-fn fill(shared: &Shared, resource: &Arc<Resource>, items: Vec<Item>) {
-    let present: HashSet<_> = items
-        .iter()
-        .filter_map(|item| item.metadata.uid.clone())
-        .collect();
-    let look = {
-        let mut graph = shared.graph.lock();
-        let mut look = forget_absent(&mut graph, resource, &present);
-        for item in &items {
-            look.extend(graph.put(resource, &item.metadata));
-        }
-        look
-    };
-    look.into_iter().for_each(|uid| shared.queue.add(uid));
-}
-
-fn forget_absent(graph: &mut Graph, resource: &Resource, present: &HashSet<String>) -> Vec<String> {
+fn forget_absent(graph: &mut Graph, resource: &Resource, present: &HashSet<Uid>) -> Vec<Uid> {
     let gone = graph
         .uids_of(resource)
         .into_iter()
@@ -150,10 +163,10 @@ fn forget_absent(graph: &mut Graph, resource: &Resource, present: &HashSet<Strin
         .collect()
 }
 
-fn see(shared: &Shared, resource: &Arc<Resource>, kind: &str, metadata: &ObjectMeta) {
-    let look = match (kind, metadata.uid.as_deref()) {
+fn see(shared: &Shared, resource: &Arc<Resource>, kind: &str, metadata: &Metadata<'_>) {
+    let look = match (kind, metadata.uid()) {
         ("ADDED" | "MODIFIED", Some(_)) => shared.graph.lock().put(resource, metadata),
-        ("DELETED", Some(uid)) => shared.graph.lock().remove(uid),
+        ("DELETED", Some(uid)) => shared.graph.lock().remove(&uid),
         _ => Vec::new(),
     };
     look.into_iter().for_each(|uid| shared.queue.add(uid));

@@ -16,10 +16,8 @@ fn resource() -> Arc<Resource> {
 fn graph(objects: &[serde_json::Value]) -> Graph {
     let mut graph = Graph::default();
     for object in objects {
-        graph.put(
-            &resource(),
-            &serde_json::from_value(object.clone()).unwrap(),
-        );
+        let json = object.to_string();
+        graph.put(&resource(), &serde_json::from_str(&json).unwrap());
     }
     graph
 }
@@ -29,8 +27,8 @@ fn check(graph: &Graph, uid: &str, owners: &[(&str, Owner)], expected: &Judgemen
         .iter()
         .map(|(uid, owner)| ((*uid).to_owned(), *owner))
         .collect();
-    let object = graph.get(uid).unwrap();
-    assert_eq!(&judge(uid, object, &owners, graph), expected);
+    let object = Found::of(&Uid::of(uid), graph).unwrap();
+    assert_eq!(&judge(&object, &owners, graph), expected);
 }
 
 #[test]
