@@ -10,13 +10,15 @@ use machinery::{
     names,
 };
 
+/// How upstream writes the path of nothing.
+pub(crate) const NOTHING: &str = "[]";
 /// Upstream's text for a changed field that may not change.
 pub(crate) const IMMUTABLE: &str = "field is immutable";
 /// Upstream's text for a negative number.
 pub(crate) const NOT_NEGATIVE: &str = "must be greater than or equal to 0";
 
 /// Protocols of ports.
-const PROTOCOLS: &[&str] = &["SCTP", "TCP", "UDP"];
+pub(crate) const PROTOCOLS: &[&str] = &["SCTP", "TCP", "UDP"];
 
 /// The protocol of a port.
 pub(crate) fn protocol(errors: &mut ErrorList, path: &Path, value: Option<&String>) {
@@ -84,6 +86,18 @@ pub(crate) fn maybe_one_of(
 ) {
     if value.is_some() {
         one_of(errors, path, value, list);
+    }
+}
+
+/// A text of a closed list that may be absent; an empty one is not of the list.
+pub(crate) fn supported(
+    errors: &mut ErrorList,
+    path: &Path,
+    value: Option<&String>,
+    list: &[&str],
+) {
+    if let Some(value) = value.filter(|it| !list.contains(&it.as_str())) {
+        errors.push(Error::not_supported(path, value, list));
     }
 }
 

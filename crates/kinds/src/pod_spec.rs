@@ -14,5 +14,5 @@ mod security;
 #[cfg(test)]
 mod tests;
 pub(crate) mod validate;
-mod volumes;
+pub(crate) mod volumes;
 pub(crate) mod warnings;

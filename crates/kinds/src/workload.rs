@@ -77,10 +77,15 @@ pub(crate) fn matches(
         return;
     };
     if absent || !parsed.matches(own) {
-        let shown = serde_json::json!(own.cloned().unwrap_or_default());
-        let text = "`selector` does not match template `labels`";
-        e.push(Error::invalid(&path.child("metadata.labels"), shown, text));
+        mismatch(e, path, own);
     }
+}
+
+/// That a selector does not match the template's labels.
+pub(crate) fn mismatch(e: &mut ErrorList, path: &Path, own: Option<&BTreeMap<String, String>>) {
+    let shown = serde_json::json!(own.cloned().unwrap_or_default());
+    let text = "`selector` does not match template `labels`";
+    e.push(Error::invalid(&path.child("metadata.labels"), shown, text));
 }
 
 /// Errors of the template of a controller that replaces its pods for ever; `kind` is its name.

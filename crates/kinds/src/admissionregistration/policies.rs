@@ -99,7 +99,7 @@ pub(super) fn operations(
     let path = path.child("resourceRules").child("operations");
     let rules = it.resource_rules.iter().flatten();
     for operation in rules.flat_map(|it| it.operations.iter().flatten()) {
-        rules::supported(e, &path, Some(operation), allowed);
+        check::supported(e, &path, Some(operation), allowed);
     }
 }
 

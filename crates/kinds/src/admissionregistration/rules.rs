@@ -28,13 +28,6 @@ fn lonely_star(e: &mut ErrorList, path: &Path, list: &[String], what: &str) {
     }
 }
 
-/// A text of a closed list that may be absent; an empty one is not of the list.
-pub(super) fn supported(e: &mut ErrorList, path: &Path, value: Option<&String>, list: &[&str]) {
-    if let Some(value) = value.filter(|it| !list.contains(&it.as_str())) {
-        e.push(Error::not_supported(path, value, list));
-    }
-}
-
 /// Errors of one rule.
 pub(super) fn rule(e: &mut ErrorList, path: &Path, rule: &RuleWithOperations) {
     let list = |it: &Option<Vec<String>>| it.clone().unwrap_or_default();
@@ -44,7 +37,7 @@ pub(super) fn rule(e: &mut ErrorList, path: &Path, rule: &RuleWithOperations) {
     }
     lonely_star(e, &at, &operations, "operations");
     for (index, operation) in operations.iter().enumerate() {
-        supported(e, &at.index(index), Some(operation), OPERATIONS);
+        check::supported(e, &at.index(index), Some(operation), OPERATIONS);
     }
     let (groups, at) = (list(&rule.api_groups), path.child("apiGroups"));
     if groups.is_empty() {
@@ -60,7 +53,7 @@ pub(super) fn rule(e: &mut ErrorList, path: &Path, rule: &RuleWithOperations) {
         e.push(Error::required(&at.index(index), ""));
     }
     resources(e, &path.child("resources"), &list(&rule.resources));
-    supported(e, &path.child("scope"), rule.scope.as_ref(), SCOPES);
+    check::supported(e, &path.child("scope"), rule.scope.as_ref(), SCOPES);
 }
 
 fn resources(e: &mut ErrorList, path: &Path, list: &[String]) {
@@ -127,7 +120,7 @@ pub(super) fn matches(e: &mut ErrorList, path: &Path, it: &MatchResources) {
     let at = path.child("matchPolicy");
     match &it.match_policy {
         None => e.push(Error::required(&at, "")),
-        policy => supported(e, &at, policy.as_ref(), MATCH_POLICIES),
+        policy => check::supported(e, &at, policy.as_ref(), MATCH_POLICIES),
     }
     let selectors = [
         ("namespaceSelector", &it.namespace_selector),

@@ -147,7 +147,7 @@ fn validation(e: &mut ErrorList, path: &Path, it: &upstream::Validation) {
             e.push(Error::invalid(&at, message, text));
         }
     }
-    rules::supported(e, &path.child("reason"), it.reason.as_ref(), REASONS);
+    check::supported(e, &path.child("reason"), it.reason.as_ref(), REASONS);
 }
 
 fn audit_annotations(

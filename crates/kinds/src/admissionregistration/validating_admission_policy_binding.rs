@@ -1,7 +1,7 @@
 //! Where a ValidatingAdmissionPolicy applies.
 
 use super::{policies, rules};
-use crate::{Cell, Column, Names, Strategy, columns, prepare};
+use crate::{Cell, Column, Names, Strategy, check, columns, prepare};
 use jiff::Timestamp;
 use k8s_openapi::api::admissionregistration::v1 as upstream;
 use machinery::field::{Error, ErrorList, Path};
@@ -74,7 +74,7 @@ impl Strategy for ValidatingAdmissionPolicyBinding {
 fn actions(e: &mut ErrorList, path: &Path, all: &[String]) {
     for (index, action) in all.iter().enumerate() {
         let at = path.index(index);
-        rules::supported(e, &at, Some(action), ACTIONS);
+        check::supported(e, &at, Some(action), ACTIONS);
         if all[..index].contains(action) {
             e.push(Error::duplicate(&at, action));
         }

@@ -161,7 +161,7 @@ fn validate_hook(e: &mut ErrorList, path: &Path, hook: &Hook<'_>, lenience: &Len
         rules::rule(e, &path.child("rules").index(index), rule);
     }
     for (field, value, list) in hook.policies {
-        rules::supported(e, &path.child(field), value, list);
+        check::supported(e, &path.child(field), value, list);
     }
     let (list, at) = if lenience.side_effects {
         (SIDE_EFFECTS, path.child("sideEffects"))
@@ -183,7 +183,7 @@ fn validate_hook(e: &mut ErrorList, path: &Path, hook: &Hook<'_>, lenience: &Len
         e.extend(selector.map_or_else(Vec::new, |it| labels::validate(it, &path.child(field))));
     }
     let at = path.child("reinvocationPolicy");
-    rules::supported(e, &at, hook.reinvocation_policy, REINVOCATION_POLICIES);
+    check::supported(e, &at, hook.reinvocation_policy, REINVOCATION_POLICIES);
     validate_client(e, &path.child("clientConfig"), hook.client);
     if !lenience.conditions {
         rules::conditions(e, &path.child("matchConditions"), hook.conditions);

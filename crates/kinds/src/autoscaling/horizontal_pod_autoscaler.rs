@@ -132,7 +132,7 @@ impl Strategy for HorizontalPodAutoscaler {
 const PERIOD_SECONDS: i32 = 15;
 
 fn rules(rules: &mut upstream::HPAScalingRules, policies: &[(&str, i32)]) {
-    crate::pod_spec::defaults::text(&mut rules.select_policy, "Max");
+    rules.select_policy.get_or_insert_with(|| "Max".to_owned());
     let policy = |(type_, value): &(&str, i32)| upstream::HPAScalingPolicy {
         type_: (*type_).to_owned(),
         value: *value,

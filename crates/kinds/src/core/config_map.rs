@@ -48,7 +48,10 @@ impl Strategy for ConfigMap {
             size += value.0.len();
         }
         if size > SIZE_LIMIT_BYTES {
-            errors.push(Error::too_long(&Path::default(), SIZE_LIMIT_BYTES));
+            errors.push(Error::too_long(
+                &Path::new(check::NOTHING),
+                SIZE_LIMIT_BYTES,
+            ));
         }
         errors
     }
@@ -119,7 +122,7 @@ mod tests {
                 ),
                 (
                     json!({"data": {"a": "x".repeat(SIZE_LIMIT_BYTES + 1)}}),
-                    &[": Too long: may not be more than 1048576 bytes"],
+                    &["[]: Too long: may not be more than 1048576 bytes"],
                 ),
             ],
         );

@@ -10,7 +10,7 @@ pub(super) use change::{CLASS, OLD_CLASS};
 use crate::{
     Cell, Column, Context, Names, Strategy, Subresource,
     columns::{self, UNSET},
-    pod_spec::defaults::text,
+    pod_spec::defaults::{foreign, text},
 };
 use jiff::Timestamp;
 use k8s_openapi::{api::core::v1 as upstream, apimachinery::pkg::apis::meta::v1::Time};
@@ -32,10 +32,9 @@ impl Strategy for PersistentVolume {
         text(&mut object.status.get_or_insert_default().phase, "Pending");
         if let Some(spec) = &mut object.spec {
             text(&mut spec.persistent_volume_reclaim_policy, "Retain");
-            text(&mut spec.volume_mode, "Filesystem");
-            if let Some(it) = &mut spec.host_path {
-                it.type_.get_or_insert_default();
-            }
+            spec.volume_mode
+                .get_or_insert_with(|| "Filesystem".to_owned());
+            foreign!(spec);
         }
     }
 
@@ -58,13 +57,11 @@ impl Strategy for PersistentVolume {
 
     fn validate(&self, object: &upstream::PersistentVolume) -> ErrorList {
         let mut errors = ErrorList::new();
-        let spec = object.spec.clone().unwrap_or_default();
-        validate::spec(
-            &mut errors,
-            &Path::new("spec"),
-            &spec,
-            validate::Place::Object,
-        );
+        let empty = upstream::PersistentVolumeSpec::default();
+        let spec = object.spec.as_ref().unwrap_or(&empty);
+        let name = object.metadata.name.as_deref().unwrap_or_default();
+        let place = validate::Place::Object(name);
+        validate::spec(&mut errors, &Path::new("spec"), spec, place);
         errors
     }
 

@@ -29,7 +29,8 @@ impl Strategy for PersistentVolumeClaim {
     fn default(&self, object: &mut upstream::PersistentVolumeClaim) {
         text(&mut object.status.get_or_insert_default().phase, "Pending");
         if let Some(spec) = &mut object.spec {
-            text(&mut spec.volume_mode, "Filesystem");
+            spec.volume_mode
+                .get_or_insert_with(|| "Filesystem".to_owned());
             spec.resources.get_or_insert_default();
         }
     }

@@ -69,8 +69,13 @@ impl Strategy for ReplicationController {
         match &spec.template {
             None => e.push(Error::required(&path, "")),
             Some(template) => {
-                if spec.selector.is_some_and(|it| !it.is_empty()) {
-                    workload::matches(e, &path, &selector(object), template);
+                if let Some(selector) = spec.selector.filter(|it| !it.is_empty()) {
+                    let own = template.metadata.as_ref().and_then(|it| it.labels.as_ref());
+                    let has =
+                        |it: (&String, &String)| own.and_then(|own| own.get(it.0)) == Some(it.1);
+                    if !selector.iter().all(has) {
+                        workload::mismatch(e, &path, own);
+                    }
                 }
                 workload::template(e, &path, template, "ReplicationController");
             }

@@ -7,7 +7,6 @@ mod validate;
 use crate::{
     Cell, Column, Context, Names, Strategy, check,
     columns::{self, UNSET},
-    pod_spec::defaults::text,
     prepare,
 };
 use jiff::Timestamp;
@@ -27,7 +26,7 @@ impl Strategy for EndpointSlice {
     fn default(&self, object: &mut upstream::EndpointSlice) {
         for port in object.ports.iter_mut().flatten() {
             port.name.get_or_insert_default();
-            text(&mut port.protocol, "TCP");
+            port.protocol.get_or_insert_with(|| "TCP".to_owned());
         }
     }
 

@@ -1,6 +1,6 @@
 //! Concurrency and queues of a priority level.
 
-use super::flow_schema::conditions_of;
+use super::{flow_schema::conditions_of, mandatory};
 use crate::{Cell, Column, Names, Strategy, Subresource, columns};
 use jiff::Timestamp;
 use k8s_openapi::api::flowcontrol::v1 as upstream;
@@ -58,7 +58,7 @@ impl Strategy for PriorityLevelConfiguration {
         let mut errors = ErrorList::new();
         let (e, path) = (&mut errors, Path::new("spec"));
         let spec = object.spec.clone().unwrap_or_default();
-        let named = object.metadata.name.as_deref() == Some("exempt");
+        let named = object.metadata.name.as_deref() == Some(mandatory::EXEMPT);
         if named != (spec.type_ == "Exempt") {
             let text = "type must be 'Exempt' if and only if name is 'exempt'";
             e.push(Error::invalid(&path.child("type"), &spec.type_, text));
@@ -90,6 +90,7 @@ impl Strategy for PriorityLevelConfiguration {
             }
             (other, ..) => e.push(Error::not_supported(&path.child("type"), other, TYPES)),
         }
+        mandatory::level(e, object);
         errors
     }
 

@@ -2,11 +2,12 @@
 
 use crate::{Cell, Column, Names, Strategy, amounts, check, columns};
 use jiff::Timestamp;
-use k8s_openapi::api::node::v1 as upstream;
+use k8s_openapi::api::{core::v1::Toleration, node::v1 as upstream};
 use machinery::{
-    field::{ErrorList, Path},
+    field::{Error, ErrorList, Path},
     labels, names,
 };
+use serde_json::json;
 
 /// The law of RuntimeClass.
 pub(crate) struct RuntimeClass;
@@ -34,7 +35,20 @@ impl Strategy for RuntimeClass {
         let scheduling = object.scheduling.as_ref();
         if let Some(list) = scheduling.and_then(|it| it.tolerations.as_deref()) {
             let path = Path::new("scheduling").child("tolerations");
-            crate::pod_spec::scheduling::tolerations(&mut errors, &path, list);
+            // Upstream names the list twice.
+            let at = path.child("tolerations");
+            crate::pod_spec::scheduling::tolerations(&mut errors, &at, list);
+            let key = |it: &Toleration| {
+                let it = it.clone();
+                [it.key, it.operator, it.value, it.effect].map(Option::unwrap_or_default)
+            };
+            for (index, it) in list.iter().enumerate() {
+                if list[..index].iter().any(|before| key(before) == key(it)) {
+                    let [name, operator, value, effect] = key(it);
+                    let shown = json!({"Key": name, "Operator": operator, "Value": value, "Effect": effect, "TolerationSeconds": it.toleration_seconds});
+                    errors.push(Error::duplicate(&path.index(index), shown));
+                }
+            }
         }
         if let Some(selector) = scheduling.and_then(|it| it.node_selector.as_ref()) {
             let path = Path::new("scheduling").child("nodeSelector");
@@ -95,7 +109,6 @@ impl Strategy for RuntimeClass {
 mod tests {
     use super::*;
     use crate::cases;
-    use serde_json::json;
 
     #[test]
     fn errors_and_warnings() {
@@ -105,6 +118,13 @@ mod tests {
             base.clone(),
             &[
                 (json!({}), &[]),
+                (
+                    json!({"scheduling": {"tolerations": [{"key": "k", "operator": "Exists"}, {"key": "k", "operator": "Exists"}, {"operator": "x", "key": "k"}]}}),
+                    &[
+                        "scheduling.tolerations.tolerations[2].operator: Unsupported value: \"x\": supported values: \"Equal\", \"Exists\"",
+                        "scheduling.tolerations[1]: Duplicate value: {\"Effect\":\"\",\"Key\":\"k\",\"Operator\":\"Exists\",\"TolerationSeconds\":null,\"Value\":\"\"}",
+                    ],
+                ),
                 (
                     json!({"overhead": {"podFixed": {"cpu": "-1"}}}),
                     &[

@@ -137,6 +137,36 @@ fn http_get(get: &mut HTTPGetAction) {
     text(&mut get.scheme, "HTTP");
 }
 
+/// Volumes of storage systems that live outside the cluster, in a pod or in an object of their own.
+macro_rules! foreign {
+    ($volume:expr) => {
+        use $crate::pod_spec::defaults::text;
+        if let Some(it) = &mut $volume.host_path {
+            it.type_.get_or_insert_default();
+        }
+        if let Some(it) = &mut $volume.iscsi {
+            text(&mut it.iscsi_interface, "default");
+        }
+        if let Some(it) = &mut $volume.rbd {
+            text(&mut it.pool, "rbd");
+            text(&mut it.user, "admin");
+            text(&mut it.keyring, "/etc/ceph/keyring");
+        }
+        if let Some(it) = &mut $volume.azure_disk {
+            it.caching_mode
+                .get_or_insert_with(|| "ReadWrite".to_owned());
+            it.kind.get_or_insert_with(|| "Shared".to_owned());
+            it.fs_type.get_or_insert_with(|| "ext4".to_owned());
+            it.read_only.get_or_insert(false);
+        }
+        if let Some(it) = &mut $volume.scale_io {
+            text(&mut it.storage_mode, "ThinProvisioned");
+            text(&mut it.fs_type, "xfs");
+        }
+    };
+}
+pub(crate) use foreign;
+
 fn volume(volume: &mut Volume) {
     let bare = Volume {
         name: volume.name.clone(),
@@ -173,14 +203,11 @@ fn volume(volume: &mut Volume) {
             }
         }
     }
-    if let Some(it) = &mut volume.host_path {
-        it.type_.get_or_insert_default();
-    }
     if let Some(it) = &mut volume.ephemeral
         && let Some(claim) = &mut it.volume_claim_template
     {
         claim.metadata.get_or_insert_default();
-        text(&mut claim.spec.volume_mode, "Filesystem");
+        (claim.spec.volume_mode).get_or_insert_with(|| "Filesystem".to_owned());
         claim.spec.resources.get_or_insert_default();
     }
     if let Some(it) = &mut volume.image
@@ -189,29 +216,7 @@ fn volume(volume: &mut Volume) {
         let policy = pull_policy(it.reference.as_deref().unwrap_or_default());
         it.pull_policy = Some(policy.to_owned());
     }
-    foreign(volume);
-}
-
-/// Volume types of storage systems that live outside the cluster.
-fn foreign(volume: &mut Volume) {
-    if let Some(it) = &mut volume.iscsi {
-        text(&mut it.iscsi_interface, "default");
-    }
-    if let Some(it) = &mut volume.rbd {
-        text(&mut it.pool, "rbd");
-        text(&mut it.user, "admin");
-        text(&mut it.keyring, "/etc/ceph/keyring");
-    }
-    if let Some(it) = &mut volume.azure_disk {
-        text(&mut it.caching_mode, "ReadWrite");
-        text(&mut it.kind, "Shared");
-        text(&mut it.fs_type, "ext4");
-        it.read_only.get_or_insert(false);
-    }
-    if let Some(it) = &mut volume.scale_io {
-        text(&mut it.storage_mode, "ThinProvisioned");
-        text(&mut it.fs_type, "xfs");
-    }
+    foreign!(volume);
 }
 
 fn downward(items: &mut Option<Vec<k8s_openapi::api::core::v1::DownwardAPIVolumeFile>>) {

@@ -548,6 +548,14 @@ fn warned_about() {
         ],
     );
     check(
+        json!({"hostAliases": [{"ip": "010.1.2.3"}], "dnsConfig": {"nameservers": ["1.2.3.4", "::ffff:1.2.3.4"]}}),
+        json!({}),
+        &[
+            r#"spec.dnsConfig.nameservers[1]: non-standard IP address "::ffff:1.2.3.4" is invalid: use "1.2.3.4""#,
+            r#"spec.hostAliases[0].ip: non-standard IP address "010.1.2.3" is invalid: use "10.1.2.3""#,
+        ],
+    );
+    check(
         json!({"topologySpreadConstraints": [{"maxSkew": 1, "topologyKey": "failure-domain.beta.kubernetes.io/zone", "whenUnsatisfiable": "DoNotSchedule"}]}),
         json!({}),
         &[

@@ -1,7 +1,7 @@
 //! Errors of volumes: upstream's `ValidateVolumes`. Each type of source has a row; a second one is refused.
 
 mod objects;
-mod storage;
+pub(crate) mod storage;
 
 pub(super) use objects::no_tokens;
 
@@ -55,47 +55,71 @@ pub(super) fn validate<'a>(
 
 type Rule<'a> = Box<dyn Fn(&mut ErrorList, &Path) + 'a>;
 
-/// The source of one volume.
-struct Sources<'a>(Vec<(&'static str, &'static str, Rule<'a>)>);
+/// A source that is given.
+struct Given<'a> {
+    field: &'static str,
+    /// Upstream shows the errors of some sources under another name.
+    shown: &'static str,
+    /// Whether it is judged even after another one.
+    always: bool,
+    rule: Rule<'a>,
+}
+
+/// The sources of one volume, of which there should be one.
+#[derive(Default)]
+pub(crate) struct Sources<'a>(Vec<Given<'a>>);
 
 impl<'a> Sources<'a> {
-    fn add<T>(
+    pub(crate) fn add<T>(
         &mut self,
         field: &'static str,
         it: Option<&'a T>,
-        rule: fn(&mut ErrorList, &Path, &T),
+        rule: impl Fn(&mut ErrorList, &Path, &T) + 'a,
     ) {
         self.at(field, field, it, rule);
     }
 
-    /// A source whose errors upstream shows under another name.
-    fn at<T>(
+    pub(crate) fn at<T>(
         &mut self,
         field: &'static str,
         shown: &'static str,
         it: Option<&'a T>,
-        rule: fn(&mut ErrorList, &Path, &T),
+        rule: impl Fn(&mut ErrorList, &Path, &T) + 'a,
     ) {
         if let Some(it) = it {
-            self.0
-                .push((field, shown, Box::new(move |e, path| rule(e, path, it))));
+            self.0.push(Given {
+                field,
+                shown,
+                always: false,
+                rule: Box::new(move |e, path| rule(e, path, it)),
+            });
+        }
+    }
+
+    /// The one that was added last is judged even after another one.
+    pub(crate) fn always(&mut self, field: &str) {
+        let last = self.0.last_mut().filter(|it| it.field == field);
+        last.into_iter().for_each(|it| it.always = true);
+    }
+
+    /// Errors of the first source, and of there being more or none.
+    pub(crate) fn judge(&self, e: &mut ErrorList, path: &Path) {
+        for (index, it) in self.0.iter().enumerate() {
+            if index == 0 || it.always {
+                (it.rule)(e, &path.child(it.shown));
+            } else {
+                let text = "may not specify more than 1 volume type";
+                e.push(Error::forbidden(&path.child(it.field), text));
+            }
+        }
+        if self.0.is_empty() {
+            e.push(Error::required(path, "must specify a volume type"));
         }
     }
 }
 
 fn source(e: &mut ErrorList, path: &Path, volume: &Volume, site: Site<'_>) {
-    let sources = sources(volume);
-    for (index, (field, shown, rule)) in sources.0.iter().enumerate() {
-        if index == 0 {
-            rule(e, &path.child(shown));
-        } else {
-            let text = "may not specify more than 1 volume type";
-            e.push(Error::forbidden(&path.child(field), text));
-        }
-    }
-    if sources.0.is_empty() {
-        e.push(Error::required(path, "must specify a volume type"));
-    }
+    sources(volume).judge(e, path);
     if let Some(it) = &volume.iscsi
         && it.initiator_name.is_some()
         && volume.name.len() + 1 + it.target_portal.len() > 64
@@ -120,7 +144,7 @@ fn source(e: &mut ErrorList, path: &Path, volume: &Volume, site: Site<'_>) {
 
 /// The sources that are given, in upstream's order.
 fn sources(it: &Volume) -> Sources<'_> {
-    let mut all = Sources(Vec::new());
+    let mut all = Sources::default();
     all.add("emptyDir", it.empty_dir.as_ref(), storage::empty_dir);
     all.add("hostPath", it.host_path.as_ref(), storage::host_path);
     all.add("gitRepo", it.git_repo.as_ref(), storage::git_repo);
@@ -186,6 +210,6 @@ pub(super) fn local_not_reserved(e: &mut ErrorList, path: &Path, text: &str) {
 }
 
 /// Whether a path never goes up.
-pub(super) fn no_backsteps(text: &str) -> bool {
+pub(crate) fn no_backsteps(text: &str) -> bool {
     text.split('/').all(|part| part != "..")
 }

@@ -13,7 +13,7 @@ use k8s_openapi::{
     },
     apimachinery::pkg::{api::resource::Quantity as Wire, apis::meta::v1::ObjectMeta},
 };
-use machinery::{field::Path, names, quantity::Quantity};
+use machinery::{addresses::address_warnings, field::Path, names, quantity::Quantity};
 use std::collections::{BTreeMap, BTreeSet};
 
 const NO_SELECTOR: &str = "a null labelSelector results in matching no pod";
@@ -95,7 +95,24 @@ fn spec_and_metadata(path: &Path, spec: &PodSpec, metadata: &ObjectMeta, pod: bo
         w.push(format!("{path}: {text}"));
     }
     affinity(w, &at.child("affinity"), spec);
+    odd_addresses(w, &at, spec);
     all
+}
+
+/// Addresses that other software may read in another way.
+fn odd_addresses(w: &mut Vec<String>, path: &Path, spec: &PodSpec) {
+    let servers = spec
+        .dns_config
+        .as_ref()
+        .and_then(|it| it.nameservers.as_ref());
+    for (index, server) in servers.into_iter().flatten().enumerate() {
+        let path = path.child("dnsConfig").child("nameservers").index(index);
+        w.extend(address_warnings(&path, server));
+    }
+    for (index, alias) in spec.host_aliases.iter().flatten().enumerate() {
+        let path = path.child("hostAliases").index(index).child("ip");
+        w.extend(address_warnings(&path, &alias.ip));
+    }
 }
 
 /// That an AppArmor annotation stands where a field should.

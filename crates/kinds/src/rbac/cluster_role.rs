@@ -29,7 +29,12 @@ impl Strategy for ClusterRole {
                 errors.push(Error::required(&path, text));
             }
             for (index, it) in selectors.iter().enumerate() {
-                errors.extend(labels::validate(it, &path.index(index)));
+                let path = path.index(index);
+                errors.extend(labels::validate(it, &path));
+                // Upstream reads it once more, and shows nothing of what it could not read.
+                if labels::Selector::from_typed(Some(it)).is_err() {
+                    errors.push(Error::invalid(&path, "null", "invalid label selector."));
+                }
             }
         }
         errors
@@ -92,6 +97,13 @@ mod tests {
                     json!({"aggregationRule": {}}),
                     &[
                         "aggregationRule.clusterRoleSelectors: Required value: at least one clusterRoleSelector required if aggregationRule is non-nil",
+                    ],
+                ),
+                (
+                    json!({"aggregationRule": {"clusterRoleSelectors": [{"matchExpressions": [{"key": "a", "operator": "x"}]}]}}),
+                    &[
+                        "aggregationRule.clusterRoleSelectors[0].matchExpressions[0].operator: Invalid value: \"x\": not a valid selector operator",
+                        "aggregationRule.clusterRoleSelectors[0]: Invalid value: \"null\": invalid label selector.",
                     ],
                 ),
             ],

@@ -95,7 +95,8 @@ pub(super) fn topologies(e: &mut ErrorList, path: &Path, terms: &[TopologySelect
                 e.push(Error::duplicate(&path.child("key"), &it.key));
             }
         }
-        if seen.contains(&all) {
+        // To upstream a term without expressions is one that was there.
+        if all.is_empty() || seen.contains(&all) {
             e.push(Error::duplicate(&path, ""));
         }
         seen.push(all);

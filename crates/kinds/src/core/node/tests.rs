@@ -68,6 +68,7 @@ fn errors_of_new_nodes() {
 
 #[test]
 fn errors_of_changes() {
+    let protected = "[]: Forbidden: node updates may only change labels, taints, or capacity";
     cases::updates(
         &Node,
         base(),
@@ -77,17 +78,19 @@ fn errors_of_changes() {
                 json!({"spec": {"podCIDR": "10.1.0.0/24"}}),
                 &[
                     "spec.podCIDRs: Forbidden: node updates may not change podCIDR except from \"\" to valid",
+                    protected,
                 ],
             ),
             (
                 json!({"spec": {"providerID": "x://2"}}),
                 &[
                     "spec.providerID: Forbidden: node updates may not change providerID except from \"\" to valid",
+                    protected,
                 ],
             ),
             (
                 json!({"spec": {"externalID": "b"}}),
-                &["spec.externalID: Forbidden: may not be updated"],
+                &["spec.externalID: Forbidden: may not be updated", protected],
             ),
         ],
     );

@@ -49,6 +49,7 @@ pub(super) fn update(new: &Node, old: &Node) -> ErrorList {
     let mut errors = node(new, &known);
     addresses(&mut errors, new);
     let path = Path::new("spec");
+    let before_these = errors.len();
     if !known.is_empty() && spec.pod_cidrs != before.pod_cidrs {
         errors.push(Error::forbidden(&path.child("podCIDRs"), FIXED_RANGES));
     }
@@ -63,6 +64,10 @@ pub(super) fn update(new: &Node, old: &Node) -> ErrorList {
             &path.child("externalID"),
             "may not be updated",
         ));
+    }
+    if errors.len() > before_these {
+        let text = "node updates may only change labels, taints, or capacity";
+        errors.push(Error::forbidden(&Path::new(check::NOTHING), text));
     }
     errors
 }

@@ -36,6 +36,12 @@ fn errors_of_new_volumes() {
                 ],
             ),
             (
+                spec(json!({"volumeMode": ""})),
+                &[
+                    "spec.volumeMode: Unsupported value: \"\": supported values: \"Block\", \"Filesystem\"",
+                ],
+            ),
+            (
                 spec(json!({"capacity": null})),
                 &[
                     "spec.capacity: Required value",
@@ -170,4 +176,86 @@ fn errors_of_changes_and_warnings() {
         cases::row(&PersistentVolume, base()),
         "a|1Gi|RWO|Retain|Pending|||<unset>||<unknown>|Filesystem"
     );
+}
+
+#[test]
+fn errors_of_sources_that_pods_share() {
+    let of = |source: Value| {
+        let mut all = json!({"hostPath": null});
+        all.as_object_mut()
+            .unwrap()
+            .extend(source.as_object().unwrap().clone());
+        spec(all)
+    };
+    cases::creates(
+        &PersistentVolume,
+        base(),
+        &[
+            (
+                of(json!({"hostPath": {"path": "/x", "type": "Foo"}})),
+                &[
+                    r#"spec.hostPath.type: Unsupported value: "Foo": supported values: "", "BlockDevice", "CharDevice", "Directory", "DirectoryOrCreate", "File", "FileOrCreate", "Socket""#,
+                ],
+            ),
+            (
+                of(json!({"gcePersistentDisk": {"pdName": "", "partition": -1}})),
+                &[
+                    "spec.persistentDisk.pdName: Required value",
+                    "spec.persistentDisk.partition: Invalid value: -1: must be between 1 and 255, inclusive",
+                ],
+            ),
+            (
+                of(json!({"glusterfs": {"endpoints": "e", "path": "p", "endpointsNamespace": ""}})),
+                &[
+                    r#"spec.glusterfs.endpointsNamespace: Invalid value: "": if the endpointnamespace is set, it must be a valid namespace name"#,
+                ],
+            ),
+            (
+                of(
+                    json!({"iscsi": {"targetPortal": "x".repeat(63), "iqn": "iqn.2015-02.example.com:test", "lun": 0, "initiatorName": "iqn.2015-02.example.com:init", "chapAuthSession": true, "secretRef": {}}}),
+                ),
+                &[
+                    &format!(
+                        "spec.iscsi.targetportal: Invalid value: {:?}: Total length of <volume name>:<iscsi.targetPortal> must be under 64 characters if iscsi.initiatorName is specified.",
+                        "x".repeat(63)
+                    ),
+                    "spec.iscsi.secretRef.name: Required value",
+                ],
+            ),
+            (
+                of(json!({"cinder": {"volumeID": "v", "secretRef": {}}})),
+                &[
+                    "spec.cinder.secretRef.name: Required value",
+                    "spec.cinder.secretRef.namespace: Required value",
+                ],
+            ),
+            (
+                of(
+                    json!({"azureFile": {"secretName": "s", "shareName": "n", "secretNamespace": ""}}),
+                ),
+                &["spec.azureFile.secretNamespace: Required value"],
+            ),
+            (
+                of(json!({"azureDisk": {"diskName": "d", "diskURI": "https://x", "kind": ""}})),
+                &[
+                    r#"spec.azureDisk.kind: Unsupported value: "": supported values: "Dedicated", "Managed", "Shared""#,
+                ],
+            ),
+            (
+                of(
+                    json!({"fc": {}, "flexVolume": {"driver": ""}, "csi": {"driver": "d", "volumeHandle": "h"}}),
+                ),
+                &[
+                    "spec.fc.targetWWNs: Required value: must specify either targetWWNs or wwids, but not both",
+                    "spec.flexVolume.driver: Required value",
+                    "spec.csi: Forbidden: may not specify more than 1 volume type",
+                ],
+            ),
+        ],
+    );
+    let given = cases::defaulted(
+        &PersistentVolume,
+        json!({"spec": {"rbd": {"monitors": ["m"], "image": "i"}}}),
+    );
+    assert_eq!(given["spec"]["rbd"]["pool"], "rbd");
 }

@@ -22,17 +22,20 @@ pub(in crate::core) const VOLUME_MODES: &[&str] = &["Block", "Filesystem"];
 const NOT_INLINE: &str = "may not be specified in the context of inline volumes";
 
 /// Where a volume is described.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Place {
-    /// In an object of its own.
-    Object,
+#[derive(Clone, Copy)]
+pub(crate) enum Place<'a> {
+    /// In an object of its own, by this name.
+    Object(&'a str),
     /// Within an attachment.
     Inline,
 }
 
 /// Errors of a volume.
-pub(crate) fn spec(e: &mut ErrorList, path: &Path, spec: &PersistentVolumeSpec, place: Place) {
-    let inline = place == Place::Inline;
+pub(crate) fn spec(e: &mut ErrorList, path: &Path, spec: &PersistentVolumeSpec, place: Place<'_>) {
+    let (inline, name) = match place {
+        Place::Object(name) => (false, name),
+        Place::Inline => (true, ""),
+    };
     if inline {
         let has_capacity = spec.capacity.as_ref().is_some_and(|it| !it.is_empty());
         for (field, set) in [
@@ -61,7 +64,7 @@ pub(crate) fn spec(e: &mut ErrorList, path: &Path, spec: &PersistentVolumeSpec, 
     if let Some(it) = &spec.node_affinity {
         affinity(e, &path.child("nodeAffinity"), it, inline);
     }
-    sources::one(e, path, spec);
+    sources::one(e, path, spec, name);
     classes(e, path, spec, inline);
 }
 

@@ -1,12 +1,22 @@
 //! Where logs, exec, attach, port-forward and proxy of a pod go: upstream's `registry/core/pod`
 //! `LogLocation`, `ExecLocation` and their siblings.
 
-use crate::{Destination, ProxyName, Route, query::Query};
+use crate::{Destination, ProxyName, Route, check, query::Query};
 use k8s_openapi::api::core::v1::Pod;
-use machinery::status::Status;
+use machinery::{
+    field::{Error, ErrorList, Path},
+    status::{Resource, Status},
+};
 
 /// Names the container that exec, logs and attach mean when the request names none.
 const DEFAULT_CONTAINER: &str = "kubectl.kubernetes.io/default-container";
+
+/// What messages call the options of a log.
+const LOG_OPTIONS: Resource<'static> = Resource {
+    group: "",
+    plural: "PodLogOptions",
+};
+const POSITIVE: &str = "must be greater than 0";
 
 /// Where a connection to a subresource goes.
 pub(super) fn destination(
@@ -30,7 +40,8 @@ pub(super) fn destination(
             "portForward".to_owned()
         }
         "log" => {
-            log(&query, &mut sent)?;
+            let name = pod.metadata.name.as_deref().unwrap_or_default();
+            log(&query, &mut sent, name)?;
             "containerLogs".to_owned()
         }
         stream => {
@@ -76,26 +87,37 @@ fn streams(query: &Query, sent: &mut Query) {
     }
 }
 
-fn log(query: &Query, sent: &mut Query) -> Result<(), Status> {
+fn log(query: &Query, sent: &mut Query, name: &str) -> Result<(), Status> {
     for flag in ["follow", "previous", "timestamps"] {
         if query.is_true(flag) {
             sent.add(flag, "true");
         }
     }
-    if query.first("sinceSeconds").is_some() && query.first("sinceTime").is_some() {
-        let text = "at most one of `sinceTime` or `sinceSeconds` may be specified";
-        return Err(Status::bad_request(text));
-    }
-    for (number, least) in [("tailLines", 0), ("limitBytes", 1), ("sinceSeconds", 1)] {
-        if let Some(text) = query.first(number) {
-            if !text.parse::<i64>().is_ok_and(|value| value >= least) {
-                let text = format!(
-                    "{number}: Invalid value: {text:?}: must be a number greater than or equal to {least}"
-                );
-                return Err(Status::bad_request(text));
-            }
-            sent.add(number, text);
+    let mut errors = ErrorList::new();
+    for (field, least, text) in [
+        ("tailLines", 0, check::NOT_NEGATIVE),
+        ("limitBytes", 1, POSITIVE),
+        ("sinceSeconds", 1, POSITIVE),
+    ] {
+        let Some(asked) = query.first(field) else {
+            continue;
+        };
+        let number: i64 = asked.parse().map_err(|_| {
+            Status::bad_request(format!(
+                "strconv.ParseInt: parsing {asked:?}: invalid syntax"
+            ))
+        })?;
+        let both = field == "sinceSeconds" && query.first("sinceTime").is_some();
+        if both {
+            let text = "at most one of `sinceTime` or `sinceSeconds` may be specified";
+            errors.push(Error::forbidden(&Path::new(check::NOTHING), text));
+        } else if number < least {
+            errors.push(Error::invalid(&Path::new(field), number, text));
         }
+        sent.add(field, asked);
+    }
+    if !errors.is_empty() {
+        return Err(Status::invalid(LOG_OPTIONS, name, &errors));
     }
     for text in ["sinceTime", "stream"] {
         if let Some(value) = query.first(text) {

@@ -1,7 +1,7 @@
 //! What may change through `pods/resize`: the CPU and memory of containers that stay, and of the pod as a
 //! whole. Upstream: `ValidatePodResize`.
 
-use crate::pod_spec::validate as pod_spec;
+use crate::{check, pod_spec::validate as pod_spec};
 use k8s_openapi::{
     api::core::v1::{Container, Pod, PodSpec, ResourceRequirements},
     apimachinery::pkg::api::resource::Quantity,
@@ -31,7 +31,7 @@ pub(super) fn validate(new: &Pod, old: &Pod) -> ErrorList {
         (windows, "windows pods cannot be resized"),
     ] {
         if refused {
-            return vec![Error::forbidden(&Path::default(), text)];
+            return vec![Error::forbidden(&Path::new(check::NOTHING), text)];
         }
     }
     let mut errors = pod_spec::metadata_and_spec(new);

@@ -124,6 +124,21 @@ fn connects_to_the_kubelet() {
         "a container name must be specified for pod x, choose one of: [a b]"
     );
     assert_eq!(
+        check(
+            "log",
+            "container=a&tailLines=-1&limitBytes=0&sinceSeconds=0"
+        ),
+        r#"PodLogOptions "x" is invalid: [tailLines: Invalid value: -1: must be greater than or equal to 0, limitBytes: Invalid value: 0: must be greater than 0, sinceSeconds: Invalid value: 0: must be greater than 0]"#
+    );
+    assert_eq!(
+        check("log", "sinceSeconds=1&sinceTime=2026-01-01T00:00:00Z"),
+        r#"PodLogOptions "x" is invalid: []: Forbidden: at most one of `sinceTime` or `sinceSeconds` may be specified"#
+    );
+    assert_eq!(
+        check("log", "tailLines=x"),
+        r#"strconv.ParseInt: parsing "x": invalid syntax"#
+    );
+    assert_eq!(
         check("log", "container=z"),
         "container z is not valid for pod x"
     );

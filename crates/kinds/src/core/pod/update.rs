@@ -3,7 +3,7 @@
 #[cfg(test)]
 mod tests;
 
-use crate::pod_spec::validate as pod_spec;
+use crate::{check, pod_spec::validate as pod_spec};
 use api::Object;
 use k8s_openapi::api::core::v1::{
     Affinity, Container, NodeAffinity, NodeSelectorTerm, Pod, PodSpec,
@@ -235,7 +235,7 @@ fn difference(old: &PodSpec, new: &PodSpec) -> String {
 pub(super) fn ephemeral(new: &Pod, old: &Pod) -> ErrorList {
     if pod_spec::is_mirror(&old.metadata) {
         let text = "static pods do not support ephemeral containers";
-        return vec![Error::forbidden(&Path::default(), text)];
+        return vec![Error::forbidden(&Path::new(check::NOTHING), text)];
     }
     let mut errors = well_formed(new, old);
     let path = Path::new("spec").child("ephemeralContainers");

@@ -170,7 +170,11 @@ fn ports(e: &mut ErrorList, path: &Path, ports: &[EndpointPort]) {
         if ports[..index].iter().any(|it| it.name == port.name) {
             e.push(Error::duplicate(&path.child("name"), name));
         }
-        check::protocol(e, &path, port.protocol.as_ref());
+        let at = path.child("protocol");
+        match &port.protocol {
+            None => e.push(Error::required(&at, "")),
+            protocol => check::supported(e, &at, protocol.as_ref(), check::PROTOCOLS),
+        }
         check::app_protocol(e, &path, port.app_protocol.as_ref());
     }
 }

@@ -1,6 +1,6 @@
 //! Errors of a FlowSchema.
 
-use crate::check;
+use crate::{check, flowcontrol::mandatory};
 use k8s_openapi::api::flowcontrol::v1::{
     FlowSchema, NonResourcePolicyRule, PolicyRulesWithSubjects, ResourcePolicyRule,
     ServiceAccountSubject, Subject,
@@ -40,7 +40,7 @@ pub(super) fn flow_schema(object: &FlowSchema) -> ErrorList {
         let text = format!("must not be greater than {HIGHEST_PRECEDENCE}");
         e.push(Error::invalid(&at, precedence, &text));
     }
-    if precedence == 1 && object.metadata.name.as_deref() != Some("exempt") {
+    if precedence == 1 && object.metadata.name.as_deref() != Some(mandatory::EXEMPT) {
         let text = "only the schema named 'exempt' may have matchingPrecedence 1";
         e.push(Error::invalid(&at, precedence, text));
     }
@@ -61,6 +61,7 @@ pub(super) fn flow_schema(object: &FlowSchema) -> ErrorList {
     for (index, rule) in spec.rules.iter().flatten().enumerate() {
         rules(e, &path.child("rules").index(index), rule);
     }
+    mandatory::schema(e, object);
     errors
 }
 

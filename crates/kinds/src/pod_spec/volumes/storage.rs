@@ -22,7 +22,7 @@ const HOST_PATH_TYPES: &[&str] = &[
 const DRIVER_BYTES: usize = 63;
 const TENANT_CHARACTERS: usize = 65;
 
-pub(super) fn empty_dir(e: &mut ErrorList, path: &Path, it: &upstream::EmptyDirVolumeSource) {
+pub(crate) fn empty_dir(e: &mut ErrorList, path: &Path, it: &upstream::EmptyDirVolumeSource) {
     let limit = it
         .size_limit
         .as_ref()
@@ -33,7 +33,7 @@ pub(super) fn empty_dir(e: &mut ErrorList, path: &Path, it: &upstream::EmptyDirV
     }
 }
 
-pub(super) fn host_path(e: &mut ErrorList, path: &Path, it: &upstream::HostPathVolumeSource) {
+pub(crate) fn host_path(e: &mut ErrorList, path: &Path, it: &upstream::HostPathVolumeSource) {
     let at = path.child("path");
     if !check::required(e, &at, Some(&it.path)) {
         return;
@@ -51,18 +51,18 @@ pub(super) fn host_path(e: &mut ErrorList, path: &Path, it: &upstream::HostPathV
     }
 }
 
-pub(super) fn git_repo(e: &mut ErrorList, path: &Path, it: &upstream::GitRepoVolumeSource) {
+pub(crate) fn git_repo(e: &mut ErrorList, path: &Path, it: &upstream::GitRepoVolumeSource) {
     check::required(e, &path.child("repository"), Some(&it.repository));
     let folder = it.directory.as_deref().unwrap_or_default();
     local_descending(e, &path.child("directory"), folder);
 }
 
-pub(super) fn gce(e: &mut ErrorList, path: &Path, it: &upstream::GCEPersistentDiskVolumeSource) {
+pub(crate) fn gce(e: &mut ErrorList, path: &Path, it: &upstream::GCEPersistentDiskVolumeSource) {
     check::required(e, &path.child("pdName"), Some(&it.pd_name));
     partition(e, path, it.partition);
 }
 
-pub(super) fn aws(e: &mut ErrorList, path: &Path, it: &upstream::AWSElasticBlockStoreVolumeSource) {
+pub(crate) fn aws(e: &mut ErrorList, path: &Path, it: &upstream::AWSElasticBlockStoreVolumeSource) {
     check::required(e, &path.child("volumeID"), Some(&it.volume_id));
     partition(e, path, it.partition);
 }
@@ -80,7 +80,7 @@ fn lun(e: &mut ErrorList, path: &Path, number: i32) {
     }
 }
 
-pub(super) fn nfs(e: &mut ErrorList, path: &Path, it: &upstream::NFSVolumeSource) {
+pub(crate) fn nfs(e: &mut ErrorList, path: &Path, it: &upstream::NFSVolumeSource) {
     check::required(e, &path.child("server"), Some(&it.server));
     check::required(e, &path.child("path"), Some(&it.path));
     if !it.path.starts_with('/') {
@@ -89,7 +89,7 @@ pub(super) fn nfs(e: &mut ErrorList, path: &Path, it: &upstream::NFSVolumeSource
     }
 }
 
-pub(super) fn iscsi(e: &mut ErrorList, path: &Path, it: &upstream::ISCSIVolumeSource) {
+pub(crate) fn iscsi(e: &mut ErrorList, path: &Path, it: &upstream::ISCSIVolumeSource) {
     check::required(e, &path.child("targetPortal"), Some(&it.target_portal));
     if check::required(e, &path.child("iqn"), Some(&it.iqn)) {
         initiator(e, &path.child("iqn"), &it.iqn);
@@ -147,12 +147,12 @@ fn is_qualified(name: &str) -> bool {
         && !target.contains(|it: char| ",;*&$|^".contains(it) || it.is_whitespace())
 }
 
-pub(super) fn glusterfs(e: &mut ErrorList, path: &Path, it: &upstream::GlusterfsVolumeSource) {
+pub(crate) fn glusterfs(e: &mut ErrorList, path: &Path, it: &upstream::GlusterfsVolumeSource) {
     check::required(e, &path.child("endpoints"), Some(&it.endpoints));
     check::required(e, &path.child("path"), Some(&it.path));
 }
 
-pub(super) fn flocker(e: &mut ErrorList, path: &Path, it: &upstream::FlockerVolumeSource) {
+pub(crate) fn flocker(e: &mut ErrorList, path: &Path, it: &upstream::FlockerVolumeSource) {
     let given = |it: &Option<String>| it.as_ref().is_some_and(|it| !it.is_empty());
     let (name, uuid) = (given(&it.dataset_name), given(&it.dataset_uuid));
     if !name && !uuid {
@@ -169,7 +169,7 @@ pub(super) fn flocker(e: &mut ErrorList, path: &Path, it: &upstream::FlockerVolu
     }
 }
 
-pub(super) fn claim(
+pub(crate) fn claim(
     e: &mut ErrorList,
     path: &Path,
     it: &upstream::PersistentVolumeClaimVolumeSource,
@@ -177,14 +177,14 @@ pub(super) fn claim(
     check::required(e, &path.child("claimName"), Some(&it.claim_name));
 }
 
-pub(super) fn rbd(e: &mut ErrorList, path: &Path, it: &upstream::RBDVolumeSource) {
+pub(crate) fn rbd(e: &mut ErrorList, path: &Path, it: &upstream::RBDVolumeSource) {
     if it.monitors.is_empty() {
         e.push(Error::required(&path.child("monitors"), ""));
     }
     check::required(e, &path.child("image"), Some(&it.image));
 }
 
-pub(super) fn cinder(e: &mut ErrorList, path: &Path, it: &upstream::CinderVolumeSource) {
+pub(crate) fn cinder(e: &mut ErrorList, path: &Path, it: &upstream::CinderVolumeSource) {
     check::required(e, &path.child("volumeID"), Some(&it.volume_id));
     secret_ref(e, path, it.secret_ref.as_ref());
 }
@@ -195,13 +195,13 @@ fn secret_ref(e: &mut ErrorList, path: &Path, it: Option<&upstream::LocalObjectR
     }
 }
 
-pub(super) fn cephfs(e: &mut ErrorList, path: &Path, it: &upstream::CephFSVolumeSource) {
+pub(crate) fn cephfs(e: &mut ErrorList, path: &Path, it: &upstream::CephFSVolumeSource) {
     if it.monitors.is_empty() {
         e.push(Error::required(&path.child("monitors"), ""));
     }
 }
 
-pub(super) fn quobyte(e: &mut ErrorList, path: &Path, it: &upstream::QuobyteVolumeSource) {
+pub(crate) fn quobyte(e: &mut ErrorList, path: &Path, it: &upstream::QuobyteVolumeSource) {
     let text = "must be a host:port pair or multiple pairs separated by commas";
     let at = path.child("registry");
     if it.registry.is_empty() {
@@ -224,7 +224,7 @@ pub(super) fn quobyte(e: &mut ErrorList, path: &Path, it: &upstream::QuobyteVolu
     check::required(e, &path.child("volume"), Some(&it.volume));
 }
 
-pub(super) fn fc(e: &mut ErrorList, path: &Path, it: &upstream::FCVolumeSource) {
+pub(crate) fn fc(e: &mut ErrorList, path: &Path, it: &upstream::FCVolumeSource) {
     let names = it.target_wwns.as_deref().unwrap_or_default();
     let ids = it.wwids.as_deref().unwrap_or_default();
     let at = path.child("targetWWNs");
@@ -246,7 +246,7 @@ pub(super) fn fc(e: &mut ErrorList, path: &Path, it: &upstream::FCVolumeSource) 
     }
 }
 
-pub(super) fn flex(e: &mut ErrorList, path: &Path, it: &upstream::FlexVolumeSource) {
+pub(crate) fn flex(e: &mut ErrorList, path: &Path, it: &upstream::FlexVolumeSource) {
     check::required(e, &path.child("driver"), Some(&it.driver));
     for key in it.options.iter().flat_map(|it| it.keys()) {
         let domain = key.split('/').next().unwrap_or_default().to_lowercase();
@@ -259,12 +259,12 @@ pub(super) fn flex(e: &mut ErrorList, path: &Path, it: &upstream::FlexVolumeSour
     }
 }
 
-pub(super) fn azure_file(e: &mut ErrorList, path: &Path, it: &upstream::AzureFileVolumeSource) {
+pub(crate) fn azure_file(e: &mut ErrorList, path: &Path, it: &upstream::AzureFileVolumeSource) {
     check::required(e, &path.child("secretName"), Some(&it.secret_name));
     check::required(e, &path.child("shareName"), Some(&it.share_name));
 }
 
-pub(super) fn vsphere(
+pub(crate) fn vsphere(
     e: &mut ErrorList,
     path: &Path,
     it: &upstream::VsphereVirtualDiskVolumeSource,
@@ -272,7 +272,7 @@ pub(super) fn vsphere(
     check::required(e, &path.child("volumePath"), Some(&it.volume_path));
 }
 
-pub(super) fn photon(
+pub(crate) fn photon(
     e: &mut ErrorList,
     path: &Path,
     it: &upstream::PhotonPersistentDiskVolumeSource,
@@ -280,22 +280,18 @@ pub(super) fn photon(
     check::required(e, &path.child("pdID"), Some(&it.pd_id));
 }
 
-pub(super) fn portworx(e: &mut ErrorList, path: &Path, it: &upstream::PortworxVolumeSource) {
+pub(crate) fn portworx(e: &mut ErrorList, path: &Path, it: &upstream::PortworxVolumeSource) {
     check::required(e, &path.child("volumeID"), Some(&it.volume_id));
 }
 
-pub(super) fn azure_disk(e: &mut ErrorList, path: &Path, it: &upstream::AzureDiskVolumeSource) {
+pub(crate) fn azure_disk(e: &mut ErrorList, path: &Path, it: &upstream::AzureDiskVolumeSource) {
     check::required(e, &path.child("diskName"), Some(&it.disk_name));
     check::required(e, &path.child("diskURI"), Some(&it.disk_uri));
     let modes = &["None", "ReadOnly", "ReadWrite"];
-    check::maybe_one_of(
-        e,
-        &path.child("cachingMode"),
-        it.caching_mode.as_ref(),
-        modes,
-    );
+    let mode = it.caching_mode.as_ref();
+    check::supported(e, &path.child("cachingMode"), mode, modes);
     let kinds = &["Dedicated", "Managed", "Shared"];
-    check::maybe_one_of(e, &path.child("kind"), it.kind.as_ref(), kinds);
+    check::supported(e, &path.child("kind"), it.kind.as_ref(), kinds);
     let (prefix, form) = match it.kind.as_deref() {
         Some("Managed") => (
             "/subscriptions/",
@@ -313,7 +309,7 @@ pub(super) fn azure_disk(e: &mut ErrorList, path: &Path, it: &upstream::AzureDis
     }
 }
 
-pub(super) fn storage_os(e: &mut ErrorList, path: &Path, it: &upstream::StorageOSVolumeSource) {
+pub(crate) fn storage_os(e: &mut ErrorList, path: &Path, it: &upstream::StorageOSVolumeSource) {
     let at = path.child("volumeName");
     let name = it.volume_name.as_deref().unwrap_or_default();
     if check::required(e, &at, it.volume_name.as_ref()) {
@@ -326,13 +322,13 @@ pub(super) fn storage_os(e: &mut ErrorList, path: &Path, it: &upstream::StorageO
     secret_ref(e, path, it.secret_ref.as_ref());
 }
 
-pub(super) fn scale_io(e: &mut ErrorList, path: &Path, it: &upstream::ScaleIOVolumeSource) {
+pub(crate) fn scale_io(e: &mut ErrorList, path: &Path, it: &upstream::ScaleIOVolumeSource) {
     check::required(e, &path.child("gateway"), Some(&it.gateway));
     check::required(e, &path.child("system"), Some(&it.system));
     check::required(e, &path.child("volumeName"), it.volume_name.as_ref());
 }
 
-pub(super) fn csi(e: &mut ErrorList, path: &Path, it: &upstream::CSIVolumeSource) {
+pub(crate) fn csi(e: &mut ErrorList, path: &Path, it: &upstream::CSIVolumeSource) {
     let (at, driver) = (path.child("driver"), &it.driver);
     check::required(e, &at, Some(driver));
     if driver.len() > DRIVER_BYTES {
@@ -349,7 +345,7 @@ pub(super) fn csi(e: &mut ErrorList, path: &Path, it: &upstream::CSIVolumeSource
     }
 }
 
-pub(super) fn ephemeral(e: &mut ErrorList, path: &Path, it: &upstream::EphemeralVolumeSource) {
+pub(crate) fn ephemeral(e: &mut ErrorList, path: &Path, it: &upstream::EphemeralVolumeSource) {
     let path = path.child("volumeClaimTemplate");
     let Some(template) = &it.volume_claim_template else {
         return e.push(Error::required(&path, ""));
@@ -384,7 +380,7 @@ pub(super) fn ephemeral(e: &mut ErrorList, path: &Path, it: &upstream::Ephemeral
     }
 }
 
-pub(super) fn image(e: &mut ErrorList, path: &Path, it: &upstream::ImageVolumeSource) {
+pub(crate) fn image(e: &mut ErrorList, path: &Path, it: &upstream::ImageVolumeSource) {
     let policies = &["Always", "IfNotPresent", "Never"];
     check::one_of(
         e,
