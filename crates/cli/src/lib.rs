@@ -11,6 +11,7 @@ mod resolve;
 mod selection;
 mod session;
 mod streams;
+mod tree;
 mod verbs;
 
 use clap::Parser;

@@ -4,6 +4,7 @@ use crate::{
     flags::DryRun,
     print::{self, Output},
     resolve::Resource,
+    selection::Item,
     session::{JSON, Session},
 };
 use anyhow::Result;
@@ -47,27 +48,35 @@ pub(crate) fn hide_managed_fields(object: &mut Value) {
     }
 }
 
-/// Waits until the object of this UID is gone; false when the time is over first.
+/// Waits until the object of this UID is gone.
 pub(crate) async fn gone(
     session: &Session,
-    resource: &Resource,
-    namespace: &str,
-    name: &str,
+    item: &Item,
     uid: &str,
     timeout: Option<Duration>,
-) -> Result<bool> {
+) -> Result<()> {
     let deadline = timeout.map(|timeout| tokio::time::Instant::now() + timeout);
     loop {
-        match session.find(resource, namespace, name).await? {
-            None => return Ok(true),
-            Some(object) if object["metadata"]["uid"] != uid && !uid.is_empty() => return Ok(true),
+        let found = session.find(&item.resource, &item.namespace, &item.name);
+        match found.await? {
+            None => return Ok(()),
+            Some(object) if object["metadata"]["uid"] != uid && !uid.is_empty() => return Ok(()),
             Some(_) => {}
         }
         if deadline.is_some_and(|deadline| tokio::time::Instant::now() >= deadline) {
-            return Ok(false);
+            return Err(timed_out(item));
         }
         tokio::time::sleep(POLL).await;
     }
+}
+
+/// Why waiting for an object ended without it.
+pub(crate) fn timed_out(item: &Item) -> anyhow::Error {
+    anyhow::anyhow!(
+        "timed out waiting for the condition on {}/{}",
+        item.resource.plural,
+        item.name
+    )
 }
 
 /// Looks at an object again and again until `ready` gives an answer; `None` when the time is over first.

@@ -3,7 +3,10 @@
 #[cfg(test)]
 mod tests;
 
-use crate::session::{JSON, Session};
+use crate::{
+    session::{JSON, Session},
+    tree::{self, items},
+};
 use anyhow::{Result, bail};
 use client::Path;
 use serde_json::Value;
@@ -43,9 +46,14 @@ impl Resource {
         }
     }
 
+    /// As results name the type: `deployment.apps`.
+    pub(crate) fn title(&self) -> String {
+        self.dotted(&self.kind.to_lowercase())
+    }
+
     /// As results name an object: `deployment.apps/web`.
     pub(crate) fn name_of(&self, name: &str) -> String {
-        format!("{}/{name}", self.dotted(&self.kind.to_lowercase()))
+        format!("{}/{name}", self.title())
     }
 
     /// `deployments.apps`.
@@ -158,21 +166,17 @@ impl Catalogue {
 }
 
 fn text(value: &Value) -> String {
-    value.as_str().unwrap_or_default().to_owned()
+    tree::text(value).to_owned()
 }
 
 fn texts(value: &Value) -> Vec<String> {
-    value.as_array().into_iter().flatten().map(text).collect()
-}
-
-fn list(value: &Value) -> impl Iterator<Item = &Value> {
-    value.as_array().into_iter().flatten()
+    items(value).map(text).collect()
 }
 
 fn read_aggregated(tree: &Value, resources: &mut Vec<Resource>) {
-    for group in list(&tree["items"]) {
-        for version in list(&group["versions"]) {
-            for it in list(&version["resources"]) {
+    for group in items(&tree["items"]) {
+        for version in items(&group["versions"]) {
+            for it in items(&version["resources"]) {
                 resources.push(Resource {
                     group: text(&group["metadata"]["name"]),
                     version: text(&version["version"]),
@@ -193,14 +197,14 @@ fn legacy_versions(tree: &Value) -> Vec<(String, String)> {
     let core = texts(&tree["versions"])
         .into_iter()
         .map(|it| (String::new(), it));
-    let groups = list(&tree["groups"]).flat_map(|group| {
-        list(&group["versions"]).map(|it| (text(&group["name"]), text(&it["version"])))
+    let groups = items(&tree["groups"]).flat_map(|group| {
+        items(&group["versions"]).map(|it| (text(&group["name"]), text(&it["version"])))
     });
     core.chain(groups).collect()
 }
 
 fn read_legacy(group: &str, version: &str, tree: &Value, resources: &mut Vec<Resource>) {
-    for it in list(&tree["resources"]) {
+    for it in items(&tree["resources"]) {
         let plural = text(&it["name"]);
         if plural.contains('/') {
             continue;

@@ -75,7 +75,8 @@ impl Item {
         self.resource.object(&self.namespace, &self.name)
     }
 
-    fn of(resource: &Resource, object: Value) -> Self {
+    /// What the server answered.
+    pub(crate) fn of(resource: &Resource, object: Value) -> Self {
         let text = |name: &str| {
             object["metadata"][name]
                 .as_str()

@@ -28,6 +28,11 @@ const SERVER_KUBECONFIG: &str = "/etc/sampan/kubeconfig.yaml";
 pub(crate) const TABLE: &str = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json;as=Table;v=v1beta1;g=meta.k8s.io,application/json";
 /// Plain objects.
 pub(crate) const JSON: &str = "application/json";
+/// The media types of patches.
+pub(crate) const JSON_PATCH: &str = "application/json-patch+json";
+pub(crate) const MERGE: &str = "application/merge-patch+json";
+pub(crate) const STRATEGIC: &str = "application/strategic-merge-patch+json";
+pub(crate) const APPLY: &str = "application/apply-patch+yaml";
 
 /// Everything a verb needs to ask the server.
 pub(crate) struct Session {

@@ -30,7 +30,7 @@ pub(super) fn describe(out: &mut Text, map: &Value) {
     out.line(0, "BinaryData");
     out.line(0, "====");
     for (key, value) in map["binaryData"].as_object().into_iter().flatten() {
-        out.line(0, &format!("{key}: {} bytes", text(value).len() / 4 * 3));
+        out.line(0, &format!("{key}: {} bytes", decoded_bytes(value)));
     }
     out.line(0, "");
 }
@@ -43,20 +43,15 @@ pub(super) fn secret(out: &mut Text, secret: &Value) {
     out.line(0, "Data");
     out.line(0, "====");
     for (key, value) in secret["data"].as_object().into_iter().flatten() {
-        let encoded = text(value);
-        let padding = encoded
-            .bytes()
-            .rev()
-            .take_while(|byte| *byte == b'=')
-            .count();
-        out.line(
-            0,
-            &format!(
-                "{key}:\t{} bytes",
-                (encoded.len() / 4 * 3).saturating_sub(padding)
-            ),
-        );
+        out.line(0, &format!("{key}:\t{} bytes", decoded_bytes(value)));
     }
+}
+
+/// How long base64 is once decoded.
+fn decoded_bytes(value: &Value) -> usize {
+    let encoded = text(value);
+    let padding = encoded.len() - encoded.trim_end_matches('=').len();
+    (encoded.len() / 4 * 3).saturating_sub(padding)
 }
 
 pub(super) fn namespace(out: &mut Text, namespace: &Value) {

@@ -2,7 +2,7 @@
 
 use super::{
     pod,
-    text::{Text, items, text, time},
+    text::{Text, items, plain, text, time},
 };
 use machinery::workloads::REVISION;
 use serde_json::Value;
@@ -43,17 +43,12 @@ pub(super) fn describe(out: &mut Text, deployment: &Value, sets: &[Value]) {
         &number(&spec["minReadySeconds"]).to_string(),
     );
     if let Some(rolling) = spec["strategy"].get("rollingUpdate") {
-        let shown = |value: &Value| {
-            value
-                .as_str()
-                .map_or_else(|| value.to_string(), str::to_owned)
-        };
         out.line(
             0,
             &format!(
                 "RollingUpdateStrategy:\t{} max unavailable, {} max surge",
-                shown(&rolling["maxUnavailable"]),
-                shown(&rolling["maxSurge"])
+                plain(&rolling["maxUnavailable"]),
+                plain(&rolling["maxSurge"])
             ),
         );
     }

@@ -1,6 +1,6 @@
 //! `describe service`.
 
-use super::text::{Text, items, text};
+use super::text::{Text, items, plain, text};
 use serde_json::Value;
 
 pub(super) fn describe(out: &mut Text, service: &Value, slices: &[Value]) {
@@ -64,10 +64,7 @@ fn ports(out: &mut Text, spec: &Value, slices: &[Value]) {
     for port in items(&spec["ports"]) {
         let name = port["name"].as_str().unwrap_or("<unset>");
         let protocol = port["protocol"].as_str().unwrap_or("TCP");
-        let target = &port["targetPort"];
-        let shown = target
-            .as_str()
-            .map_or_else(|| target.to_string(), str::to_owned);
+        let shown = plain(&port["targetPort"]);
         out.line(
             0,
             &format!(

@@ -1,5 +1,7 @@
 //! Lines whose tab-separated cells align with those above and below, as Go's tabwriter sets them.
 
+pub(super) use crate::tree::{items, plain, text};
+
 use serde_json::Value;
 
 /// Spaces after the widest cell.
@@ -96,16 +98,6 @@ fn entry(key: &str, value: &str, between: &str) -> Vec<String> {
     std::iter::once(format!("{key}:"))
         .chain(value.lines().map(cut))
         .collect()
-}
-
-/// A string field, empty when absent.
-pub(super) fn text(value: &Value) -> &str {
-    value.as_str().unwrap_or_default()
-}
-
-/// The items of a list field.
-pub(super) fn items(value: &Value) -> impl Iterator<Item = &Value> {
-    value.as_array().into_iter().flatten()
 }
 
 /// A time as descriptions show it: `Fri, 02 Jan 2026 15:04:05 +0000`.

@@ -1,5 +1,6 @@
 //! Tables: kubectl's spacing, and the server's tables laid out in it.
 
+use crate::tree::{items, text};
 use serde_json::Value;
 
 /// Spaces after the widest cell of a column.
@@ -74,7 +75,7 @@ impl Layout {
     }
 
     fn shown(&self, table: &Value) -> Vec<usize> {
-        list(&table["columnDefinitions"])
+        items(&table["columnDefinitions"])
             .enumerate()
             .filter(|(_, column)| self.wide || column["priority"].as_i64().unwrap_or(0) == 0)
             .map(|(at, _)| at)
@@ -113,17 +114,9 @@ impl Layout {
         if self.headers {
             rows.push(self.heading(table));
         }
-        rows.extend(list(&table["rows"]).map(|row| self.row(table, row)));
+        rows.extend(items(&table["rows"]).map(|row| self.row(table, row)));
         rows
     }
-}
-
-fn list(value: &Value) -> impl Iterator<Item = &Value> {
-    value.as_array().into_iter().flatten()
-}
-
-fn text(value: &Value) -> &str {
-    value.as_str().unwrap_or_default()
 }
 
 /// One line of a cell, so that no text from the cluster can break the table.

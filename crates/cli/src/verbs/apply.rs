@@ -9,16 +9,13 @@ use crate::{
     manifest::{self, Document},
     print::Output,
     resolve::Resource,
-    session::Session,
+    session::{APPLY, MERGE, STRATEGIC, Session},
 };
 use anyhow::{Result, bail};
 use machinery::{patch, workloads::LAST_APPLIED};
 use serde_json::{Value, json};
 
 const MANAGER: &str = "kubectl-client-side-apply";
-const STRATEGIC: &str = "application/strategic-merge-patch+json";
-const MERGE: &str = "application/merge-patch+json";
-const APPLY: &str = "application/apply-patch+yaml";
 /// Tries when others change the object at the same time.
 const ATTEMPTS: u32 = 5;
 

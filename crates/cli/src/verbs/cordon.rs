@@ -4,7 +4,7 @@ use crate::{
     flags::Files,
     print,
     selection::{self, Narrow},
-    session::Session,
+    session::{STRATEGIC, Session},
 };
 use anyhow::Result;
 use serde_json::json;
@@ -54,9 +54,8 @@ async fn set(session: &Session, nodes: Vec<String>, wanted: bool) -> Result<()> 
             continue;
         }
         let patch = json!({"spec": {"unschedulable": wanted.then_some(true)}});
-        let kind = "application/strategic-merge-patch+json";
         session
-            .patch(item.path(), kind, &patch, "kubectl-cordon", "")
+            .patch(item.path(), STRATEGIC, &patch, "kubectl-cordon", "")
             .await?;
         print::line(&format!("{} {what}", item.title()))?;
     }

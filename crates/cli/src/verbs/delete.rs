@@ -10,7 +10,6 @@ use crate::{
 use anyhow::{Result, bail};
 use http::Method;
 use serde_json::{Value, json};
-use std::time::Duration;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
@@ -89,7 +88,7 @@ impl Arguments {
         }
         if self.wait && self.dry_run.query().is_empty() && !self.dry_run.is_client() {
             for (item, uid) in &pending {
-                wait(session, item, uid, timeout).await?;
+                live::gone(session, item, uid, timeout).await?;
             }
         }
         failed.map_or(Ok(()), Err)
@@ -194,11 +193,7 @@ impl Arguments {
         if self.output == "name" {
             print::line(&item.title())?;
         } else {
-            let kind = item.title();
-            let kind = kind
-                .strip_suffix(&format!("/{}", item.name))
-                .unwrap_or(&kind)
-                .to_owned();
+            let kind = item.resource.title();
             let place = if item.namespace.is_empty() {
                 String::new()
             } else {
@@ -216,24 +211,4 @@ impl Arguments {
         };
         Ok(uid.as_str().unwrap_or_default().to_owned())
     }
-}
-
-async fn wait(session: &Session, item: &Item, uid: &str, timeout: Option<Duration>) -> Result<()> {
-    if !live::gone(
-        session,
-        &item.resource,
-        &item.namespace,
-        &item.name,
-        uid,
-        timeout,
-    )
-    .await?
-    {
-        bail!(
-            "timed out waiting for the condition on {}/{}",
-            item.resource.plural,
-            item.name
-        );
-    }
-    Ok(())
 }

@@ -104,19 +104,11 @@ pub(crate) async fn pods_of(session: &Session, item: &Item) -> Result<Vec<Item>>
         .collection(&item.namespace)
         .query("labelSelector", &selector);
     let list = session.get(&path, JSON).await?;
-    let mut found = Vec::new();
-    for object in list["items"].as_array().cloned().unwrap_or_default() {
-        found.push(Item {
-            resource: pods.clone(),
-            namespace: item.namespace.clone(),
-            name: object["metadata"]["name"]
-                .as_str()
-                .unwrap_or_default()
-                .to_owned(),
-            object,
-        });
-    }
-    Ok(found)
+    let found = list["items"].as_array().cloned().unwrap_or_default();
+    Ok(found
+        .into_iter()
+        .map(|object| Item::of(&pods, object))
+        .collect())
 }
 
 /// The selector of a workload (`matchLabels`, `matchExpressions`) or of a service (plain labels) as text.

@@ -5,7 +5,7 @@ use crate::{
     live,
     print::{self, Output},
     selection::{self, Narrow},
-    session::Session,
+    session::{MERGE, Session},
 };
 use anyhow::{Result, bail};
 use serde_json::{Value, json};
@@ -104,13 +104,7 @@ pub(crate) async fn mark(
             };
             let dry_run = marks.dry_run.query();
             object = session
-                .patch(
-                    item.path(),
-                    "application/merge-patch+json",
-                    &patch,
-                    manager,
-                    dry_run,
-                )
+                .patch(item.path(), MERGE, &patch, manager, dry_run)
                 .await?;
         }
         let what = match (unchanged, sets, field) {

@@ -5,7 +5,7 @@ use crate::{
     live,
     print::Output,
     selection::{self, Narrow},
-    session::Session,
+    session::{JSON_PATCH, MERGE, STRATEGIC, Session},
 };
 use anyhow::{Context, Result, bail};
 
@@ -47,9 +47,9 @@ impl Arguments {
         };
         let patch = machinery::yaml::parse(text.as_bytes()).context("unable to parse the patch")?;
         let content_type = match self.kind.as_str() {
-            "json" => "application/json-patch+json",
-            "merge" => "application/merge-patch+json",
-            "strategic" => "application/strategic-merge-patch+json",
+            "json" => JSON_PATCH,
+            "merge" => MERGE,
+            "strategic" => STRATEGIC,
             _ => bail!(
                 "--type must be one of [json merge strategic], not {:?}",
                 self.kind

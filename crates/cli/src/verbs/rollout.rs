@@ -8,7 +8,7 @@ use crate::{
     live,
     print::Output,
     selection::{self, Narrow},
-    session::Session,
+    session::{STRATEGIC, Session},
 };
 use anyhow::{Result, bail};
 use serde_json::json;
@@ -128,9 +128,8 @@ async fn change(
     patch: &serde_json::Value,
     what: &str,
 ) -> Result<()> {
-    let kind = "application/strategic-merge-patch+json";
     let object = session
-        .patch(item.path(), kind, patch, "kubectl-rollout", "")
+        .patch(item.path(), STRATEGIC, patch, "kubectl-rollout", "")
         .await?;
     live::done(
         &Output::Table,

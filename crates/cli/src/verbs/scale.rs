@@ -5,7 +5,7 @@ use crate::{
     live,
     print::Output,
     selection::{self, Narrow},
-    session::{JSON, Session},
+    session::{JSON, MERGE, Session},
 };
 use anyhow::{Result, bail};
 use serde_json::json;
@@ -61,13 +61,7 @@ impl Arguments {
                 let patch = json!({"spec": {"replicas": self.replicas}});
                 let dry_run = self.dry_run.query();
                 session
-                    .patch(
-                        path,
-                        "application/merge-patch+json",
-                        &patch,
-                        "kubectl-scale",
-                        dry_run,
-                    )
+                    .patch(path, MERGE, &patch, "kubectl-scale", dry_run)
                     .await?;
             }
             live::done(

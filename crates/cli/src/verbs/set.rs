@@ -5,7 +5,7 @@ use crate::{
     live,
     print::Output,
     selection::{self, Narrow},
-    session::Session,
+    session::{STRATEGIC, Session},
 };
 use anyhow::{Result, bail};
 use serde_json::{Value, json};
@@ -81,11 +81,10 @@ impl Image {
             };
             let mut object = item.object.clone();
             if !self.dry_run.is_client() {
-                let kind = "application/strategic-merge-patch+json";
                 object = session
                     .patch(
                         item.path(),
-                        kind,
+                        STRATEGIC,
                         &patch,
                         "kubectl-set",
                         self.dry_run.query(),

@@ -6,6 +6,7 @@ use crate::{
     print::jsonpath::Template,
     selection::{self, Narrow},
     session::Session,
+    tree::{plain, text},
 };
 use anyhow::{Result, bail};
 use serde_json::Value;
@@ -73,12 +74,10 @@ impl Until {
                     };
                     same("type", name) && same("status", value)
                 }),
-            Self::Value(path, wanted) => path.values(object).first().is_some_and(|value| {
-                let text = value
-                    .as_str()
-                    .map_or_else(|| value.to_string(), str::to_owned);
-                wanted.as_ref().is_none_or(|wanted| *wanted == text)
-            }),
+            Self::Value(path, wanted) => path
+                .values(object)
+                .first()
+                .is_some_and(|value| wanted.as_ref().is_none_or(|wanted| *wanted == plain(value))),
         }
     }
 }
@@ -106,39 +105,15 @@ impl Arguments {
             bail!("no matching resources found");
         }
         for item in items {
-            let met = if matches!(until, Until::Gone) {
-                let uid = item.object["metadata"]["uid"].as_str().unwrap_or_default();
-                live::gone(
-                    session,
-                    &item.resource,
-                    &item.namespace,
-                    &item.name,
-                    uid,
-                    timeout,
-                )
-                .await?
+            let text = if matches!(until, Until::Gone) {
+                let uid = text(&item.object["metadata"]["uid"]);
+                live::gone(session, &item, uid, timeout).await?;
+                "deleted"
             } else {
                 let ready = |object: &Value| Ok(until.met(object).then_some(()));
-                live::until(session, &item.path(), timeout, ready)
-                    .await?
-                    .is_some()
-            };
-            if !met {
-                bail!(
-                    "timed out waiting for the condition on {}/{}",
-                    item.resource.plural,
-                    item.name
-                );
-            }
-            let what = if matches!(until, Until::Gone) {
-                "deleted"
-            } else {
-                "met"
-            };
-            let text = if what == "met" {
+                let met = live::until(session, &item.path(), timeout, ready).await?;
+                met.ok_or_else(|| live::timed_out(&item))?;
                 "condition met"
-            } else {
-                "deleted"
             };
             print::line(&format!("{} {text}", item.title()))?;
         }

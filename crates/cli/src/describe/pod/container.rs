@@ -1,6 +1,6 @@
 //! One container of a pod's description.
 
-use super::super::text::{Text, items, text, time};
+use super::super::text::{Text, items, plain, text, time};
 use serde_json::Value;
 
 /// The level of a container's fields.
@@ -152,11 +152,6 @@ fn probe(probe: &Value) -> String {
         number("successThreshold", 1),
         number("failureThreshold", 3)
     );
-    let port = |value: &Value| {
-        value
-            .as_str()
-            .map_or_else(|| value.to_string(), str::to_owned)
-    };
     let action = if let Some(exec) = probe.get("exec") {
         let words: Vec<_> = items(&exec["command"]).map(text).collect();
         format!("exec [{}]", words.join(" "))
@@ -165,19 +160,19 @@ fn probe(probe: &Value) -> String {
         format!(
             "http-get {scheme}://{}:{}{}",
             text(&get["host"]),
-            port(&get["port"]),
+            plain(&get["port"]),
             text(&get["path"])
         )
     } else if let Some(socket) = probe.get("tcpSocket") {
         format!(
             "tcp-socket {}:{}",
             text(&socket["host"]),
-            port(&socket["port"])
+            plain(&socket["port"])
         )
     } else if let Some(grpc) = probe.get("grpc") {
         format!(
             "grpc <pod>:{} {}",
-            port(&grpc["port"]),
+            plain(&grpc["port"]),
             text(&grpc["service"])
         )
     } else {
