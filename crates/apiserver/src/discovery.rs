@@ -1,5 +1,4 @@
-//! Discovery: what is served, as the legacy per-group documents and as the aggregated one. Made once,
-//! since the list of kinds is closed.
+//! Discovery: what is served, as the legacy per-group documents and as the aggregated one.
 
 mod aggregated;
 mod legacy;
@@ -78,21 +77,21 @@ fn wants_aggregated(headers: &HeaderMap) -> Option<Encoding> {
 /// The aggregated document. Its ETag is that of the JSON in every encoding, which is why `Vary` says
 /// that the answer depends on `Accept`.
 fn aggregated_answer(headers: &HeaderMap, encoding: Encoding, document: &Value) -> Answer {
-    let form = Form {
-        encoding,
-        ..Form::JSON
-    };
     let json = Bytes::from(document.to_string());
     let media_type = match encoding {
         Encoding::Json => aggregated::JSON,
         Encoding::Yaml => aggregated::YAML,
         Encoding::Protobuf => aggregated::PROTOBUF,
     };
-    let encoded = forms::simple(form, 200, json.clone())?;
-    let tagged = with_etag(headers, json, media_type);
+    let tagged = with_etag(headers, json.clone(), media_type);
     if encoding == Encoding::Json || tagged.status() != StatusCode::OK {
         return Ok(tagged);
     }
+    let form = Form {
+        encoding,
+        ..Form::JSON
+    };
+    let encoded = forms::simple(form, 200, json)?;
     let (parts, _) = tagged.into_parts();
     Ok(Response::from_parts(parts, encoded.into_body()))
 }

@@ -1,8 +1,9 @@
 //! The committed form of an arena: a compact table, compressed with zstd.
 //!
 //! Written by `tools/schema`, read once per process. Strings are stored once and referred to by index;
-//! numbers are variable-length; order is the arena's.
+//! numbers are of protobuf's variable length; order is the arena's.
 
+use crate::protobuf::wire::{put_number, take_number};
 use crate::schema::{
     Field, Form, Inline, ListKind, PatchStrategy, ProtoField, Schemas, Shape, Structure, Type,
     TypeRef,
@@ -70,12 +71,8 @@ struct Writer {
 }
 
 impl Writer {
-    fn number(&mut self, mut value: u64) {
-        while value >= 0x80 {
-            self.bytes.push(value as u8 | 0x80);
-            value >>= 7;
-        }
-        self.bytes.push(value as u8);
+    fn number(&mut self, value: u64) {
+        put_number(&mut self.bytes, value);
     }
 
     fn text(&mut self, value: &str) {
@@ -197,16 +194,7 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn number(&mut self) -> Option<u64> {
-        let mut value = 0;
-        for shift in (0..64).step_by(7) {
-            let (byte, rest) = self.rest.split_first()?;
-            self.rest = rest;
-            value |= u64::from(byte & 0x7f) << shift;
-            if byte & 0x80 == 0 {
-                return Some(value);
-            }
-        }
-        None
+        take_number(&mut self.rest)
     }
 
     fn small(&mut self) -> Option<u32> {
