@@ -15,8 +15,9 @@ use wire::{Message, Payload};
 /// What every enveloped message begins with.
 pub const MAGIC: &[u8; 4] = b"k8s\0";
 
-/// Messages nested deeper than this are refused.
-const DEPTH_LIMIT: u32 = 64;
+/// Objects and lists nest no deeper, as in JSON (`serde_json`'s own limit), so that whoever may write an
+/// object in one may read it in the other.
+const DEPTH_LIMIT: u32 = 127;
 
 /// Bytes or JSON that cannot be transcoded.
 #[derive(Debug, thiserror::Error)]
@@ -103,7 +104,7 @@ pub fn decode_as(bytes: &[u8], schemas: &Schemas, of: TypeRef) -> Result<Decoded
 /// When the message is malformed.
 pub fn decode_bare(bytes: &[u8], schemas: &Schemas, of: TypeRef) -> Result<Vec<u8>, ProtobufError> {
     let malformed = || ProtobufError::Malformed(schemas.get(of).name.to_string());
-    let object = decode::message(schemas, of, bytes, 0).ok_or_else(malformed)?;
+    let object = decode::message(schemas, of, bytes, 1).ok_or_else(malformed)?;
     serde_json::to_vec(&object).map_err(|_| malformed())
 }
 
@@ -113,7 +114,7 @@ fn decode_unknown(
     of: TypeRef,
 ) -> Result<Decoded, ProtobufError> {
     let malformed = || ProtobufError::Malformed(schemas.get(of).name.to_string());
-    let mut object = decode::message(schemas, of, unknown.raw, 0).ok_or_else(malformed)?;
+    let mut object = decode::message(schemas, of, unknown.raw, 1).ok_or_else(malformed)?;
     if !unknown.kind.is_empty() && schemas.get(of).field("kind").is_some() {
         object.insert("apiVersion".into(), unknown.api_version.clone().into());
         object.insert("kind".into(), unknown.kind.clone().into());

@@ -13,6 +13,8 @@ use serde_json::{Map, Value};
 
 type Object = Map<String, Value>;
 
+/// `depth` is how deep in JSON the object stands, the outermost at 1; further down, how deep what holds the
+/// value stands.
 pub(super) fn message(schemas: &Schemas, of: TypeRef, bytes: &[u8], depth: u32) -> Option<Object> {
     let mut object = Object::new();
     fill(schemas, of, bytes, depth, &mut object)?;
@@ -33,7 +35,7 @@ fn fill(
     let mut message = Message(bytes);
     while let Some((tag, payload)) = message.next()? {
         if let Some(inline) = kind.inline.iter().find(|inline| inline.tag == tag) {
-            fill(schemas, inline.of, payload.bytes()?, depth + 1, object)?;
+            fill(schemas, inline.of, payload.bytes()?, depth, object)?;
         } else if let Some(field) = kind
             .fields
             .iter()
@@ -79,15 +81,15 @@ fn add(
                             schemas,
                             item,
                             Payload::Varint(packed.varint()?),
-                            depth,
+                            depth + 1,
                         )?);
                     }
                 }
-                _ => list.push(value(schemas, item, payload, depth)?),
+                _ => list.push(value(schemas, item, payload, depth + 1)?),
             }
         }
         (Shape::Map(of), Form::Plain) => {
-            let (key, item) = entry(schemas, of, payload.bytes()?, depth)?;
+            let (key, item) = entry(schemas, of, payload.bytes()?, depth + 1)?;
             let map = object
                 .entry(&*field.name)
                 .or_insert_with(|| Value::Object(Object::new()));

@@ -2,15 +2,13 @@
 //! not a pointer even when it is zero.
 //!
 //! One pass over the text, no tree: each value is written behind the last one, and when its message ends
-//! the parts are put in order and get their length. It runs for every read that asks for protobuf.
+//! the parts are put in order and get their length. It runs for every read that asks for protobuf. How
+//! deep objects may nest is the limit of whoever reads the JSON.
 
 mod message;
 mod special;
 
-use super::{
-    DEPTH_LIMIT,
-    wire::{put_bytes, put_double, put_varint},
-};
+use super::wire::{put_bytes, put_double, put_varint};
 use crate::schema::{Form, Schemas, Shape, TypeRef};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
@@ -36,7 +34,6 @@ pub(super) fn bare(
         form: Form::Plain,
         tag: None,
         element: true,
-        depth: 0,
     }
     .deserialize(&mut input)?;
     input.end()?;
@@ -60,7 +57,6 @@ struct Slot<'e, 'a> {
     tag: Option<u32>,
     /// An item of a list or a value of a map: null stands for its zero, where it is an absent field.
     element: bool,
-    depth: u32,
 }
 
 impl Slot<'_, '_> {
@@ -145,9 +141,7 @@ impl<'de> Visitor<'de> for Slot<'_, '_> {
     fn visit_unit<E: Error>(self) -> Result<(), E> {
         if self.element {
             let (tag, shape) = (self.tag, self.shape);
-            self.encoder
-                .zero(shape, tag, self.depth)
-                .map_err(E::custom)?;
+            self.encoder.zero(shape, tag);
         }
         Ok(())
     }
@@ -215,7 +209,6 @@ impl<'de> Visitor<'de> for Slot<'_, '_> {
                 form: Form::Plain,
                 tag: Some(tag),
                 element: true,
-                depth: self.depth + 1,
             };
             if items.next_element_seed(slot)?.is_none() {
                 break;
@@ -228,25 +221,20 @@ impl<'de> Visitor<'de> for Slot<'_, '_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, entries: A) -> Result<(), A::Error> {
-        if self.depth > DEPTH_LIMIT {
-            return Err(A::Error::custom("nested too deeply"));
-        }
-        let (encoder, depth, tag) = (self.encoder, self.depth + 1, self.tag);
+        let (encoder, tag) = (self.encoder, self.tag);
         match (self.form, self.shape) {
-            (Form::Plain, Shape::Object(of)) => encoder.object(*of, Some(entries), tag, depth),
-            (Form::Plain, Shape::Map(of)) => {
-                encoder.map(of, entries, tag.unwrap_or_default(), depth)
-            }
+            (Form::Plain, Shape::Object(of)) => encoder.object(*of, Some(entries), tag),
+            (Form::Plain, Shape::Map(of)) => encoder.map(of, entries, tag.unwrap_or_default()),
             (Form::SchemaOrBool(of), _) => {
                 let base = encoder.out.len();
                 put_varint(&mut encoder.out, 1, 1);
-                encoder.object(of, Some(entries), Some(2), depth)?;
+                encoder.object(of, Some(entries), Some(2))?;
                 encoder.wrap(base, tag);
                 Ok(())
             }
             (Form::SchemaOrArray(of) | Form::SchemaOrStrings(of), _) => {
                 let base = encoder.out.len();
-                encoder.object(of, Some(entries), Some(1), depth)?;
+                encoder.object(of, Some(entries), Some(1))?;
                 encoder.wrap(base, tag);
                 Ok(())
             }

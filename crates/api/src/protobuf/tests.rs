@@ -228,7 +228,7 @@ fn a_watch_frame_is_a_length_and_a_bare_event() {
     let event = schema::builtin()
         .kind("", "v1", "WatchEvent")
         .expect("known");
-    let found = decode::message(schema::builtin(), event, &frame[4..], 0).expect("decodes");
+    let found = decode::message(schema::builtin(), event, &frame[4..], 1).expect("decodes");
     assert_eq!(found["type"], "ADDED");
     assert_eq!(found["object"]["kind"], "ConfigMap");
     assert_eq!(found["object"]["metadata"]["name"], "a");
@@ -256,4 +256,87 @@ fn schemas_of_custom_resources_keep_their_unions() {
     let expected: Value = serde_json::from_slice(json).expect("JSON");
     let path = "/spec/versions/0/schema/openAPIV3Schema";
     assert_eq!(found.pointer(path), expected.pointer(path));
+}
+
+/// A definition whose schema nests so deeply, through properties, lists and single schemas by turns.
+fn nested(levels: usize) -> String {
+    let parts = [
+        (r#"{"not":"#, "}"),
+        (r#"{"allOf":["#, "]}"),
+        (r#"{"properties":{"p":"#, "}}"),
+        (r#"{"items":"#, "}"),
+    ];
+    let around = (0..levels).map(|level| parts[level % parts.len()]);
+    let open: String = around.clone().map(|(open, _)| open).collect();
+    let close: String = around.rev().map(|(_, close)| close).collect();
+    format!(
+        r#"{{"apiVersion":"apiextensions.k8s.io/v1","kind":"CustomResourceDefinition","spec":{{"versions":[{{"schema":{{"openAPIV3Schema":{open}{{}}{close}}}}}]}}}}"#
+    )
+}
+
+#[test]
+fn what_json_holds_protobuf_holds_too() {
+    let (mut held, mut refused) = (0, 0);
+    for levels in 60..110 {
+        let json = nested(levels);
+        let read = serde_json::from_str::<Value>(&json).is_ok();
+        let encoded = encode(json.as_bytes());
+        assert_eq!(encoded.is_ok(), read, "{levels}");
+        if let Ok(encoded) = encoded {
+            held += 1;
+            let decoded = decode(&encoded).expect("what JSON holds");
+            let again: Value = serde_json::from_slice(&decoded.json).expect("JSON");
+            let expected: Value = serde_json::from_str(&json).expect("JSON");
+            let path = "/spec/versions/0/schema";
+            assert_eq!(again.pointer(path), expected.pointer(path));
+        } else {
+            refused += 1;
+        }
+    }
+    assert!(held > 20 && refused > 20, "{held} {refused}");
+}
+
+#[test]
+fn messages_deeper_than_json_are_refused() {
+    let schemas = schema::builtin();
+    let of =
+        schemas.named("io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSONSchemaProps");
+    let of = of.expect("a type that holds itself");
+    let not = schemas.get(of).field("not").expect("a field");
+    let tag = not.proto.expect("a number").tag;
+    let mut bytes = Vec::new();
+    for depth in 1..200 {
+        let decoded = decode_bare(&bytes, schemas, of);
+        match decoded {
+            Ok(json) => assert!(serde_json::from_slice::<Value>(&json).is_ok(), "{depth}"),
+            Err(_) => assert!(depth > DEPTH_LIMIT, "{depth}"),
+        }
+        let mut outer = Vec::new();
+        wire::put_bytes(&mut outer, tag, &bytes);
+        bytes = outer;
+    }
+}
+
+#[test]
+fn no_type_holds_itself_without_a_pointer() {
+    let schemas = schema::builtin();
+    let mut around = Vec::new();
+    fn visit(schemas: &Schemas, of: TypeRef, around: &mut Vec<TypeRef>) {
+        assert!(!around.contains(&of), "{}", schemas.get(of).name);
+        around.push(of);
+        let kind = schemas.get(of);
+        for field in &kind.fields {
+            let there = field.proto.is_some_and(|proto| !proto.pointer);
+            if let (Shape::Object(inner), true) = (&field.shape, there) {
+                visit(schemas, *inner, around);
+            }
+        }
+        for inline in &kind.inline {
+            visit(schemas, inline.of, around);
+        }
+        around.pop();
+    }
+    for (of, _) in schemas.types() {
+        visit(schemas, of, &mut around);
+    }
 }
