@@ -1,108 +1,100 @@
 //! The schema parts of the OpenAPI documents: `components` of version 3, `definitions` of version 2.
 //!
-//! Made anew on every call from the schema table and the descriptions; the caller adds the paths and
-//! caches the document compressed. Upstream: `k8s.io/kube-openapi`.
+//! Made anew on every call from the schema table and the descriptions, one type after the other, so that
+//! the whole never stands in memory; the caller adds the paths. Upstream: `k8s.io/kube-openapi`.
 
 pub mod gnostic;
 
 use crate::schema::{
-    Field, Form, ListKind, Schemas, Shape, Structure, Type, TypeRef, builtin, descriptions,
+    Field, ListKind, Shape, Structure, Type, TypeRef, builtin, descriptions::Descriptions,
 };
-use descriptions::Descriptions;
 use serde_json::{Map, Value, json};
-use std::collections::BTreeMap;
+use std::collections::HashSet;
 
 const META: &str = "io.k8s.apimachinery.pkg.apis.meta.v1";
-
-/// Types that every group's paths refer to.
-const SHARED: [&str; 6] = [
-    "APIResourceList",
-    "DeleteOptions",
-    "Status",
-    "WatchEvent",
-    "ObjectMeta",
-    "ListMeta",
-];
+const QUANTITY: &str = "io.k8s.apimachinery.pkg.api.resource.Quantity";
+const INT_OR_STRING: &str = "io.k8s.apimachinery.pkg.util.intstr.IntOrString";
 
 /// The two forms of the document.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Form2or3 {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dialect {
+    /// `/openapi/v2`.
     V2,
+    /// `/openapi/v3`.
     V3,
 }
 
-/// `components.schemas` of a group and version: its kinds, and all that they refer to.
+impl Dialect {
+    /// Where a type of this name is, as a reference.
+    #[must_use]
+    pub fn reference(self, name: &str) -> Value {
+        let place = match self {
+            Self::V2 => "#/definitions/",
+            Self::V3 => "#/components/schemas/",
+        };
+        json!({"$ref": format!("{place}{name}")})
+    }
+}
+
+/// The types of what the paths of every group version exchange, by name.
 #[must_use]
-pub fn v3_components(group: &str, version: &str) -> Map<String, Value> {
-    let schemas = builtin();
-    let shared = SHARED
-        .iter()
-        .filter_map(|name| schemas.named(&format!("{META}.{name}")));
-    let kinds = schemas
-        .kinds()
-        .iter()
-        .filter(|kind| &*kind.group == group && &*kind.version == version);
-    components(schemas, kinds.map(|kind| kind.of).chain(shared))
+pub fn shared() -> [String; 5] {
+    let names = [
+        "APIResourceList",
+        "DeleteOptions",
+        "Patch",
+        "Status",
+        "WatchEvent",
+    ];
+    names.map(|name| format!("{META}.{name}"))
 }
 
-/// `components.schemas` for types of any arena, and all that they refer to.
-#[must_use]
-pub fn components(schemas: &Schemas, roots: impl Iterator<Item = TypeRef>) -> Map<String, Value> {
-    Writer::new(schemas, Form2or3::V3).write(roots)
+/// Gives the schemas of types and of all that they refer to, each once, with its name.
+#[derive(Debug)]
+pub struct Components<'a> {
+    dialect: Dialect,
+    words: &'a Descriptions,
+    pending: Vec<String>,
+    seen: HashSet<String>,
 }
 
-/// `definitions` of the version 2 document: these types, and all that they refer to.
-#[must_use]
-pub fn v2_definitions(roots: impl Iterator<Item = TypeRef>) -> Map<String, Value> {
-    let schemas = builtin();
-    let shared = SHARED
-        .iter()
-        .filter_map(|name| schemas.named(&format!("{META}.{name}")));
-    Writer::new(schemas, Form2or3::V2).write(roots.chain(shared))
-}
-
-struct Writer<'a> {
-    schemas: &'a Schemas,
-    form: Form2or3,
-    words: Descriptions,
-    kinds: BTreeMap<TypeRef, Vec<Value>>,
-    pending: Vec<TypeRef>,
-    written: Map<String, Value>,
-}
-
-impl<'a> Writer<'a> {
-    fn new(schemas: &'a Schemas, form: Form2or3) -> Self {
-        let mut kinds: BTreeMap<TypeRef, Vec<Value>> = BTreeMap::new();
-        for kind in schemas.kinds() {
-            let gvk =
-                json!({"group": &*kind.group, "kind": &*kind.kind, "version": &*kind.version});
-            kinds.entry(kind.of).or_default().push(gvk);
-        }
+impl<'a> Components<'a> {
+    /// All that the types of these names need.
+    #[must_use]
+    pub fn new(
+        dialect: Dialect,
+        words: &'a Descriptions,
+        roots: impl IntoIterator<Item = String>,
+    ) -> Self {
         Self {
-            schemas,
-            form,
-            words: descriptions::load(),
-            kinds,
-            pending: Vec::new(),
-            written: Map::new(),
+            dialect,
+            words,
+            pending: roots.into_iter().collect(),
+            seen: HashSet::new(),
         }
     }
+}
 
-    fn write(mut self, roots: impl Iterator<Item = TypeRef>) -> Map<String, Value> {
-        self.pending.extend(roots);
-        while let Some(of) = self.pending.pop() {
-            let kind = self.schemas.get(of);
-            if !self.written.contains_key(&*kind.name) {
-                // The name is taken first: types refer to themselves.
-                self.written.insert(kind.name.to_string(), Value::Null);
-                let written = self.write_type(of, kind);
-                self.written.insert(kind.name.to_string(), written);
+impl Iterator for Components<'_> {
+    type Item = (String, Value);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            let name = self.pending.pop()?;
+            if self.seen.insert(name.clone()) {
+                let schema = match builtin().named(&name) {
+                    Some(of) => self.write_type(of),
+                    None => self.write_other(&name),
+                };
+                return Some((name, schema));
             }
         }
-        self.written
     }
+}
 
-    fn write_type(&mut self, of: TypeRef, kind: &Type) -> Value {
+impl Components<'_> {
+    fn write_type(&mut self, of: TypeRef) -> Value {
+        let kind = builtin().get(of);
         let mut out = Map::new();
         if let Some(words) = self.words.of_type(&kind.name) {
             out.insert("description".into(), words.into());
@@ -131,57 +123,60 @@ impl<'a> Writer<'a> {
             out.insert("x-kubernetes-map-type".into(), "atomic".into());
         }
         out.extend(self.words.keywords(&kind.name, "").unwrap_or_default());
-        if let Some(kinds) = self.kinds.get(&of) {
-            out.insert(
-                "x-kubernetes-group-version-kind".into(),
-                kinds.clone().into(),
-            );
+        let kinds = kinds_of(of);
+        if !kinds.is_empty() {
+            out.insert("x-kubernetes-group-version-kind".into(), kinds.into());
         }
         Value::Object(out)
     }
 
     fn write_field(&mut self, of: &Type, field: &Field) -> Value {
-        // Only some raw JSON is known to be an object; the rest may be anything and says nothing.
-        let object = field
-            .proto
-            .is_some_and(|proto| !proto.pointer && proto.form == Form::Plain);
         let mut out = match self.write_shape(&field.shape) {
             Value::Object(out) => out,
             _ => Map::new(),
         };
-        if matches!(field.shape, Shape::Any) && object {
-            out.insert("type".into(), "object".into());
-        }
-        if self.form == Form2or3::V3 && out.contains_key("$ref") {
-            // Version 3 allows nothing beside a reference.
-            out = Map::from_iter([("allOf".to_owned(), json!([out]))]);
-        }
+        let keywords = self.words.keywords(&of.name, &field.name);
+        self.write_keywords(keywords.unwrap_or_default(), &mut out);
+        self.wrap_reference(&mut out);
         if let Some(words) = self.words.of_field(&of.name, &field.name) {
             out.insert("description".into(), words.into());
         }
-        self.write_keywords(of, field, &mut out);
-        if let Some(default) = field.default.as_ref().filter(|_| self.form == Form2or3::V3) {
+        if let Some(default) = field
+            .default
+            .as_ref()
+            .filter(|_| self.dialect == Dialect::V3)
+        {
             out.insert("default".into(), (**default).clone());
         }
         write_merge(field, &mut out);
         Value::Object(out)
     }
 
-    /// What is kept with the descriptions: enumerations, defaults that Go implies.
-    fn write_keywords(&self, of: &Type, field: &Field, out: &mut Map<String, Value>) {
-        for (keyword, value) in self
-            .words
-            .keywords(&of.name, &field.name)
-            .unwrap_or_default()
+    /// Version 3 allows nothing beside a reference.
+    fn wrap_reference(&self, out: &mut Map<String, Value>) {
+        if self.dialect == Dialect::V3
+            && let Some(reference) = out.remove("$ref")
         {
+            out.insert("allOf".into(), json!([{ "$ref": reference }]));
+        }
+    }
+
+    /// What is kept with the descriptions: enumerations, defaults that Go implies, names of raw JSON.
+    fn write_keywords(&mut self, keywords: Map<String, Value>, out: &mut Map<String, Value>) {
+        for (keyword, value) in keywords {
             match (keyword.as_str(), value) {
-                ("items", Value::Object(inner)) => {
-                    if let Some(items) = out.get_mut("items").and_then(Value::as_object_mut) {
-                        items.extend(inner);
+                ("items" | "additionalProperties", Value::Object(inner)) => {
+                    if let Some(Value::Object(item)) = out.get_mut(&keyword) {
+                        self.write_keywords(inner, item);
+                    }
+                }
+                ("$ref", Value::String(name)) => {
+                    if let Value::Object(reference) = self.refer(&name) {
+                        out.extend(reference);
                     }
                 }
                 // Version 2 shows no defaults.
-                ("default", _) if self.form == Form2or3::V2 => {}
+                ("default", _) if self.dialect == Dialect::V2 => {}
                 (_, value) => {
                     out.insert(keyword, value);
                 }
@@ -197,33 +192,11 @@ impl<'a> Writer<'a> {
             Shape::Int32 => json!({"type": "integer", "format": "int32"}),
             Shape::Int64 => json!({"type": "integer", "format": "int64"}),
             Shape::Double => json!({"type": "number", "format": "double"}),
-            Shape::Time => self.named(
-                &format!("{META}.Time"),
-                json!({"type": "string", "format": "date-time"}),
-            ),
-            Shape::MicroTime => self.named(
-                &format!("{META}.MicroTime"),
-                json!({"type": "string", "format": "date-time"}),
-            ),
-            Shape::Quantity => {
-                let v3 = json!({"oneOf": [{"type": "string"}, {"type": "number"}]});
-                let of = if self.form == Form2or3::V3 {
-                    v3
-                } else {
-                    json!({"type": "string"})
-                };
-                self.named("io.k8s.apimachinery.pkg.api.resource.Quantity", of)
-            }
-            Shape::IntOrString => {
-                let v3 = json!({"oneOf": [{"type": "integer"}, {"type": "string"}], "format": "int-or-string"});
-                let v2 = json!({"type": "string", "format": "int-or-string"});
-                let of = if self.form == Form2or3::V3 { v3 } else { v2 };
-                self.named("io.k8s.apimachinery.pkg.util.intstr.IntOrString", of)
-            }
-            Shape::Object(of) => {
-                self.pending.push(*of);
-                self.reference(&self.schemas.get(*of).name)
-            }
+            Shape::Time => self.refer(&format!("{META}.Time")),
+            Shape::MicroTime => self.refer(&format!("{META}.MicroTime")),
+            Shape::Quantity => self.refer(QUANTITY),
+            Shape::IntOrString => self.refer(INT_OR_STRING),
+            Shape::Object(of) => self.refer(&builtin().get(*of).name),
             Shape::List(item) => json!({"type": "array", "items": self.write_item(item)}),
             Shape::Map(value) => {
                 json!({"type": "object", "additionalProperties": self.write_item(value)})
@@ -242,30 +215,53 @@ impl<'a> Writer<'a> {
             Shape::Object(_) => json!({}),
             _ => return item,
         };
-        if self.form == Form2or3::V2 {
-            return item;
+        if let (Dialect::V3, Value::Object(out)) = (self.dialect, &mut item) {
+            self.wrap_reference(out);
+            out.insert("default".into(), default);
         }
-        if item.get("$ref").is_some() {
-            item = json!({"allOf": [item]});
-        }
-        item["default"] = default;
         item
     }
 
-    /// A reference to a type that is no object, written when first referred to.
-    fn named(&mut self, name: &str, of: Value) -> Value {
-        self.written.entry(name).or_insert(of);
-        self.reference(name)
+    fn refer(&mut self, name: &str) -> Value {
+        if !self.seen.contains(name) {
+            self.pending.push(name.to_owned());
+        }
+        self.dialect.reference(name)
     }
 
-    fn reference(&self, name: &str) -> Value {
-        let place = if self.form == Form2or3::V3 {
-            "#/components/schemas/"
-        } else {
-            "#/definitions/"
-        };
-        json!({"$ref": format!("{place}{name}")})
+    /// A type that is no object of fields: a time, a quantity, raw JSON.
+    fn write_other(&self, name: &str) -> Value {
+        let mut out = self.words.keywords(name, "").unwrap_or_default();
+        if let Some(words) = self.words.of_type(name) {
+            out.insert("description".into(), words.into());
+        }
+        let one_of = |kinds: [&str; 2]| json!(kinds.map(|kind| json!({"type": kind})));
+        match (name, self.dialect) {
+            (QUANTITY | INT_OR_STRING, Dialect::V2) => {
+                out.insert("type".into(), "string".into());
+            }
+            (QUANTITY, Dialect::V3) => {
+                out.insert("oneOf".into(), one_of(["string", "number"]));
+            }
+            (INT_OR_STRING, Dialect::V3) => {
+                out.insert("oneOf".into(), one_of(["integer", "string"]));
+            }
+            _ => {}
+        }
+        if name == INT_OR_STRING {
+            out.insert("format".into(), "int-or-string".into());
+        }
+        Value::Object(out)
     }
+}
+
+/// The kinds that a type is, but for those of its own package's group, which no path names.
+fn kinds_of(of: TypeRef) -> Vec<Value> {
+    let kinds = builtin().kinds().iter();
+    kinds
+        .filter(|kind| kind.of == of && &*kind.group != "meta.k8s.io")
+        .map(|kind| json!({"group": &*kind.group, "kind": &*kind.kind, "version": &*kind.version}))
+        .collect()
 }
 
 /// How apply and strategic merge patch treat the field.
@@ -306,5 +302,7 @@ fn write_merge(field: &Field, out: &mut Map<String, Value>) {
     }
 }
 
+#[cfg(test)]
+mod published;
 #[cfg(test)]
 mod tests;

@@ -3,6 +3,7 @@
 
 mod parameters;
 mod paths;
+mod pieces;
 mod roots;
 mod shelf;
 
@@ -13,14 +14,20 @@ use crate::{
     query::Query,
     resources::{Resources, api_version},
 };
+use api::{
+    openapi::{Components, Dialect, gnostic::Encoder, shared},
+    schema::descriptions::{self, Descriptions},
+};
 use bytes::Bytes;
 use flate2::{Compression, read::GzDecoder, write::GzEncoder};
 use http::{HeaderMap, HeaderValue, header};
 use jiff::{ToSpan, tz::TimeZone};
+use kinds::SubresourceKind;
 use machinery::status::Status;
+use pieces::{Document, Section};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
-use std::io::{Read, Write};
+use std::io::{self, BufWriter, Read, Write};
 
 pub(crate) use shelf::Documents;
 
@@ -29,13 +36,13 @@ pub(crate) use shelf::Documents;
 struct Encoding {
     asked: &'static [&'static str],
     answered: &'static str,
-    write: fn(&Value) -> Vec<u8>,
+    write: fn(Document<'_>, &mut dyn Write) -> io::Result<()>,
 }
 
 const JSON: Encoding = Encoding {
     asked: &["application/json", "application/*", "*/*"],
     answered: "application/json",
-    write: |document| document.to_string().into_bytes(),
+    write: pieces::json,
 };
 
 const V2_PROTOBUF: Encoding = Encoding {
@@ -44,7 +51,7 @@ const V2_PROTOBUF: Encoding = Encoding {
         "application/com.github.proto-openapi.spec.v2.v1.0+protobuf",
     ],
     answered: "application/com.github.proto-openapi.spec.v2.v1.0+protobuf",
-    write: api::openapi::gnostic::v2,
+    write: |document, out| pieces::protobuf(&Encoder::v2(), document, out),
 };
 
 const V3_PROTOBUF: Encoding = Encoding {
@@ -53,7 +60,7 @@ const V3_PROTOBUF: Encoding = Encoding {
         "application/com.github.proto-openapi.spec.v3.v1.0+protobuf",
     ],
     answered: "application/com.github.proto-openapi.spec.v3.v1.0+protobuf",
-    write: api::openapi::gnostic::v3,
+    write: |document, out| pieces::protobuf(&Encoder::v3(), document, out),
 };
 
 /// The encoding that the client likes best.
@@ -85,7 +92,7 @@ pub(crate) fn answer(
     match below {
         "v2" => Some(
             encoding(headers, &V2_PROTOBUF)
-                .and_then(|encoding| document(door, "v2", headers, encoding, || v2(served))),
+                .and_then(|encoding| document(door, "v2", headers, encoding)),
         ),
         "v3" => Some(Ok(discovery::with_etag(
             headers,
@@ -114,15 +121,16 @@ fn group_version(name: &str) -> Option<(&str, &str)> {
 /// A document by its hash never changes; by another hash the client is sent to the one there is.
 fn one_of_v3(door: &Door, name: &str, query: &Query, headers: &HeaderMap) -> Answer {
     let asked = query.get("hash").filter(|hash| !hash.is_empty());
-    if asked.is_some_and(|asked| asked != hash(name)) {
+    let names = Names::new(&door.resources);
+    if asked.is_some_and(|asked| asked != names.hash(name)) {
         let mut response = answer::text(301, "");
-        if let Ok(url) = HeaderValue::from_str(&url(name)) {
+        if let Ok(url) = HeaderValue::from_str(&names.url(name)) {
             response.headers_mut().insert(header::LOCATION, url);
         }
         return Ok(response);
     }
     let encoding = encoding(headers, &V3_PROTOBUF)?;
-    let mut response = document(door, name, headers, encoding, || v3(&door.resources, name))?;
+    let mut response = document(door, name, headers, encoding)?;
     if asked.is_some() {
         let immutable = HeaderValue::from_static("public, immutable");
         response
@@ -143,15 +151,9 @@ fn one_of_v3(door: &Door, name: &str, query: &Query, headers: &HeaderMap) -> Ans
 }
 
 /// A document from the shelf, made when it is not there. A client that has it costs nothing.
-fn document(
-    door: &Door,
-    name: &str,
-    headers: &HeaderMap,
-    encoding: &Encoding,
-    make: impl FnOnce() -> Value,
-) -> Answer {
-    let tagged = |bytes| discovery::tagged(headers, &hash(name), bytes, encoding.answered);
-    let mut response = tagged(Bytes::new());
+fn document(door: &Door, name: &str, headers: &HeaderMap, encoding: &Encoding) -> Answer {
+    let hash = Names::new(&door.resources).hash(name);
+    let mut response = discovery::tagged(headers, &hash, Bytes::new(), encoding.answered);
     if response.status() != http::StatusCode::OK {
         return Ok(response);
     }
@@ -159,8 +161,8 @@ fn document(
     let packed = match door.openapi.get(&key) {
         Some(packed) => packed,
         None => {
-            let packed =
-                pack(&(encoding.write)(&make())).map_err(|error| Status::internal(&error))?;
+            let packed = make(&door.resources, name, encoding);
+            let packed = packed.map_err(|error| Status::internal(&error))?;
             door.openapi.put(&key, &packed);
             packed
         }
@@ -181,23 +183,43 @@ fn document(
     Ok(response)
 }
 
-fn pack(document: &[u8]) -> std::io::Result<Bytes> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
-    encoder.write_all(document)?;
-    Ok(encoder.finish()?.into())
+/// Writes a document, compressed.
+fn make(resources: &Resources, name: &str, encoding: &Encoding) -> io::Result<Bytes> {
+    let words = descriptions::load();
+    let document = match name {
+        "v2" => v2(resources, &words),
+        name => v3(resources, &words, name),
+    };
+    let mut out = BufWriter::new(GzEncoder::new(Vec::new(), Compression::fast()));
+    (encoding.write)(document, &mut out)?;
+    Ok(out.into_inner()?.finish()?.into())
 }
 
-/// What a document is made from: the build and the name. It need not be made to be named.
-fn hash(name: &str) -> String {
-    let version = machinery::versions::info().to_string();
-    discovery::hex(&Sha256::digest(format!("{version}\n{name}").as_bytes())).to_uppercase()
-}
+/// What documents are made from: the build, and what is served. They need not be made to be named.
+struct Names(Sha256);
 
-fn url(name: &str) -> String {
-    format!("/openapi/v3/{name}?hash={}", hash(name))
+impl Names {
+    fn new(resources: &Resources) -> Self {
+        let mut made_from = Sha256::new();
+        made_from.update(machinery::versions::info().to_string());
+        for it in resources.all() {
+            made_from.update(format!("\n{} {}", it.api_version(), it.names.plural));
+        }
+        Self(made_from)
+    }
+
+    fn hash(&self, document: &str) -> String {
+        let made_from = self.0.clone().chain_update(format!("\n{document}"));
+        discovery::hex(&made_from.finalize()).to_uppercase()
+    }
+
+    fn url(&self, document: &str) -> String {
+        format!("/openapi/v3/{document}?hash={}", self.hash(document))
+    }
 }
 
 fn index(resources: &Resources) -> Value {
+    let hashes = Names::new(resources);
     let mut names = roots::names(resources);
     for resource in resources.all() {
         let root = match resource.group() {
@@ -210,7 +232,7 @@ fn index(resources: &Resources) -> Value {
         ));
     }
     let paths = names.into_iter().map(|name| {
-        let url = url(&name);
+        let url = hashes.url(&name);
         (name, json!({ "serverRelativeURL": url }))
     });
     json!({ "paths": Map::from_iter(paths) })
@@ -220,76 +242,108 @@ fn info() -> Value {
     json!({ "title": "Kubernetes", "version": machinery::versions::info()["gitVersion"] })
 }
 
-fn v3(resources: &Resources, name: &str) -> Value {
-    let schemas = api::schema::builtin();
-    let (paths, components) = match group_version(name) {
+fn v3<'a>(resources: &'a Resources, words: &'a Descriptions, name: &str) -> Document<'a> {
+    let (paths, roots) = match group_version(name) {
         Some((group, version)) => {
-            let only = Some((group, version));
-            let mut paths = paths::of(resources, only, paths::Dialect::V3);
-            paths.extend([roots::of_version(group, version, paths::Dialect::V3)]);
-            (paths, components(resources, group, version))
+            let own = move |it: &Resource| it.group() == group && it.version() == version;
+            let roots = served_types(resources.all().iter().map(|it| &**it).filter(|it| own(it)));
+            let list = roots::of_version(group, version, Dialect::V3);
+            let all = resources.all().iter().filter(|it| own(it));
+            let all: Vec<_> = all.map(|it| &**it).collect();
+            let paths = paths::of(all.into_iter(), words, Dialect::V3).chain([list]);
+            let paths: Box<dyn Iterator<Item = _>> = Box::new(paths);
+            (paths, roots)
         }
         None => {
-            let (paths, answer) = roots::document(name).unwrap_or_default();
-            let answer = schemas.named(&answer).into_iter();
-            (paths, api::openapi::components(schemas, answer))
+            let root = roots::document(name);
+            let answer = root.iter().map(|(_, answer)| answer.clone()).collect();
+            let paths: Box<dyn Iterator<Item = _>> =
+                Box::new(root.map(|(entry, _)| entry).into_iter());
+            (paths, answer)
         }
     };
-    json!({
-        "openapi": "3.0.0",
-        "info": info(),
-        "paths": paths,
-        "components": { "schemas": components },
-    })
-}
-
-/// The group version's own types, and those that its subresources exchange.
-fn components(resources: &Resources, group: &str, version: &str) -> Map<String, Value> {
-    let schemas = api::schema::builtin();
-    let own = || {
-        let all = resources.all().iter();
-        all.filter(|it| it.group() == group && it.version() == version)
-    };
-    let older = own().filter_map(|it| it.older?.schema());
-    let exchanged = own()
-        .flat_map(|it| it.law.subresources())
-        .filter(|sub| !sub.version.is_empty())
-        .filter_map(|sub| schemas.kind(sub.group, sub.version, sub.kind));
-    let mut all = api::openapi::v3_components(group, version);
-    all.extend(api::openapi::components(schemas, exchanged));
-    for (schemas, of) in older {
-        all.extend(api::openapi::components(schemas, std::iter::once(of)));
+    Document {
+        head: json!({ "openapi": "3.0.0", "info": info() }),
+        sections: vec![
+            Section {
+                path: &["paths"],
+                entries: paths,
+            },
+            Section {
+                path: &["components", "schemas"],
+                entries: Box::new(Components::new(Dialect::V3, words, roots)),
+            },
+        ],
     }
-    all
 }
 
-/// The types of every kind, list and subresource that is served.
-fn served_types(resources: &Resources) -> impl Iterator<Item = api::schema::TypeRef> {
+fn v2<'a>(resources: &'a Resources, words: &'a Descriptions) -> Document<'a> {
+    let (paths, answers) = roots::all(resources);
+    let all = || resources.all().iter().map(|it| &**it);
+    let types = served_types(all()).into_iter().chain(answers);
+    Document {
+        head: json!({
+            "swagger": "2.0",
+            "info": info(),
+            "security": [{ "BearerToken": [] }],
+            "securityDefinitions": { "BearerToken": {
+                "description": "Bearer Token authentication",
+                "in": "header",
+                "name": "authorization",
+                "type": "apiKey",
+            } },
+        }),
+        sections: vec![
+            Section {
+                path: &["paths"],
+                entries: Box::new(
+                    paths
+                        .into_iter()
+                        .chain(paths::of(all(), words, Dialect::V2)),
+                ),
+            },
+            Section {
+                path: &["definitions"],
+                entries: Box::new(Components::new(Dialect::V2, words, types)),
+            },
+        ],
+    }
+}
+
+/// The types of every kind, list and subresource, and what paths exchange besides. What a stream is
+/// asked for with has no body.
+fn served_types<'a>(resources: impl Iterator<Item = &'a Resource>) -> Vec<String> {
     let schemas = api::schema::builtin();
-    resources.all().iter().flat_map(move |it| {
+    let name = |group: &str, version: &str, kind: &str| {
+        let of = schemas.kind(group, version, kind)?;
+        Some(schemas.get(of).name.to_string())
+    };
+    let mut names = shared().to_vec();
+    for it in resources {
         let list = format!("{}List", it.kind());
-        let own =
-            [it.kind(), list.as_str()].map(|kind| schemas.kind(it.group(), it.version(), kind));
-        let exchanged = it.law.subresources().iter().map(|sub| match sub.version {
-            "" => schemas.kind(it.group(), it.version(), sub.kind),
-            version => schemas.kind(sub.group, version, sub.kind),
-        });
-        own.into_iter()
-            .chain(exchanged)
-            .flatten()
-            .collect::<Vec<_>>()
-    })
+        for kind in [it.kind(), &list] {
+            names.extend(name(it.group(), it.version(), kind));
+        }
+        let exchanged = it.law.subresources().iter();
+        for sub in exchanged.filter(|sub| sub.serves != SubresourceKind::Connect) {
+            let (group, version) = paths::exchanged(it, sub);
+            names.extend(name(group, version, sub.kind));
+        }
+    }
+    names
 }
 
-fn v2(resources: &Resources) -> Value {
-    let schemas = api::schema::builtin();
-    let (mut paths, answers) = roots::all(resources);
-    paths.extend(paths::of(resources, None, paths::Dialect::V2));
-    let answers = answers.iter().filter_map(|name| schemas.named(name));
-    json!({
-        "swagger": "2.0",
-        "info": info(),
-        "paths": paths,
-        "definitions": api::openapi::v2_definitions(served_types(resources).chain(answers)),
-    })
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn documents_of_other_resources_have_other_hashes() {
+        let of = |advertise_removed| {
+            let resources = Resources::new(kinds::list(), advertise_removed);
+            Names::new(&resources).hash("v2")
+        };
+        assert_eq!(of(false), of(false));
+        assert_ne!(of(false), of(true));
+    }
 }

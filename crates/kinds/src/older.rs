@@ -20,13 +20,12 @@ mod policy;
 mod rbac;
 mod renamed;
 mod same;
-mod schema;
 mod tree;
 
 pub use gone::Gone;
 use notes::Notes;
 
-use api::schema::{Schemas, TypeRef};
+use api::schema::{self, Schemas, TypeRef};
 use serde_json::Value;
 
 /// A kind in a version that is no longer served.
@@ -52,8 +51,6 @@ struct Shape {
     upgrade: fn(&mut Value, &mut Notes),
     /// Moves it back.
     downgrade: fn(&mut Value),
-    /// Changes the current type, in the arena, to the version's, where upstream publishes it no longer.
-    schema: fn(&mut Schemas, TypeRef) -> TypeRef,
 }
 
 impl Shape {
@@ -61,7 +58,6 @@ impl Shape {
     const SAME: Self = Self {
         upgrade: |_, _| {},
         downgrade: |_| {},
-        schema: |_, of| of,
     };
 }
 
@@ -108,7 +104,9 @@ impl Older {
     /// The type of the version, and the arena that it is in.
     #[must_use]
     pub fn schema(&self) -> Option<(&'static Schemas, TypeRef)> {
-        schema::of(self)
+        let schemas = schema::builtin();
+        let of = schemas.kind(self.group, self.version, self.kind)?;
+        Some((schemas, of))
     }
 
     fn name(&self, object: &mut Value, version: (&str, &str)) {

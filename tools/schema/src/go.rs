@@ -25,6 +25,8 @@ pub struct GoField {
     pub merge_key: Option<String>,
     pub list_type: String,
     pub list_keys: Vec<String>,
+    /// `+mapType` or `+structType`.
+    pub map_type: String,
 }
 
 /// One value of a `+enum` type, and what its comment says of it.
@@ -39,6 +41,8 @@ pub struct EnumValue {
 pub struct Package {
     pub group: String,
     pub structs: HashMap<String, Vec<GoField>>,
+    /// What each struct is for.
+    pub words: HashMap<String, String>,
     pub aliases: HashMap<String, String>,
     /// The types marked `+enum`.
     pub enums: HashSet<String>,
@@ -84,7 +88,13 @@ fn read_file(text: &str, package: &mut Package) {
             package.group = rest.trim().trim_matches('"').to_owned();
         }
         if let Some(words) = line.strip_prefix("//") {
-            comment.push(words.trim().to_owned());
+            comment.push(
+                words
+                    .strip_prefix(' ')
+                    .unwrap_or(words)
+                    .trim_end()
+                    .to_owned(),
+            );
             continue;
         }
         match &mut open {
@@ -92,6 +102,7 @@ fn read_file(text: &str, package: &mut Package) {
                 if let Some(rest) = line.strip_prefix("type ") {
                     let mut words = rest.splitn(2, ' ');
                     let (name, of) = (words.next().unwrap_or(""), words.next().unwrap_or(""));
+                    package.words.insert(name.to_owned(), description(&comment));
                     if of == "struct {" {
                         open = Some((name.to_owned(), Vec::new()));
                     } else if of == "struct {}" || of == "struct{}" {
@@ -129,7 +140,7 @@ fn read_constant(line: &str, comment: &[String], package: &mut Package) {
     };
     let words: Vec<&str> = comment
         .iter()
-        .map(String::as_str)
+        .map(|line| line.trim())
         .filter(|line| !line.starts_with('+'))
         .collect();
     let words = words.join(" ");
@@ -161,7 +172,7 @@ fn read_field(line: &str, comment: &[String]) -> Option<GoField> {
         let parts: Vec<&str> = proto.split(',').collect();
         field.proto = Some((parts.get(1)?.parse().ok()?, parts.get(2) == Some(&"rep")));
     }
-    let mut words = Vec::new();
+    field.description = description(comment);
     field.patch_strategy = tag(tags, "patchStrategy").unwrap_or_default();
     field.merge_key = tag(tags, "patchMergeKey");
     for line in comment {
@@ -171,12 +182,34 @@ fn read_field(line: &str, comment: &[String]) -> Option<GoField> {
             field.list_type = value.to_owned();
         } else if let Some(value) = line.strip_prefix("+listMapKey=") {
             field.list_keys.push(value.to_owned());
-        } else if !line.starts_with('+') {
-            words.push(line.as_str());
+        } else if let Some(value) = line
+            .strip_prefix("+mapType=")
+            .or(line.strip_prefix("+structType="))
+        {
+            field.map_type = value.to_owned();
         }
     }
-    field.description = words.join(" ").trim().to_owned();
     Some(field)
+}
+
+/// What a comment says, in paragraphs, as upstream's generator of OpenAPI joins its lines.
+fn description(comment: &[String]) -> String {
+    let mut words = String::new();
+    for line in comment {
+        if line == "---" {
+            break;
+        } else if line.is_empty() {
+            words.pop();
+            words.push_str("\n\n");
+        } else if line.trim_start().starts_with("TODO") || line.trim_start().starts_with('+') {
+        } else if line.starts_with([' ', '\t']) {
+            words.pop();
+            words.push_str(&format!("\n{line}\n"));
+        } else {
+            words.push_str(&format!("{line} "));
+        }
+    }
+    words.trim_end_matches('\n').trim_matches(' ').to_owned()
 }
 
 fn tag(tags: &str, name: &str) -> Option<String> {

@@ -2,19 +2,20 @@
 
 mod go;
 mod merge;
-mod prost;
 mod proto;
 
 use anyhow::{Context, Result};
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
 };
 
 fn main() -> Result<()> {
     let arguments: Vec<PathBuf> = std::env::args_os().skip(1).map(Into::into).collect();
-    let [definitions, go, prost, gnostic, out] = arguments.as_slice() else {
-        anyhow::bail!("usage: schema DEFINITIONS.json GO-SOURCES K8S-PB-SRC GNOSTIC OUT-DIRECTORY");
+    let [definitions, go, older, gnostic, out] = arguments.as_slice() else {
+        anyhow::bail!(
+            "usage: schema DEFINITIONS.json GO-SOURCES OLDER-GO-SOURCES GNOSTIC OUT-DIRECTORY"
+        );
     };
     for version in ["v2", "v3"] {
         let file = gnostic.join(format!("openapi{version}/OpenAPI{version}.proto"));
@@ -30,7 +31,7 @@ fn main() -> Result<()> {
     let definitions = json["$defs"]
         .as_object()
         .context("no $defs in the definitions")?;
-    let packages = packages(definitions.keys(), go, prost)?;
+    let packages = packages(definitions.keys(), &[go, older])?;
     let mut merge = merge::Merge::new(definitions, &packages);
     merge.run();
     let table = api::schema::table::encode(&merge.schemas);
@@ -42,7 +43,7 @@ fn main() -> Result<()> {
     )?;
     let sources = format!(
         "Kubernetes 1.36\nkubernetes-validate 1.36.0 {:016x}\ngolang-k8s-api-dev 0.36.4-1\ngolang-k8s-apimachinery-dev 0.36.4-3\n\
-         golang-k8s-apiextensions-apiserver-dev 0.36.4-1\nk8s-pb 0.9.0\ngolang-github-googleapis-gnostic-dev 0.2.0-4\ntable {} {:016x}\nwithout protobuf: {missing}\n",
+         golang-k8s-apiextensions-apiserver-dev 0.36.4-1\nkubernetes 1.20.5+really1.20.2\ngolang-github-googleapis-gnostic-dev 0.2.0-4\ntable {} {:016x}\nwithout protobuf: {missing}\n",
         api::schema::table::checksum(text.as_bytes()),
         table.len(),
         api::schema::table::checksum(&table)
@@ -51,61 +52,58 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// The Go package, or else the prost module, of every OpenAPI prefix.
+/// The Go package of every OpenAPI prefix, from the first of the sources that has it.
 fn packages<'a>(
     names: impl Iterator<Item = &'a String>,
-    go: &Path,
-    pb: &Path,
+    sources: &[&PathBuf],
 ) -> Result<BTreeMap<String, go::Package>> {
-    let mut packages = BTreeMap::new();
-    let mut prefixes: Vec<String> = names
-        .filter_map(|name| name.rsplit_once('.'))
-        .map(|(prefix, _)| prefix.to_owned())
+    let mut prefixes: BTreeSet<String> = names
+        .filter_map(|name| Some(name.rsplit_once('.')?.0.to_owned()))
         .collect();
-    prefixes.extend(unpublished(go)?);
-    for prefix in &prefixes {
-        if packages.contains_key(prefix) {
-            continue;
+    for source in sources {
+        for groups in UNPUBLISHED {
+            for group in folders(&source.join(groups)) {
+                prefixes.extend(folders(&group).iter().filter_map(|it| prefix(source, it)));
+            }
         }
+    }
+    let mut packages = BTreeMap::new();
+    for prefix in prefixes {
         let path = prefix.trim_start_matches("io.k8s.").replace('.', "/");
-        let module = pb.join(path.replace('-', "_")).join("mod.rs");
-        let package = if go.join(&path).is_dir() {
-            go::read(&go.join(&path))?
-        } else if module.is_file() {
-            prost::read(&std::fs::read_to_string(module)?)
-        } else {
-            eprintln!("{prefix}: no protobuf source");
-            go::Package::default()
+        let mut found = sources.iter().map(|source| source.join(&path));
+        let package = match found.find(|path| path.is_dir()) {
+            Some(folder) => go::read(&folder)?,
+            None => {
+                eprintln!("{prefix}: no protobuf source");
+                go::Package::default()
+            }
         };
-        packages.insert(prefix.to_owned(), package);
+        packages.insert(prefix, package);
     }
     Ok(packages)
 }
 
-/// Prefixes of groups that OpenAPI does not publish any more (removed versions) or never did (discovery,
+/// Where groups are that OpenAPI does not publish any more (removed versions) or never did (discovery,
 /// reviews sent to webhooks), but that clients still send and read.
-fn unpublished(go: &Path) -> Result<Vec<String>> {
-    let mut prefixes = Vec::new();
-    for group in std::fs::read_dir(go.join("api"))? {
-        let group = group?.path();
-        if !group.is_dir() {
-            continue;
-        }
-        for version in std::fs::read_dir(&group)? {
-            let version = version?.path();
-            let name = |path: &Path| {
-                path.file_name()
-                    .unwrap_or_default()
-                    .to_string_lossy()
-                    .into_owned()
-            };
-            if version.join("types.go").is_file() {
-                prefixes.push(format!("io.k8s.api.{}.{}", name(&group), name(&version)));
-            }
-        }
-    }
-    prefixes.sort();
-    Ok(prefixes)
+const UNPUBLISHED: [&str; 3] = [
+    "api",
+    "apiextensions-apiserver/pkg/apis",
+    "kube-aggregator/pkg/apis",
+];
+
+fn folders(of: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(of).into_iter().flatten();
+    entries
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| path.is_dir())
+        .collect()
+}
+
+/// `io.k8s.api.apps.v1beta2`, when the folder declares types of a version.
+fn prefix(source: &Path, folder: &Path) -> Option<String> {
+    let path = folder.strip_prefix(source).ok()?.to_str()?;
+    let versioned = folder.join("types.go").is_file() && folder.join("generated.proto").is_file();
+    versioned.then(|| format!("io.k8s.{}", path.replace('/', ".")))
 }
 
 fn report(schemas: &api::schema::Schemas) -> String {

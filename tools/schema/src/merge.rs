@@ -1,15 +1,12 @@
 //! Joins the OpenAPI definitions with the Go types into one arena.
 
-use crate::{
-    go::{GoField, Package},
-    prost,
-};
+use crate::go::{GoField, Package};
 use api::schema::{
     Field, Form, Inline, ListKind, PatchStrategy, ProtoField, Schemas, Shape, Structure, Type,
     TypeRef,
 };
 use serde_json::{Map, Value, json};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 const META: &str = "io.k8s.apimachinery.pkg.apis.meta.v1";
 
@@ -21,8 +18,6 @@ pub struct Merge<'a> {
     pub schemas: Schemas,
     pub descriptions: String,
     known: HashMap<String, TypeRef>,
-    /// Prefixes that have OpenAPI definitions: only those are described.
-    published: HashSet<String>,
 }
 
 impl<'a> Merge<'a> {
@@ -36,10 +31,6 @@ impl<'a> Merge<'a> {
             schemas: Schemas::new(),
             descriptions: String::new(),
             known: HashMap::new(),
-            published: definitions
-                .keys()
-                .filter_map(|name| Some(name.rsplit_once('.')?.0.to_owned()))
-                .collect(),
         }
     }
 
@@ -48,6 +39,7 @@ impl<'a> Merge<'a> {
         names.sort();
         for name in names {
             if special(name).is_some() {
+                self.describe_special(name);
                 continue;
             }
             let at = self.of(name);
@@ -131,6 +123,21 @@ impl<'a> Merge<'a> {
         self.packages.get(&format!("{group}.v1"))?.structs.get(name)
     }
 
+    /// What a type that is no object of ours is for, and what it may be.
+    fn describe_special(&mut self, name: &str) {
+        let definition = &self.definitions[name];
+        self.describe(name, "", definition["description"].as_str().unwrap_or(""));
+        let mut kind = &definition["type"];
+        if let Value::Array(kinds) = kind {
+            kind = &kinds[0];
+        }
+        let format = &definition["format"];
+        let keywords = [("type", kind), ("format", format)].into_iter();
+        let keywords = keywords.filter(|(_, value)| value.is_string());
+        let keywords = keywords.map(|(keyword, value)| (keyword.to_owned(), value.clone()));
+        self.note(name, "", keywords.collect());
+    }
+
     fn definition_type(
         &mut self,
         name: &str,
@@ -139,48 +146,43 @@ impl<'a> Merge<'a> {
         go: &[GoField],
     ) -> Type {
         self.describe(name, "", definition["description"].as_str().unwrap_or(""));
-        let unions = &definition["x-kubernetes-unions"];
-        if unions.is_array() {
-            self.note(name, "", &json!({ "x-kubernetes-unions": unions }));
-        }
         let required = definition["required"]
             .as_array()
             .cloned()
             .unwrap_or_default();
+        let mut notes = Map::new();
+        if definition["x-kubernetes-unions"].is_array() {
+            let unions = definition["x-kubernetes-unions"].clone();
+            notes.insert("x-kubernetes-unions".into(), unions);
+        }
+        // In the order of Go's fields, where that is not the order of names.
+        if !required.is_sorted_by_key(|name| name.as_str()) {
+            notes.insert("required".into(), required.clone().into());
+        }
+        self.note(name, "", notes);
         let mut fields = Vec::new();
         for (json, property) in definition["properties"].as_object().into_iter().flatten() {
             let mut field = Field::new(json, self.shape(property));
             let mut words = property["description"].as_str().unwrap_or("").to_owned();
-            let mut notes = Map::new();
-            if property["x-kubernetes-list-type"] == "atomic" {
-                notes.insert("x-kubernetes-list-type".into(), "atomic".into());
+            let mut notes = special_reference(property);
+            for (keyword, rule) in [
+                ("x-kubernetes-list-type", "atomic"),
+                ("x-kubernetes-map-type", "granular"),
+            ] {
+                if property[keyword] == rule {
+                    notes.insert(keyword.into(), rule.into());
+                }
             }
             field.required = required.iter().any(|r| r == json);
             field.list = list_kind(property);
             field.structure = structure(property);
             field.patch = patch(property);
-            let declared = go
-                .iter()
-                .find(|f| !f.json.is_empty() && f.json == *json)
-                .or_else(|| {
-                    go.iter()
-                        .find(|f| f.of.is_empty() && f.json == prost::letters(json))
-                });
+            let declared = go.iter().find(|f| !f.json.is_empty() && f.json == *json);
             if let Some(declared) = declared {
-                field.proto = self.proto(prefix, declared, property["$ref"].as_str());
-                field.default = default(declared.default.as_deref());
-                self.enumerate(prefix, declared, &mut notes, &mut words);
-                if !declared.omitempty && !declared.pointer && !declared.of.is_empty() {
-                    zero(&field.shape, &mut notes);
-                }
-                if matches!(field.shape, Shape::Object(_)) && !declared.pointer {
-                    notes.insert("default".into(), json!({}));
-                }
+                self.declare(prefix, declared, &mut field, &mut notes, &mut words);
             }
             self.describe(name, json, &words);
-            if !notes.is_empty() {
-                self.note(name, json, &Value::Object(notes));
-            }
+            self.note(name, json, notes);
             if field.default.is_none() {
                 field.default = property.get("default").cloned().map(Box::new);
             }
@@ -194,13 +196,41 @@ impl<'a> Merge<'a> {
         }
     }
 
+    /// What only Go says of a field: its place in protobuf, defaults, enumerations.
+    fn declare(
+        &mut self,
+        prefix: &str,
+        declared: &GoField,
+        field: &mut Field,
+        notes: &mut Map<String, Value>,
+        words: &mut String,
+    ) {
+        field.proto = self.proto(prefix, declared);
+        field.default = default(declared.default.as_deref());
+        self.enumerate(prefix, declared, notes, words);
+        if !declared.omitempty && !declared.pointer {
+            zero(&field.shape, notes);
+        }
+        if matches!(field.shape, Shape::Object(_)) && !declared.pointer {
+            notes.insert("default".into(), json!({}));
+        }
+    }
+
     fn go_type(&mut self, name: &str, prefix: &str, go: &[GoField]) -> Type {
+        let (_, short) = name.rsplit_once('.').unwrap_or(("", name));
+        let package = self.packages.get(prefix);
+        let words = package.and_then(|it| it.words.get(short));
+        self.describe(name, "", words.map_or("", String::as_str));
         let mut fields = Vec::new();
         for declared in go {
             if declared.json.is_empty()
                 && declared.of.ends_with("TypeMeta")
                 && declared.proto.is_none()
             {
+                let packages = self.packages;
+                for own in &packages[META].structs["TypeMeta"] {
+                    self.describe(name, &own.json, &own.description);
+                }
                 fields.push(Field::new("apiVersion", Shape::String));
                 fields.push(Field::new("kind", Shape::String));
             }
@@ -214,10 +244,16 @@ impl<'a> Merge<'a> {
             if declared.json.is_empty() || declared.json == "-" {
                 continue;
             }
-            self.describe(name, &declared.json, &declared.description);
-            let mut field = Field::new(&declared.json, self.go_shape(prefix, &declared.of));
+            let shape = self.go_shape(prefix, &declared.of);
+            let mut field = Field::new(&declared.json, shape);
+            let (mut notes, mut words) = (Map::new(), declared.description.clone());
+            self.declare(prefix, declared, &mut field, &mut notes, &mut words);
+            if let Some(of) = self.special_type(prefix, &declared.of) {
+                notes.insert("$ref".into(), of.into());
+            }
+            self.describe(name, &declared.json, &words);
+            self.note(name, &declared.json, notes);
             field.required = !declared.omitempty;
-            field.proto = self.proto(prefix, declared, None);
             field.list = match declared.list_type.as_str() {
                 "set" => ListKind::Set,
                 "map" => ListKind::Map {
@@ -229,6 +265,9 @@ impl<'a> Merge<'a> {
                 },
                 _ => ListKind::Atomic,
             };
+            if declared.map_type == "atomic" {
+                field.structure = Structure::Atomic;
+            }
             field.patch = strategy(&declared.patch_strategy, declared.merge_key.as_deref());
             fields.push(field);
         }
@@ -240,18 +279,24 @@ impl<'a> Merge<'a> {
     }
 
     fn describe(&mut self, of: &str, field: &str, words: &str) {
-        let published = of
-            .rsplit_once('.')
-            .is_some_and(|(prefix, _)| self.published.contains(prefix));
-        if published && !words.is_empty() {
+        if !words.is_empty() {
             self.descriptions
                 .push_str(&format!("{of}\u{1f}{field}\u{1f}{words}\u{1e}"));
         }
     }
 
     /// Keywords of OpenAPI that nothing else needs: kept with the descriptions, out of the table.
-    fn note(&mut self, of: &str, field: &str, keywords: &Value) {
-        self.describe(of, &format!("{field}\u{1d}"), &keywords.to_string());
+    fn note(&mut self, of: &str, field: &str, keywords: Map<String, Value>) {
+        if !keywords.is_empty() {
+            let keywords = Value::Object(keywords).to_string();
+            self.describe(of, &format!("{field}\u{1d}"), &keywords);
+        }
+    }
+
+    /// The OpenAPI name of a type that is raw JSON to us.
+    fn special_type(&self, prefix: &str, of: &str) -> Option<String> {
+        let name = self.go_name(prefix, of);
+        (special(&name) == Some(Shape::Any) && self.definitions.contains_key(&name)).then_some(name)
     }
 
     /// The values of a field whose type is an enumeration, as a keyword and in words.
@@ -403,20 +448,14 @@ impl<'a> Merge<'a> {
             .is_some_and(|p| p.structs.contains_key(name) || p.aliases.contains_key(name))
     }
 
-    fn proto(
-        &mut self,
-        prefix: &str,
-        declared: &GoField,
-        reference: Option<&str>,
-    ) -> Option<ProtoField> {
+    fn proto(&mut self, prefix: &str, declared: &GoField) -> Option<ProtoField> {
         let (tag, repeated) = declared.proto?;
-        let schema = "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSONSchemaProps";
-        let form = match reference.and_then(|r| r.rsplit('.').next()) {
-            Some("JSONSchemaPropsOrArray") => Form::SchemaOrArray(self.of(schema)),
-            Some("JSONSchemaPropsOrBool") => Form::SchemaOrBool(self.of(schema)),
-            Some("JSONSchemaPropsOrStringArray") => Form::SchemaOrStrings(self.of(schema)),
+        let schema = format!("{prefix}.JSONSchemaProps");
+        let form = match declared.of.as_str() {
+            "JSONSchemaPropsOrArray" => Form::SchemaOrArray(self.of(&schema)),
+            "JSONSchemaPropsOrBool" => Form::SchemaOrBool(self.of(&schema)),
+            "JSONSchemaPropsOrStringArray" => Form::SchemaOrStrings(self.of(&schema)),
             _ if !repeated
-                && !declared.of.is_empty()
                 && !declared.of.starts_with("[]")
                 && matches!(self.go_shape(prefix, &declared.of), Shape::List(_)) =>
             {
@@ -451,6 +490,24 @@ fn special(name: &str) -> Option<Shape> {
         short if short.starts_with("JSONSchemaPropsOr") => Shape::Any,
         _ => return None,
     })
+}
+
+/// The name of a type that is raw JSON to us, where a property refers to one.
+fn special_reference(property: &Value) -> Map<String, Value> {
+    let mut notes = Map::new();
+    let name = property["$ref"]
+        .as_str()
+        .and_then(|it| it.rsplit('/').next());
+    if let Some(name) = name.filter(|name| special(name) == Some(Shape::Any)) {
+        notes.insert("$ref".into(), name.into());
+    }
+    for keyword in ["items", "additionalProperties"] {
+        let inner = property.get(keyword).map(special_reference);
+        if let Some(inner) = inner.filter(|inner| !inner.is_empty()) {
+            notes.insert(keyword.into(), inner.into());
+        }
+    }
+    notes
 }
 
 fn list_kind(property: &Value) -> ListKind {

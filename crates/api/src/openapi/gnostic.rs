@@ -10,26 +10,60 @@ use crate::{
 };
 use serde_json::Value;
 
-/// Version 2, `application/com.github.proto-openapi.spec.v2@v1.0+protobuf`.
-#[must_use]
-pub fn v2(document: &Value) -> Vec<u8> {
-    encode(include_bytes!("openapi_v2.zst"), document)
-}
+/// The messages of one version.
+pub struct Encoder(Schemas);
 
-/// Version 3, `application/com.github.proto-openapi.spec.v3@v1.0+protobuf`.
-#[must_use]
-pub fn v3(document: &Value) -> Vec<u8> {
-    encode(include_bytes!("openapi_v3.zst"), document)
-}
-
-fn encode(messages: &[u8], document: &Value) -> Vec<u8> {
-    // Invariant: the committed tables decode; tests of this module prove it for every build.
-    let schemas = table::decode(messages).unwrap_or_default();
-    let mut out = Vec::new();
-    if let Some(of) = schemas.named("Document") {
-        message(&schemas, of, document, &mut out);
+impl Encoder {
+    /// Version 2, `application/com.github.proto-openapi.spec.v2@v1.0+protobuf`.
+    #[must_use]
+    pub fn v2() -> Self {
+        Self::read(include_bytes!("openapi_v2.zst"))
     }
-    out
+
+    /// Version 3, `application/com.github.proto-openapi.spec.v3@v1.0+protobuf`.
+    #[must_use]
+    pub fn v3() -> Self {
+        Self::read(include_bytes!("openapi_v3.zst"))
+    }
+
+    fn read(messages: &[u8]) -> Self {
+        // Invariant: the committed tables decode; tests of this module prove it for every build.
+        Self(table::decode(messages).unwrap_or_default())
+    }
+
+    /// The fields of `value`, which stands at `path` in the document. Fields that repeat may be encoded
+    /// some at a time.
+    #[must_use]
+    pub fn part(&self, path: &[&str], value: &Value) -> Vec<u8> {
+        let mut out = Vec::new();
+        if let Some((of, _)) = self.at(path) {
+            message(&self.0, of, value, &mut out);
+        }
+        out
+    }
+
+    /// The message at `path`, made of its parts, with the messages around it.
+    #[must_use]
+    pub fn whole(&self, path: &[&str], parts: Vec<u8>) -> Vec<u8> {
+        let tags = self.at(path).map(|(_, tags)| tags).unwrap_or_default();
+        tags.iter().rev().fold(parts, |inner, tag| {
+            let mut outer = Vec::with_capacity(inner.len() + 8);
+            put_bytes(&mut outer, *tag, &inner);
+            outer
+        })
+    }
+
+    /// The message at a path, and the numbers of the fields that lead there.
+    fn at(&self, path: &[&str]) -> Option<(TypeRef, Vec<u32>)> {
+        let (mut of, mut tags) = (self.0.named("Document")?, Vec::new());
+        for step in path {
+            let fields = &self.0.get(of).fields;
+            let field = fields.iter().find(|field| key(&field.name) == *step)?;
+            tags.push(field.proto?.tag);
+            of = field.shape.object()?;
+        }
+        Some((of, tags))
+    }
 }
 
 fn message(schemas: &Schemas, of: TypeRef, value: &Value, out: &mut Vec<u8>) {
@@ -84,6 +118,7 @@ fn alternative(kind: &Type, value: &Value) -> Option<String> {
         "ResponseValue" if refers => "json_reference",
         "ResponseValue" => "response",
         "SchemaItem" => "schema",
+        "SecurityDefinitionsItem" => "api_key_security",
         "ItemsItem" if kind.field("schema").is_some() => "schema",
         "ItemsItem" => "schema_or_reference",
         "AdditionalPropertiesItem" if value.is_boolean() => "boolean",

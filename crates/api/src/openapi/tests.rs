@@ -1,6 +1,20 @@
 //! References lead somewhere; merge rules, defaults and values are there.
 
 use super::*;
+use crate::schema::descriptions;
+
+fn all(dialect: Dialect, of: impl Fn(&crate::schema::Kind) -> bool) -> Map<String, Value> {
+    let kinds = builtin().kinds().iter().filter(|kind| of(kind));
+    let words = descriptions::load();
+    let roots = kinds.map(|kind| builtin().get(kind.of).name.to_string());
+    Components::new(dialect, &words, roots.chain(shared())).collect()
+}
+
+fn v3_components(group: &str, version: &str) -> Map<String, Value> {
+    all(Dialect::V3, |kind| {
+        (&*kind.group, &*kind.version) == (group, version)
+    })
+}
 
 /// Every reference leads somewhere, and none of the names is left without a schema.
 fn closed(schemas: &Map<String, Value>, prefix: &str) {
@@ -82,7 +96,7 @@ fn components_of_apps_are_closed_and_say_how_to_merge() {
 
 #[test]
 fn definitions_are_closed() {
-    let found = v2_definitions(builtin().kinds().iter().map(|kind| kind.of));
+    let found = all(Dialect::V2, |_| true);
     closed(&found, "#/definitions/");
     assert!(found.len() > 700);
     let pod = &found["io.k8s.api.core.v1.PodSpec"]["properties"];

@@ -8,7 +8,6 @@ use std::cmp::Ordering;
 const GROUPS: [&str; 20] = [
     "apiregistration.k8s.io",
     "",
-    "extensions",
     "apps",
     "events.k8s.io",
     "authentication.k8s.io",
@@ -17,6 +16,7 @@ const GROUPS: [&str; 20] = [
     "batch",
     "certificates.k8s.io",
     "networking.k8s.io",
+    "extensions",
     "policy",
     "rbac.authorization.k8s.io",
     "storage.k8s.io",

@@ -1,7 +1,6 @@
 //! The query parameters of each verb: the fields of the option types, with their published words.
 
-use api::schema::{Field, Shape, builtin, descriptions};
-use descriptions::Descriptions;
+use api::schema::{Field, Shape, builtin, descriptions::Descriptions};
 
 const META: &str = "io.k8s.apimachinery.pkg.apis.meta.v1";
 
@@ -15,37 +14,28 @@ pub(super) fn options(verb: &str) -> Vec<String> {
         "update" => &["UpdateOptions"],
         "patch" => &["PatchOptions"],
         "delete" => &["DeleteOptions"],
-        "list" => &["ListOptions"],
+        "list" | "watch" | "watchlist" => &["ListOptions"],
         "deletecollection" => &["DeleteOptions", "ListOptions"],
         _ => &[],
     };
     kinds.iter().map(|kind| format!("{META}.{kind}")).collect()
 }
 
-/// Where parameters are looked up; made for one document and dropped after it.
-pub(super) struct Parameters(Descriptions);
-
-impl Parameters {
-    pub(super) fn load() -> Self {
-        Self(descriptions::load())
-    }
-
-    /// The fields of these types, each name once.
-    pub(super) fn of(&self, types: &[String]) -> Vec<Parameter> {
-        let schemas = builtin();
-        let mut found: Vec<Parameter> = Vec::new();
-        for name in types {
-            let of = schemas.named(name).map(|of| schemas.get(of));
-            for field in of.map_or(&[][..], |of| &of.fields) {
-                let known = found.iter().any(|(own, ..)| **own == *field.name);
-                if let Some(kind) = kind(field).filter(|_| !known) {
-                    let words = self.0.of_field(name, &field.name).unwrap_or_default();
-                    found.push((field.name.to_string(), kind, words.to_owned()));
-                }
+/// The fields of these types, each name once.
+pub(super) fn of(words: &Descriptions, types: &[String]) -> Vec<Parameter> {
+    let schemas = builtin();
+    let mut found: Vec<Parameter> = Vec::new();
+    for name in types {
+        let of = schemas.named(name).map(|of| schemas.get(of));
+        for field in of.map_or(&[][..], |of| &of.fields) {
+            let known = found.iter().any(|(own, ..)| **own == *field.name);
+            if let Some(kind) = kind(field).filter(|_| !known) {
+                let text = words.of_field(name, &field.name).unwrap_or_default();
+                found.push((field.name.to_string(), kind, text.to_owned()));
             }
         }
-        found
     }
+    found
 }
 
 /// How a field is written in a query; none when it cannot be.

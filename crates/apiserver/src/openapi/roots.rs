@@ -1,8 +1,9 @@
 //! The documents about discovery itself: `api`, `apis`, each group, `version`.
 
-use super::paths::Dialect;
-use crate::resources::Resources;
+use crate::resources::{Resources, api_version};
+use api::openapi::Dialect;
 use serde_json::{Map, Value, json};
+use std::collections::BTreeSet;
 
 const META: &str = "io.k8s.apimachinery.pkg.apis.meta.v1";
 
@@ -15,23 +16,35 @@ struct Root {
     answer: String,
 }
 
+/// `Status` of `status`.
+pub(super) fn capital(word: &str) -> String {
+    let mut letters = word.chars();
+    let first = letters.next().map(|first| first.to_ascii_uppercase());
+    first.into_iter().chain(letters).collect()
+}
+
 /// `Apps` of `apps`, `FlowcontrolApiserver` of `flowcontrol.apiserver.k8s.io`.
-fn capital(group: &str) -> String {
+fn title(group: &str) -> String {
     let group = group.strip_suffix(".k8s.io").unwrap_or(group);
     let group = if group.is_empty() { "core" } else { group };
-    let words = group.split('.').map(|word| {
-        let mut letters = word.chars();
-        let first = letters.next().map(|first| first.to_ascii_uppercase());
-        first.into_iter().chain(letters).collect::<String>()
-    });
-    words.collect()
+    group.split('.').map(capital).collect()
+}
+
+/// `AppsV1`, as it stands in the names of operations.
+pub(super) fn title_of_version(group: &str, version: &str) -> String {
+    format!("{}{}", title(group), capital(version))
 }
 
 fn tag(group: &str) -> String {
-    let name = capital(group);
+    let name = title(group);
     let mut letters = name.chars();
     let first = letters.next().map(|first| first.to_ascii_lowercase());
     first.into_iter().chain(letters).collect()
+}
+
+/// `apps_v1`.
+pub(super) fn tag_of_version(group: &str, version: &str) -> String {
+    format!("{}_{version}", tag(group))
 }
 
 fn root(name: &str) -> Option<Root> {
@@ -63,7 +76,7 @@ fn root(name: &str) -> Option<Root> {
                 .filter(|rest| !rest.contains('/'))?;
             (
                 "get information of a group",
-                format!("get{}APIGroup", capital(group)),
+                format!("get{}APIGroup", title(group)),
                 tag(group),
                 "APIGroup",
             )
@@ -80,18 +93,12 @@ fn root(name: &str) -> Option<Root> {
 
 /// The path that lists a group version's resources.
 fn resources(group: &str, version: &str) -> Root {
-    let mut letters = version.chars();
-    let first = letters.next().map(|first| first.to_ascii_uppercase());
-    let capital_version: String = first.into_iter().chain(letters).collect();
-    let path = match group {
-        "" => format!("/api/{version}/"),
-        group => format!("/apis/{group}/{version}/"),
-    };
+    let root = if group.is_empty() { "api" } else { "apis" };
     Root {
-        path,
+        path: format!("/{root}/{}/", api_version(group, version)),
         description: "get available resources",
-        operation: format!("get{}{capital_version}APIResources", capital(group)),
-        tag: format!("{}_{version}", tag(group)),
+        operation: format!("get{}APIResources", title_of_version(group, version)),
+        tag: tag_of_version(group, version),
         answer: format!("{META}.APIResourceList"),
     }
 }
@@ -110,15 +117,15 @@ impl Root {
         });
         let ok = match dialect {
             Dialect::V3 => {
-                let schema = json!({ "$ref": format!("#/components/schemas/{}", self.answer) });
+                let schema = dialect.reference(&self.answer);
                 let content = types.map(|of| (of.to_owned(), json!({ "schema": schema })));
                 json!({ "description": "OK", "content": Map::from_iter(content) })
             }
             Dialect::V2 => {
                 operation["consumes"] = json!(types);
                 operation["produces"] = json!(types);
-                let schema = json!({ "$ref": format!("#/definitions/{}", self.answer) });
-                json!({ "description": "OK", "schema": schema })
+                operation["schemes"] = json!(["https"]);
+                json!({ "description": "OK", "schema": dialect.reference(&self.answer) })
             }
         };
         operation["responses"] = json!({ "200": ok, "401": { "description": "Unauthorized" } });
@@ -138,11 +145,11 @@ pub(super) fn names(served: &Resources) -> Vec<String> {
     names
 }
 
-/// The paths of one of these documents, and the type that it answers.
-pub(super) fn document(name: &str) -> Option<(Map<String, Value>, String)> {
+/// The path of one of these documents, and the type that it answers.
+pub(super) fn document(name: &str) -> Option<((String, Value), String)> {
     let root = root(name)?;
     let answer = root.answer.clone();
-    Some((Map::from_iter([root.entry(Dialect::V3)]), answer))
+    Some((root.entry(Dialect::V3), answer))
 }
 
 /// The discovery path of a group version.
@@ -151,16 +158,14 @@ pub(super) fn of_version(group: &str, version: &str, dialect: Dialect) -> (Strin
 }
 
 /// Every discovery path, for the document that has them all, and the types that they answer.
-pub(super) fn all(served: &Resources) -> (Map<String, Value>, Vec<String>) {
+pub(super) fn all(served: &Resources) -> (Vec<(String, Value)>, Vec<String>) {
     let roots: Vec<Root> = names(served).iter().filter_map(|name| root(name)).collect();
     let answers = roots.iter().map(|root| root.answer.clone()).collect();
-    let mut paths: Map<String, Value> = roots
+    let versions = served.all().iter().map(|it| (it.group(), it.version()));
+    let versions: BTreeSet<_> = versions.collect();
+    let lists = versions
         .into_iter()
-        .map(|root| root.entry(Dialect::V2))
-        .collect();
-    for resource in served.all() {
-        let (path, entry) = of_version(resource.group(), resource.version(), Dialect::V2);
-        paths.insert(path, entry);
-    }
-    (paths, answers)
+        .map(|(group, version)| resources(group, version));
+    let all = roots.into_iter().chain(lists);
+    (all.map(|root| root.entry(Dialect::V2)).collect(), answers)
 }

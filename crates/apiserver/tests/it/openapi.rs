@@ -116,14 +116,15 @@ async fn operations_say_what_they_take() {
         path["get"]["description"],
         "list or watch objects of kind Deployment"
     );
-    let parameter = |operation: &Value, name: &str| {
-        let all = operation["parameters"].as_array().unwrap();
-        all.iter()
-            .find(|it| it["name"] == name)
-            .cloned()
-            .unwrap_or_default()
+    // What every operation of a path takes belongs to the path.
+    let parameter = |path: &Value, method: &str, name: &str| {
+        let own = path[method]["parameters"].as_array().into_iter().flatten();
+        let shared = path["parameters"].as_array().into_iter().flatten();
+        let found: Vec<_> = own.chain(shared).filter(|it| it["name"] == name).collect();
+        assert!(found.len() < 2, "{found:?}");
+        found.first().map(|it| (*it).clone()).unwrap_or_default()
     };
-    let selector = parameter(&path["get"], "labelSelector");
+    let selector = parameter(path, "get", "labelSelector");
     assert_eq!(
         selector["description"],
         "A selector to restrict the list of returned objects by their labels. Defaults to everything."
@@ -135,20 +136,23 @@ async fn operations_say_what_they_take() {
         ("delete", "propagationPolicy"),
         ("delete", "continue"),
     ] {
-        assert_eq!(parameter(&path[verb], name)["in"], "query", "{verb} {name}");
+        assert_eq!(parameter(path, verb, name)["in"], "query", "{verb} {name}");
     }
-    let one =
-        &document["paths"]["/apis/apps/v1/namespaces/{namespace}/deployments/{name}"]["patch"];
-    assert_eq!(parameter(one, "force")["schema"]["type"], "boolean");
+    let one = &document["paths"]["/apis/apps/v1/namespaces/{namespace}/deployments/{name}"];
+    assert_eq!(
+        parameter(one, "patch", "force")["schema"]["type"],
+        "boolean"
+    );
+    let one = &one["patch"];
     assert_eq!(one["x-kubernetes-action"], "patch");
     assert_eq!(one["x-kubernetes-group-version-kind"]["kind"], "Deployment");
     assert!(document["paths"]["/apis/apps/v1/"]["get"].is_object());
     let core = json(&door, "/openapi/v3/api/v1").await;
-    let exec = &core["paths"]["/api/v1/namespaces/{namespace}/pods/{name}/exec"]["get"];
+    let exec = &core["paths"]["/api/v1/namespaces/{namespace}/pods/{name}/exec"];
     assert_eq!(
         (
-            exec["x-kubernetes-action"].as_str(),
-            parameter(exec, "command")["in"].as_str()
+            exec["get"]["x-kubernetes-action"].as_str(),
+            parameter(exec, "get", "command")["in"].as_str()
         ),
         (Some("connect"), Some("query"))
     );
@@ -165,4 +169,223 @@ async fn only_what_is_served_is_published() {
             .keys()
             .all(|name| !name.contains("extensions.v1beta1"))
     );
+}
+
+/// Operations as upstream publishes them: path below `/api/v1`, method, name, action, kind, words.
+const OPERATIONS: &[(&str, &str, &str, &str, &str, &str)] = &[
+    (
+        "/pods",
+        "get",
+        "listCoreV1PodForAllNamespaces",
+        "list",
+        "Pod",
+        "list or watch objects of kind Pod",
+    ),
+    (
+        "/namespaces/{namespace}/pods",
+        "get",
+        "listCoreV1NamespacedPod",
+        "list",
+        "Pod",
+        "list or watch objects of kind Pod",
+    ),
+    (
+        "/namespaces/{namespace}/pods",
+        "post",
+        "createCoreV1NamespacedPod",
+        "post",
+        "Pod",
+        "create a Pod",
+    ),
+    (
+        "/namespaces/{namespace}/pods",
+        "delete",
+        "deleteCoreV1CollectionNamespacedPod",
+        "deletecollection",
+        "Pod",
+        "delete collection of Pod",
+    ),
+    (
+        "/namespaces/{namespace}/pods/{name}",
+        "put",
+        "replaceCoreV1NamespacedPod",
+        "put",
+        "Pod",
+        "replace the specified Pod",
+    ),
+    (
+        "/namespaces/{namespace}/pods/{name}/status",
+        "get",
+        "readCoreV1NamespacedPodStatus",
+        "get",
+        "Pod",
+        "read status of the specified Pod",
+    ),
+    (
+        "/namespaces/{namespace}/pods/{name}/log",
+        "get",
+        "readCoreV1NamespacedPodLog",
+        "get",
+        "Pod",
+        "read log of the specified Pod",
+    ),
+    (
+        "/namespaces/{namespace}/pods/{name}/eviction",
+        "post",
+        "createCoreV1NamespacedPodEviction",
+        "post",
+        "Eviction",
+        "create eviction of a Pod",
+    ),
+    (
+        "/namespaces/{namespace}/pods/{name}/exec",
+        "post",
+        "connectCoreV1PostNamespacedPodExec",
+        "connect",
+        "PodExecOptions",
+        "connect POST requests to exec of Pod",
+    ),
+    (
+        "/namespaces/{namespace}/services/{name}/proxy/{path}",
+        "options",
+        "connectCoreV1OptionsNamespacedServiceProxyWithPath",
+        "connect",
+        "ServiceProxyOptions",
+        "connect OPTIONS requests to proxy of Service",
+    ),
+    (
+        "/nodes/{name}/proxy",
+        "head",
+        "connectCoreV1HeadNodeProxy",
+        "connect",
+        "NodeProxyOptions",
+        "connect HEAD requests to proxy of Node",
+    ),
+    (
+        "/componentstatuses",
+        "get",
+        "listCoreV1ComponentStatus",
+        "list",
+        "ComponentStatus",
+        "list objects of kind ComponentStatus",
+    ),
+    (
+        "/namespaces/{namespace}/events",
+        "post",
+        "createCoreV1NamespacedEvent",
+        "post",
+        "Event",
+        "create an Event",
+    ),
+    (
+        "/namespaces/{namespace}/endpoints/{name}",
+        "delete",
+        "deleteCoreV1NamespacedEndpoints",
+        "delete",
+        "Endpoints",
+        "delete Endpoints",
+    ),
+    (
+        "/watch/pods",
+        "get",
+        "watchCoreV1PodListForAllNamespaces",
+        "watchlist",
+        "Pod",
+        "watch individual changes to a list of Pod. deprecated: use the 'watch' parameter with a list operation instead.",
+    ),
+    (
+        "/watch/namespaces/{namespace}/pods",
+        "get",
+        "watchCoreV1NamespacedPodList",
+        "watchlist",
+        "Pod",
+        "watch individual changes to a list of Pod. deprecated: use the 'watch' parameter with a list operation instead.",
+    ),
+    (
+        "/watch/namespaces/{namespace}/pods/{name}",
+        "get",
+        "watchCoreV1NamespacedPod",
+        "watch",
+        "Pod",
+        "watch changes to an object of kind Pod. deprecated: use the 'watch' parameter with a list operation instead, filtered to a single item with the 'fieldSelector' parameter.",
+    ),
+    (
+        "/watch/nodes",
+        "get",
+        "watchCoreV1NodeList",
+        "watchlist",
+        "Node",
+        "watch individual changes to a list of Node. deprecated: use the 'watch' parameter with a list operation instead.",
+    ),
+    (
+        "/watch/nodes/{name}",
+        "get",
+        "watchCoreV1Node",
+        "watch",
+        "Node",
+        "watch changes to an object of kind Node. deprecated: use the 'watch' parameter with a list operation instead, filtered to a single item with the 'fieldSelector' parameter.",
+    ),
+];
+
+#[tokio::test]
+async fn operations_are_named_as_upstreams() {
+    let door = open().await;
+    let (two, three) = (
+        json(&door, "/openapi/v2").await,
+        json(&door, "/openapi/v3/api/v1").await,
+    );
+    for document in [&two, &three] {
+        for (path, method, name, action, kind, words) in OPERATIONS {
+            let operation = &document["paths"][format!("/api/v1{path}")][method];
+            let found = [
+                &operation["operationId"],
+                &operation["x-kubernetes-action"],
+                &operation["x-kubernetes-group-version-kind"]["kind"],
+                &operation["description"],
+                &operation["tags"][0],
+            ];
+            assert_eq!(found, [name, action, kind, words, "core_v1"], "{path}");
+        }
+        let missing = ["/api/v1/watch/bindings", "/api/v1/watch/componentstatuses"];
+        for path in missing {
+            assert!(document["paths"].get(path).is_none(), "{path}");
+        }
+        let mut names: Vec<&str> = Vec::new();
+        let paths = document["paths"].as_object().unwrap();
+        for operation in paths
+            .values()
+            .flat_map(|it| it.as_object().unwrap().values())
+        {
+            names.extend(operation["operationId"].as_str());
+        }
+        let count = names.len();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), count, "an operation's name is its own");
+    }
+    let path = &two["paths"]["/api/v1/watch/namespaces/{namespace}/pods/{name}"];
+    assert_eq!(
+        path["get"]["responses"]["200"]["schema"]["$ref"],
+        "#/definitions/io.k8s.apimachinery.pkg.apis.meta.v1.WatchEvent"
+    );
+    let parameters = path["parameters"].as_array().unwrap().iter();
+    let parameters: Vec<_> = parameters.map(|it| it["name"].as_str().unwrap()).collect();
+    let expected = [
+        "allowWatchBookmarks",
+        "continue",
+        "fieldSelector",
+        "labelSelector",
+        "limit",
+        "name",
+        "namespace",
+        "pretty",
+        "resourceVersion",
+        "resourceVersionMatch",
+        "sendInitialEvents",
+        "shardSelector",
+        "timeoutSeconds",
+        "watch",
+    ];
+    assert_eq!(parameters, expected);
+    assert_eq!(two["securityDefinitions"]["BearerToken"]["type"], "apiKey");
 }

@@ -5,10 +5,9 @@
 mod structural;
 
 use super::{
-    Notes, Older, Shape, schema,
+    Notes, Older, Shape,
     tree::{Object, at, fill, is_absent, items, made, put, rename, take},
 };
-use api::schema::{Schemas, Shape as Form, TypeRef};
 use serde_json::{Value, json};
 
 const GROUP: &str = "apiextensions.k8s.io";
@@ -19,11 +18,7 @@ pub(super) static ROWS: &[Older] = &[Older {
     kind: "CustomResourceDefinition",
     current: (GROUP, "v1"),
     releases: (16, 22),
-    shape: Shape {
-        upgrade,
-        downgrade,
-        schema: types,
-    },
+    shape: Shape { upgrade, downgrade },
 }];
 
 /// What all versions could share: the field of the spec, and that of a version.
@@ -138,41 +133,4 @@ fn downgrade(tree: &mut Value) {
         let versions = take(&mut webhook, "conversionReviewVersions");
         put(conversion, "conversionReviewVersions", versions);
     }
-}
-
-fn types(schemas: &mut Schemas, of: TypeRef) -> TypeRef {
-    let columns = ["spec", "versions", "additionalPrinterColumns"];
-    let of = schema::fork(schemas, of, &columns, &|it| {
-        schema::rename(it, "jsonPath", "JSONPath");
-    });
-    let client = schema::named(
-        schemas,
-        "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.WebhookClientConfig",
-    );
-    let of = schema::fork(schemas, of, &["spec", "conversion"], &|it| {
-        schema::drop(it, &["webhook"]);
-        if let Some(client) = client {
-            schema::add(it, "webhookClientConfig", Form::Object(client));
-        }
-        let texts = Form::List(Box::new(Form::String));
-        schema::add(it, "conversionReviewVersions", texts);
-    });
-    let version = schemas
-        .get(of)
-        .field("spec")
-        .and_then(|it| it.shape.object());
-    let version = version.and_then(|it| schemas.get(it).field("versions")?.shape.object());
-    let shared: Vec<_> = SHARED
-        .iter()
-        .filter_map(|(older, current)| {
-            let shape = schemas.get(version?).field(current)?.shape.clone();
-            Some((*older, shape))
-        })
-        .collect();
-    schema::fork(schemas, of, &["spec"], &|it| {
-        schema::add(it, "version", Form::String);
-        for (name, shape) in &shared {
-            schema::add(it, name, shape.clone());
-        }
-    })
 }

@@ -46,7 +46,6 @@ pub(super) static ROWS: &[Older] = &[
         Shape {
             upgrade: daemon_set,
             downgrade: daemon_set_back,
-            ..Shape::SAME
         },
     ),
     row("extensions", "Deployment", DEPLOYMENT),
@@ -63,7 +62,6 @@ pub(super) static ROWS: &[Older] = &[
 const DEPLOYMENT: Shape = Shape {
     upgrade: extensions_deployment,
     downgrade: deployment_back,
-    ..Shape::SAME
 };
 
 /// The labels that select, and those of the object, from the labels of the template.

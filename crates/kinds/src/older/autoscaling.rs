@@ -2,10 +2,9 @@
 //! of v2beta2, which is the current form.
 
 use super::{
-    Notes, Older, Shape, schema,
+    Notes, Older, Shape,
     tree::{Object, annotate, annotation, at, fill, items, put, take},
 };
-use api::schema::{Schemas, Shape as Form, TypeRef};
 use serde_json::Value;
 
 const BEHAVIOR: &str = "autoscaling.alpha.kubernetes.io/behavior";
@@ -22,15 +21,7 @@ const fn row(version: &'static str, releases: (u8, u8), shape: Shape) -> Older {
 }
 
 pub(super) static ROWS: &[Older] = &[
-    row(
-        "v2beta1",
-        (22, 25),
-        Shape {
-            upgrade,
-            downgrade,
-            schema: types,
-        },
-    ),
+    row("v2beta1", (22, 25), Shape { upgrade, downgrade }),
     row("v2beta2", (23, 26), Shape::SAME),
 ];
 
@@ -208,42 +199,4 @@ fn downgrade(tree: &mut Value) {
     if let Some(behavior) = behavior {
         annotate(tree, BEHAVIOR, behavior.to_string());
     }
-}
-
-fn types(schemas: &mut Schemas, mut of: TypeRef) -> TypeRef {
-    let reference = schema::named(
-        schemas,
-        "io.k8s.api.autoscaling.v2.CrossVersionObjectReference",
-    );
-    let selector = schema::named(
-        schemas,
-        "io.k8s.apimachinery.pkg.apis.meta.v1.LabelSelector",
-    );
-    let shape = |name: &str| match name {
-        "metricName" => Some(Form::String),
-        "selector" | "metricSelector" => selector.map(Form::Object),
-        "target" => reference.map(Form::Object),
-        name if name.ends_with("Utilization") => Some(Form::Int32),
-        _ => Some(Form::Quantity),
-    };
-    for (status, list) in [
-        (false, ["spec", "metrics"]),
-        (true, ["status", "currentMetrics"]),
-    ] {
-        for kind in SOURCES {
-            of = schema::fork(schemas, of, &[list[0], list[1], kind.name], &|it| {
-                schema::drop(it, &["metric", "target", "current", "describedObject"]);
-                let values = if status { kind.current } else { kind.target };
-                let described = kind.describes.then_some(("target", "describedObject"));
-                for (name, _) in kind.metric.iter().chain(values).copied().chain(described) {
-                    if let Some(shape) = shape(name) {
-                        schema::add(it, name, shape);
-                    }
-                }
-            });
-        }
-    }
-    schema::fork(schemas, of, &["spec"], &|it| {
-        schema::drop(it, &["behavior"])
-    })
 }

@@ -15,11 +15,7 @@ pub(super) static ROWS: &[Older] = &[Older {
     kind: "EndpointSlice",
     current: ("discovery.k8s.io", "v1"),
     releases: (21, 25),
-    shape: Shape {
-        upgrade,
-        downgrade,
-        ..Shape::SAME
-    },
+    shape: Shape { upgrade, downgrade },
 }];
 
 fn upgrade(tree: &mut Value, notes: &mut Notes) {

@@ -14,11 +14,7 @@ const fn row(group: &'static str, releases: (u8, u8)) -> Older {
         kind: "Ingress",
         current: ("networking.k8s.io", "v1"),
         releases,
-        shape: Shape {
-            upgrade,
-            downgrade,
-            ..Shape::SAME
-        },
+        shape: Shape { upgrade, downgrade },
     }
 }
 

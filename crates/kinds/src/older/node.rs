@@ -12,11 +12,7 @@ pub(super) static ROWS: &[Older] = &[Older {
     kind: "RuntimeClass",
     current: ("node.k8s.io", "v1"),
     releases: (20, 22),
-    shape: Shape {
-        upgrade,
-        downgrade,
-        ..Shape::SAME
-    },
+    shape: Shape { upgrade, downgrade },
 }];
 
 const MOVED: [&str; 3] = ["handler", "overhead", "scheduling"];

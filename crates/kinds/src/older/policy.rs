@@ -12,11 +12,7 @@ pub(super) static ROWS: &[Older] = &[Older {
     kind: "PodDisruptionBudget",
     current: ("policy", "v1"),
     releases: (21, 25),
-    shape: Shape {
-        upgrade,
-        downgrade,
-        ..Shape::SAME
-    },
+    shape: Shape { upgrade, downgrade },
 }];
 
 fn by(operator: &str) -> Value {

@@ -17,11 +17,7 @@ const fn row(kind: &'static str) -> Older {
         kind,
         current: (GROUP, "v1"),
         releases: (17, 22),
-        shape: Shape {
-            upgrade,
-            downgrade,
-            ..Shape::SAME
-        },
+        shape: Shape { upgrade, downgrade },
     }
 }
 

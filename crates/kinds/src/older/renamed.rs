@@ -26,7 +26,6 @@ const fn review(kind: &'static str) -> Older {
         shape: Shape {
             upgrade: |tree, notes| forth(tree, &["spec"], "group", "groups", notes),
             downgrade: |tree| back(tree, &["spec"], "group", "groups"),
-            ..Shape::SAME
         },
     }
 }
@@ -58,7 +57,6 @@ const fn priority_level(version: &'static str, releases: (u8, u8)) -> Older {
                     "nominalConcurrencyShares",
                 );
             },
-            ..Shape::SAME
         },
     }
 }

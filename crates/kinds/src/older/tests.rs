@@ -105,6 +105,25 @@ fn golden_protobuf_decodes_to_the_same_object() {
 }
 
 #[test]
+fn every_field_has_its_place_in_protobuf() {
+    for it in older() {
+        let (schemas, of) = it.schema().unwrap();
+        let random = (0..4).map(|seed| api::sample::typed(schemas, of, seed));
+        for mut object in random {
+            object.insert("apiVersion".to_owned(), it.api_version().into());
+            object.insert("kind".to_owned(), it.kind.into());
+            let bytes = api::protobuf::encode(Value::Object(object.clone()).to_string().as_bytes());
+            let decoded = api::protobuf::decode(&bytes.unwrap()).unwrap();
+            let decoded: Value = serde_json::from_slice(&decoded.json).unwrap();
+            for (field, value) in object {
+                let empty = value.as_object().is_some_and(|it| it.is_empty());
+                assert!(empty || decoded.get(&field).is_some(), "{it:?} {field}");
+            }
+        }
+    }
+}
+
+#[test]
 fn malformed_objects_are_left_for_the_decoder() {
     for it in older() {
         for wrong in [

@@ -33,7 +33,7 @@ fn version_two_has_definitions_by_name() {
         "definitions": {"A": {"type": "object", "description": "words", "required": ["b"],
             "properties": {"b": {"type": "array", "items": {"type": "string"}, "x-kubernetes-list-type": "set"},
                 "m": {"type": "object", "additionalProperties": {"type": "integer", "format": "int32"}}}}}});
-    let bytes = v2(&document);
+    let bytes = Encoder::v2().part(&[], &document);
     assert_eq!(at(&bytes, &[1]), b"2.0");
     assert_eq!(at(&bytes, &[9, 1, 1]), b"A");
     // Schema: 4 description, 19 required, 22 type, 25 properties; their entry: 1 name, 2 value.
@@ -57,8 +57,26 @@ fn version_three_has_components_by_name() {
     let document = json!({"openapi": "3.0.0", "info": {"title": "K", "version": "v1"}, "paths": {},
         "components": {"schemas": {"A": {"type": "object", "properties": {
             "b": {"allOf": [{"$ref": "#/components/schemas/B"}], "default": {}}}}}}});
-    let bytes = v3(&document);
+    let bytes = Encoder::v3().part(&[], &document);
     assert_eq!(at(&bytes, &[1]), b"3.0.0");
     let text = String::from_utf8_lossy(&bytes).into_owned();
     assert!(text.contains("#/components/schemas/B"));
+}
+
+#[test]
+fn a_section_in_parts_is_the_section() {
+    let encoder = Encoder::v2();
+    let (a, b) = (json!({"type": "object"}), json!({"type": "string"}));
+    let head = json!({"swagger": "2.0", "security": [{"BearerToken": []}], "securityDefinitions": {
+        "BearerToken": {"type": "apiKey", "name": "authorization", "in": "header"}}});
+    let parts = [json!({"A": a}), json!({"B": b})];
+    let parts = parts.map(|part| encoder.part(&["definitions"], &part));
+    let whole = encoder.whole(&["definitions"], parts.concat());
+    let document = json!({"definitions": {"A": a, "B": b}});
+    assert_eq!(whole, encoder.part(&[], &document));
+    let bytes = encoder.part(&[], &head);
+    // Document: 12 security, 13 definitions of it; their entries: 1 name, 2 value; 2 a key.
+    assert_eq!(at(&bytes, &[12, 1, 1]), b"BearerToken");
+    assert_eq!(at(&bytes, &[13, 1, 1]), b"BearerToken");
+    assert_eq!(at(&bytes, &[13, 1, 2, 2, 2]), b"authorization");
 }
