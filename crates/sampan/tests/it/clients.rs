@@ -4,6 +4,7 @@
 mod helm;
 mod known;
 mod kubectl;
+mod older;
 mod python;
 mod transcript;
 
