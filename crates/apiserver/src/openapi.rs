@@ -12,7 +12,7 @@ use crate::{
     answer::{self, Answer},
     discovery, negotiate,
     query::Query,
-    resources::{Resources, api_version},
+    resources::{Resource, Resources, api_version},
 };
 use api::{
     openapi::{Components, Dialect, gnostic::Encoder, shared},
