@@ -67,8 +67,7 @@ impl Door {
     /// When the store cannot be read.
     pub async fn new(config: Config, tasks: &Tasks) -> Result<Arc<Self>, store::Error> {
         let resources = Arc::new(Resources::new(kinds::list(), config.advertise_removed_apis));
-        let (cache, feed) =
-            WatchCache::load(Arc::clone(&config.store), Arc::clone(&resources)).await?;
+        let cache = WatchCache::load(Arc::clone(&config.store), Arc::clone(&resources)).await?;
         let door = Arc::new(Self {
             config,
             resources,
@@ -80,10 +79,7 @@ impl Door {
             tasks: tasks.clone(),
         });
         let follower = Arc::clone(&door);
-        tasks.spawn(
-            "watch cache",
-            async move { follower.cache.follow(feed).await },
-        );
+        tasks.spawn("watch cache", async move { follower.cache.follow().await });
         Ok(door)
     }
 

@@ -169,6 +169,7 @@ impl Door {
         claims: Claims,
     ) -> Result<Committed, Status> {
         let transaction = claims.join(transaction);
+        let _absorbing = self.cache.absorbing();
         match self.config.store.transact(transaction).await {
             Ok(Outcome::Committed(revision)) => Ok(Committed::At(revision)),
             Ok(Outcome::Conflict { key }) => Ok(Committed::Overtaken { key }),

@@ -16,7 +16,7 @@ pub(crate) use selection::Selection;
 
 use crate::resources::{Resources, Slot, local_key};
 use machinery::status::{Cause, Details, Status};
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 use ring::Ring;
 use std::{
     collections::HashMap,
@@ -55,6 +55,7 @@ struct Contents {
 /// The cache.
 pub(crate) struct WatchCache {
     store: Arc<dyn Store>,
+    feed: Mutex<store::Watch>,
     served: Arc<Resources>,
     state: RwLock<State>,
     applied: watch::Sender<Revision>,
@@ -64,11 +65,11 @@ pub(crate) struct WatchCache {
 }
 
 impl WatchCache {
-    /// Reads everything, and then follows the store until `feed` ends.
+    /// Reads everything; [`WatchCache::follow`] goes on from there.
     pub(crate) async fn load(
         store: Arc<dyn Store>,
         served: Arc<Resources>,
-    ) -> Result<(Self, store::Watch), store::Error> {
+    ) -> Result<Self, store::Error> {
         let mut contents: Vec<_> = served.slots().iter().map(|_| Items::default()).collect();
         let mut after: Option<Arc<str>> = None;
         let mut at = None;
@@ -96,7 +97,7 @@ impl WatchCache {
             }
         };
         let claims = load_claims(&*store, revision).await?;
-        let feed = store.watch("", revision).await?;
+        let feed = store.watch("", revision).await?.quiet();
         let resources = contents
             .into_iter()
             .map(|items| Contents {
@@ -104,8 +105,9 @@ impl WatchCache {
                 ring: Ring::new(revision),
             })
             .collect::<Vec<_>>();
-        let cache = Self {
+        Ok(Self {
             store,
+            feed: Mutex::new(feed),
             wakers: resources
                 .iter()
                 .map(|_| watch::channel(revision).0)
@@ -118,16 +120,38 @@ impl WatchCache {
             }),
             applied: watch::channel(revision).0,
             cut: AtomicBool::new(false),
-        };
-        Ok((cache, feed))
+        })
     }
 
-    /// Applies what the store reports, until it closes.
-    pub(crate) async fn follow(&self, mut feed: store::Watch) {
+    /// Takes over what the store has committed by now. Whoever commits does it, and whoever reads and finds
+    /// the store ahead, so that nobody else need be woken for each write.
+    ///
+    /// # Errors
+    /// When the store cannot be followed; [`WatchCache::follow`] sees to it.
+    fn absorb(&self) -> Result<(), store::Error> {
+        let mut feed = self.feed.lock();
+        while let Some(event) = feed.take() {
+            match event? {
+                Event::Changes(changes) => self.apply(&changes),
+                Event::Progress(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Absorbs what a request commits when that is dropped: at its end, or when the client leaves before.
+    pub(crate) fn absorbing(&self) -> Absorbing<'_> {
+        Absorbing(self)
+    }
+
+    /// Absorbs what nobody else does, until the store closes.
+    pub(crate) async fn follow(&self) {
         loop {
-            match feed.next().await {
-                Ok(Event::Changes(changes)) => self.apply(&changes),
-                Ok(Event::Progress(_)) => {}
+            match self.absorb() {
+                Ok(()) => {
+                    let bell = self.feed.lock().bell();
+                    bell.rung().await;
+                }
                 Err(store::Error::Closed) => {
                     self.cut.store(true, Ordering::Relaxed);
                     return;
@@ -139,7 +163,7 @@ impl WatchCache {
                     }
                     let from = self.state.read().revision;
                     match self.store.watch("", from).await {
-                        Ok(again) => feed = again,
+                        Ok(again) => *self.feed.lock() = again.quiet(),
                         Err(error) => {
                             tracing::error!(%error, "the watch cache cannot follow the store any more");
                             self.cut.store(true, Ordering::Relaxed);
@@ -203,7 +227,12 @@ impl WatchCache {
 
     /// Waits until everything committed by now can be read here.
     pub(crate) async fn catch_up(&self) {
-        self.reach(self.store.revision()).await;
+        let revision = self.store.revision();
+        if *self.applied.borrow() < revision {
+            // If it cannot, following does.
+            drop(self.absorb());
+        }
+        self.reach(revision).await;
     }
 
     async fn reach(&self, revision: Revision) {
@@ -295,6 +324,16 @@ impl WatchCache {
     /// Whether changes of the store no longer arrive.
     pub(crate) fn is_cut(&self) -> bool {
         self.cut.load(Ordering::Relaxed)
+    }
+}
+
+/// See [`WatchCache::absorbing`].
+pub(crate) struct Absorbing<'a>(&'a WatchCache);
+
+impl Drop for Absorbing<'_> {
+    fn drop(&mut self) {
+        // If it cannot, following does.
+        drop(self.0.absorb());
     }
 }
 

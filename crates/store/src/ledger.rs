@@ -62,6 +62,11 @@ impl<V: Value> Ledger<V> {
         Ok(self.hub.register(prefix, replay))
     }
 
+    /// See [`Hub::ring`].
+    pub(crate) fn ring(&self) {
+        self.hub.ring();
+    }
+
     pub(crate) fn compact(&self, before: Revision) -> Result<(), Error> {
         let mut index = self.index.write();
         if before > index.revision() {

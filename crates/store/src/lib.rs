@@ -25,7 +25,7 @@ pub use error::Error;
 pub use limits::Limits;
 pub use memory::Memory;
 pub use transaction::{Condition, Outcome, Transaction, Write};
-pub use watch::{Event, ProgressRequest, Watch};
+pub use watch::{Bell, Event, ProgressRequest, Watch};
 
 /// One per committed transaction: 1 for an empty store, strictly rising, kept across restarts.
 pub type Revision = u64;

@@ -4,7 +4,7 @@ use crate::{Change, Error, Revision, limits};
 use parking_lot::Mutex;
 use std::sync::{
     Arc,
-    atomic::{AtomicU64, Ordering},
+    atomic::{AtomicBool, AtomicU64, Ordering},
 };
 use tokio::sync::Notify;
 
@@ -31,10 +31,16 @@ pub(crate) type Replay = Box<dyn Iterator<Item = Result<Change, Error>> + Send>;
 #[derive(Clone)]
 pub struct ProgressRequest(Arc<Queue>);
 
+/// Waits on behalf of a watch that others read.
+#[derive(Clone)]
+pub struct Bell(Arc<Queue>);
+
 struct Queue {
     prefix: String,
     waiting: Mutex<Waiting>,
     ready: Notify,
+    /// Changes do not wake its reader.
+    quiet: AtomicBool,
     published: Arc<AtomicU64>,
 }
 
@@ -54,16 +60,37 @@ impl Watch {
     /// [`Error::SlowWatcher`] when this watcher fell too far behind, [`Error::Closed`] when the store
     /// was closed, or a failure to read history. The watch is over then.
     pub async fn next(&mut self) -> Result<Event, Error> {
-        if let Some(event) = self.replay_step() {
-            return event;
-        }
         loop {
-            let ready = self.queue.ready.notified();
-            if let Some(event) = self.queue.take() {
+            if let Some(event) = self.take() {
                 return event;
             }
-            ready.await;
+            self.queue.ready.notified().await;
         }
+    }
+
+    /// The next event, if there is one by now.
+    ///
+    /// # Errors
+    /// As [`Watch::next`].
+    pub fn take(&mut self) -> Option<Result<Event, Error>> {
+        self.replay_step().or_else(|| self.queue.take())
+    }
+
+    /// For a reader whom everybody who commits asks to [`Watch::take`] what came: changes wake nobody any
+    /// more. The bell rings for what nobody may ask for: when a committer left before its answer came, and
+    /// when the watch is over.
+    #[must_use]
+    pub fn quiet(self) -> Self {
+        self.queue.quiet.store(true, Ordering::Relaxed);
+        // Whether what came before has rung is not known.
+        self.queue.ready.notify_one();
+        self
+    }
+
+    /// See [`Watch::quiet`].
+    #[must_use]
+    pub fn bell(&self) -> Bell {
+        Bell(Arc::clone(&self.queue))
     }
 
     /// A handle to ask for [`Event::Progress`].
@@ -104,6 +131,13 @@ impl Drop for Watch {
         let mut waiting = self.queue.waiting.lock();
         waiting.dropped = true;
         waiting.changes = Vec::new();
+    }
+}
+
+impl Bell {
+    /// Returns once it has rung since the last time.
+    pub async fn rung(&self) {
+        self.0.ready.notified().await;
     }
 }
 
@@ -152,7 +186,9 @@ impl Queue {
             });
         }
         drop(waiting);
-        self.ready.notify_one();
+        if !kept || !self.quiet.load(Ordering::Relaxed) {
+            self.ready.notify_one();
+        }
         kept
     }
 
@@ -187,6 +223,7 @@ impl Hub {
             prefix: prefix.to_owned(),
             waiting: Mutex::default(),
             ready: Notify::new(),
+            quiet: AtomicBool::new(false),
             published: Arc::clone(&self.published),
         });
         self.watchers.lock().push(Arc::clone(&queue));
@@ -200,6 +237,13 @@ impl Hub {
     pub(crate) fn publish(&self, changes: &[Change], revision: Revision) {
         self.watchers.lock().retain(|queue| queue.offer(changes));
         self.published.store(revision, Ordering::Release);
+    }
+
+    /// Rings every bell: whoever committed is not there to ask for what came.
+    pub(crate) fn ring(&self) {
+        for queue in self.watchers.lock().iter() {
+            queue.ready.notify_one();
+        }
     }
 }
 

@@ -105,6 +105,13 @@ impl Tested {
             }
             self.store.transact(transaction).await.unwrap();
         }
+        // Who writes past the door has the cache look at the store.
+        assert_eq!(
+            self.get("/api/v1/namespaces/churn/configmaps?limit=1")
+                .await
+                .0,
+            200
+        );
     }
 
     /// Forgets all history.

@@ -333,6 +333,37 @@ async fn readers_and_watchers_live_through_rewrites() {
     writer.await.unwrap();
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_quiet_watch_hears_of_those_who_left() {
+    let root = temporary();
+    let store = open(root.path());
+    let mut watch = store.watch("", 1).await.unwrap().quiet();
+    let bell = watch.bell();
+    for i in 0..50_u32 {
+        let mut commit = store.transact(Transaction::put("k", i.to_string()));
+        let began = std::future::poll_fn(|context| {
+            let pending = commit.as_mut().poll(context).is_pending();
+            std::task::Poll::Ready(pending)
+        });
+        began.await;
+        drop(commit);
+        // As whoever leaves does: what is there by now it takes itself.
+        let event = loop {
+            match watch.take() {
+                Some(event) => break event.unwrap(),
+                None => bell.rung().await,
+            }
+        };
+        let Event::Changes(changes) = event else {
+            panic!("progress was not asked for");
+        };
+        assert_eq!(changes[0].value.as_deref(), Some(i.to_string().as_bytes()));
+    }
+    drop(store);
+    assert!(matches!(watch.take(), Some(Err(Error::Closed))));
+    bell.rung().await;
+}
+
 /// A crash between naming a rewritten file and removing what it replaces.
 #[tokio::test]
 async fn replaced_files_left_by_a_crash_are_removed() {

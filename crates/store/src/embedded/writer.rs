@@ -116,9 +116,13 @@ impl Writer {
         } else {
             self.write(&changes)
         };
+        let mut left = false;
         for (answer, outcome) in answers {
             // A caller that no longer waits has left; its write stands all the same.
-            drop(answer.send(result.clone().map(|()| outcome)));
+            left |= answer.send(result.clone().map(|()| outcome)).is_err();
+        }
+        if left {
+            self.ledger.ring();
         }
     }
 

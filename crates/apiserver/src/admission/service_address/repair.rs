@@ -45,6 +45,7 @@ pub(crate) async fn claims(door: &Door) -> Result<(), Status> {
 }
 
 async fn transact(door: &Door, transaction: Transaction) -> Result<(), Status> {
+    let _absorbing = door.cache.absorbing();
     let done = door.config.store.transact(transaction).await;
     done.map(|_| ()).map_err(|error| store_failure(&error))
 }
