@@ -115,6 +115,19 @@ impl Review<'_> {
         T::decode(&item.bytes()).ok()
     }
 
+    /// Some fields of another object; cheaper than reading all of it.
+    pub(crate) fn outline<T: serde::de::DeserializeOwned>(
+        &self,
+        group: &str,
+        plural: &str,
+        namespace: &str,
+        name: &str,
+    ) -> Option<T> {
+        let slot = self.slot(group, plural)?;
+        let item = self.door.cache.get(slot, namespace, name)?;
+        serde_json::from_slice(item.json()).ok()
+    }
+
     /// Whether another object is there; cheaper than reading it.
     #[must_use]
     pub fn exists(&self, group: &str, plural: &str, namespace: &str, name: &str) -> bool {

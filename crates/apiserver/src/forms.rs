@@ -346,10 +346,8 @@ pub(crate) fn tree(json: &[u8]) -> Result<Value, Status> {
 fn partial(view: &[u8]) -> Result<String, Status> {
     let outline: Outline<'_> =
         serde_json::from_slice(view).map_err(|error| Status::internal(&error))?;
-    Ok(format!(
-        r#"{{"kind":"PartialObjectMetadata","apiVersion":"meta.k8s.io/v1","metadata":{}}}"#,
-        outline.metadata.get()
-    ))
+    let head = r#"{"kind":"PartialObjectMetadata","apiVersion":"meta.k8s.io/v1","metadata":"#;
+    Ok([head, outline.metadata.get(), "}"].concat())
 }
 
 fn resource_version(view: &[u8]) -> Option<String> {

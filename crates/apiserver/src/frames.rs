@@ -1,7 +1,7 @@
 //! Frames of a watch: JSON lines, or protobuf messages behind their length.
 
 use crate::negotiate::Encoding;
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::Bytes;
 use machinery::status::Status;
 
 /// A frame around an object that is stored with the frame's end behind it.
@@ -25,11 +25,9 @@ pub(crate) fn object(encoding: Encoding, kind: &str, json: &[u8]) -> Result<Byte
             .map(|object| api::protobuf::watch_frame(kind, &object).into())
             .map_err(|error| Status::internal(&error)),
         Encoding::Json | Encoding::Yaml => {
-            let mut line = BytesMut::with_capacity(json.len() + 48);
-            line.put_slice(format!(r#"{{"type":"{kind}","object":"#).as_bytes());
-            line.put_slice(json);
-            line.put_slice(b"}\n");
-            Ok(line.freeze())
+            let kind = kind.as_bytes();
+            let line = [br#"{"type":""#, kind, br#"","object":"#, json, b"}\n"];
+            Ok(line.concat().into())
         }
     }
 }

@@ -284,7 +284,7 @@ impl Resources {
     pub(crate) fn find_any(&self, group: &str, plural: &str) -> Option<&Arc<Resource>> {
         self.slots
             .iter()
-            .find(|it| it.group() == group && it.names.plural == plural)
+            .find(|it| it.names.plural == plural && it.group() == group)
     }
 
     pub(crate) fn serves(&self, group: &str, version: &str) -> bool {

@@ -2,8 +2,8 @@
 //! namespaces that the system needs are not deleted.
 
 use super::{Admit, Claims, Operation, Review};
-use k8s_openapi::api::core::v1::Namespace;
 use machinery::status::{Cause, Resource, Status};
+use serde::{Deserialize, de::IgnoredAny};
 use store::Condition;
 
 const NAMESPACES: Resource<'static> = Resource {
@@ -43,15 +43,31 @@ impl Admit for NamespaceLifecycle {
     }
 }
 
+/// What is read of a namespace: every create in it asks.
+#[derive(Deserialize)]
+struct Life {
+    metadata: Ending,
+    status: Option<Phase>,
+}
+
+#[derive(Deserialize)]
+struct Ending {
+    #[serde(rename = "deletionTimestamp")]
+    since: Option<IgnoredAny>,
+}
+
+#[derive(Deserialize)]
+struct Phase {
+    phase: Option<String>,
+}
+
 fn check(review: &Review<'_>) -> Result<(), Status> {
     let name = review.namespace;
-    let Some(object) = review.find::<Namespace>("", name) else {
+    let Some(life) = review.outline::<Life>("", "namespaces", "", name) else {
         return Err(Status::not_found(NAMESPACES, name));
     };
-    let status = object.status.as_ref();
-    let ending = object.metadata.deletion_timestamp.is_some()
-        || status.and_then(|it| it.phase.as_deref()) == Some("Terminating");
-    if !ending {
+    let phase = life.status.and_then(|it| it.phase);
+    if life.metadata.since.is_none() && phase.as_deref() != Some("Terminating") {
         return Ok(());
     }
     let mut status = review.forbidden(&format!(

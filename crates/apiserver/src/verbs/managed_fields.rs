@@ -112,7 +112,9 @@ fn encoded(object: &mut dyn AnyObject) -> Vec<u8> {
 fn with_entries(plain: Vec<u8>, entries: Option<Value>) -> Bytes {
     match entries {
         Some(list) if list.as_array().is_some_and(|it| !it.is_empty()) => {
-            watch_cache::with_metadata(&plain, &format!(r#""managedFields":{list},"#)).into()
+            let list = serde_json::to_string(&list).unwrap_or_else(|_| list.to_string());
+            let field = [r#""managedFields":"#, &list, ","].concat();
+            watch_cache::with_metadata(&plain, &field).into()
         }
         _ => plain.into(),
     }

@@ -167,6 +167,7 @@ fn labels(stored: &[u8], at: usize) -> Option<BTreeMap<String, String>> {
 /// Where the fields of the object's own metadata begin. What comes before it may hold metadata of
 /// its own (a ControllerRevision's data), so depth counts.
 fn metadata_at(json: &[u8]) -> Option<usize> {
+    let text = std::str::from_utf8(json).ok()?;
     let (mut depth, mut at) = (0usize, 0);
     while let Some(byte) = json.get(at) {
         match byte {
@@ -174,10 +175,7 @@ fn metadata_at(json: &[u8]) -> Option<usize> {
                 if depth == 1 && json[at..].starts_with(METADATA) {
                     return Some(at + METADATA.len());
                 }
-                at += 1;
-                while *json.get(at)? != b'"' {
-                    at += if json[at] == b'\\' { 2 } else { 1 };
-                }
+                at = string_end(text, at + 1)?;
             }
             b'{' | b'[' => depth += 1,
             b'}' | b']' => depth = depth.checked_sub(1)?,
@@ -186,6 +184,20 @@ fn metadata_at(json: &[u8]) -> Option<usize> {
         at += 1;
     }
     None
+}
+
+/// Where the string ends whose first character is at `from`. Long ones are searched by words, not by bytes.
+fn string_end(text: &str, mut from: usize) -> Option<usize> {
+    loop {
+        let rest = text.get(from..)?;
+        let quote = rest.find('"')?;
+        let escapes = rest[..quote].bytes().rev().take_while(|it| *it == b'\\');
+        if escapes.count() % 2 == 0 {
+            return Some(from + quote);
+        }
+        // The quote is escaped: what follows it goes on.
+        from += quote + 1;
+    }
 }
 
 /// An answer's bytes: the stored form with its revision.

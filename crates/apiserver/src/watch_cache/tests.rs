@@ -42,6 +42,23 @@ fn only_the_objects_own_metadata_gets_it() {
 }
 
 #[test]
+fn escapes_do_not_end_strings() {
+    for data in [
+        r#""#,
+        r#"\"#,
+        r#"\\"#,
+        r#"a\\\"metadata\":{"#,
+        r#"é\u0022\\"#,
+    ] {
+        let value = serde_json::Value::from(data).to_string();
+        let stored = format!(r#"{{"data":{value},"metadata":{{"name":"x"}}}}"#);
+        let expected =
+            format!(r#"{{"data":{value},"metadata":{{"resourceVersion":"3","name":"x"}}}}"#);
+        assert_eq!(with_revision(stored.as_bytes(), 3), expected);
+    }
+}
+
+#[test]
 fn a_full_ring_says_what_it_forgot() {
     let mut ring = Ring::new(1);
     for revision in 2..20_000 {
