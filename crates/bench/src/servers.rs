@@ -66,7 +66,8 @@ impl Server {
         };
         let version = Command::new(&program).arg("--version").output().await;
         let version = version.with_context(|| format!("cannot run {}", program.display()))?;
-        let version = String::from_utf8_lossy(&version.stdout).trim().to_owned();
+        let version = String::from_utf8_lossy(&version.stdout);
+        let version = version.trim().trim_start_matches("Kubernetes ").to_owned();
         let key = directory.join("service-account.key");
         make_key(&key).await?;
         let tokens = directory.join("tokens.csv");
