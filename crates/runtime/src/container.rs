@@ -186,6 +186,18 @@ pub struct Resources {
     pub pids_limit: Option<i64>,
 }
 
+impl Resources {
+    /// What `update` leaves open stays.
+    pub(crate) fn change(&mut self, update: &Self) {
+        self.cpu_shares = update.cpu_shares.or(self.cpu_shares);
+        self.cpu_quota = update.cpu_quota.or(self.cpu_quota);
+        self.cpu_period = update.cpu_period.or(self.cpu_period);
+        self.cpuset_cpus = update.cpuset_cpus.clone().or(self.cpuset_cpus.take());
+        self.memory_limit_bytes = update.memory_limit_bytes.or(self.memory_limit_bytes);
+        self.pids_limit = update.pids_limit.or(self.pids_limit);
+    }
+}
+
 /// A container as it is now.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Container {

@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 use tokio::sync::{broadcast, watch};
 
 use crate::cgroup::Cgroups;
-use crate::container::{Change, Container, Event, State};
+use crate::container::{Change, Container, Event, Resources, State};
 use crate::error::{Error, Result};
 use crate::image::{Image, Registries, store::Store};
 use crate::spec::filter::Filters;
@@ -82,8 +82,9 @@ struct Inner {
 
 /// A container in memory.
 struct Entry {
-    /// As it was made; its state is in `state`.
+    /// As it was made; its state is in `state`, its limits in `limits`.
     made: Container,
+    limits: Mutex<Resources>,
     dir: PathBuf,
     cgroup: String,
     pod_uid: String,
@@ -97,10 +98,10 @@ struct Entry {
 
 impl Entry {
     fn now(&self) -> Container {
-        Container {
-            state: self.state.borrow().clone(),
-            ..self.made.clone()
-        }
+        let mut now = self.made.clone();
+        now.state = self.state.borrow().clone();
+        now.config.resources.clone_from(&self.limits.lock());
+        now
     }
 }
 

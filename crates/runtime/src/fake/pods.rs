@@ -28,7 +28,8 @@ impl Pods for Fake {
     async fn set_cgroup(&self, path: &str, resources: &Resources) -> Result<()> {
         let mut state = self.inner.state.lock();
         state.record("set_cgroup", path.to_owned());
-        merge(state.cgroups.entry(path.to_owned()).or_default(), resources);
+        let limits = state.cgroups.entry(path.to_owned()).or_default();
+        limits.change(resources);
         Ok(())
     }
 
@@ -309,7 +310,7 @@ impl Pods for Fake {
             .containers
             .get_mut(id)
             .ok_or_else(|| missing("container", id))?;
-        merge(&mut container.config.resources, resources);
+        container.config.resources.change(resources);
         Ok(())
     }
 
@@ -391,16 +392,6 @@ fn refused(kind: &'static str, id: &str, reason: &str) -> Error {
         id: id.to_owned(),
         reason: reason.to_owned(),
     }
-}
-
-fn merge(limits: &mut Resources, change: &Resources) {
-    let change = change.clone();
-    limits.cpu_shares = change.cpu_shares.or(limits.cpu_shares);
-    limits.cpu_quota = change.cpu_quota.or(limits.cpu_quota);
-    limits.cpu_period = change.cpu_period.or(limits.cpu_period);
-    limits.cpuset_cpus = change.cpuset_cpus.or(limits.cpuset_cpus.take());
-    limits.memory_limit_bytes = change.memory_limit_bytes.or(limits.memory_limit_bytes);
-    limits.pids_limit = change.pids_limit.or(limits.pids_limit);
 }
 
 /// Addresses of a cluster of up to 65,000 sandboxes.

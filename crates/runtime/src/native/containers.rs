@@ -194,6 +194,7 @@ impl Native {
             state: watch::Sender::new(state),
             running: parking_lot::Mutex::new(None),
             turn: tokio::sync::Mutex::new(()),
+            limits: parking_lot::Mutex::new(made.config.resources.clone()),
             made,
         }
     }
@@ -353,14 +354,30 @@ impl Native {
         Ok(())
     }
 
+    /// Changes limits, and remembers them across a restart of the server.
     pub(super) async fn change_limits(&self, id: &str, resources: &Resources) -> Result<()> {
         let entry = self.entry(id)?;
-        let (cgroups, path, wanted) = (
+        let _turn = entry.turn.lock().await;
+        let (cgroups, wanted, changed) = (
             self.inner.cgroups.clone(),
-            entry.cgroup.clone(),
             resources.clone(),
+            Arc::clone(&entry),
         );
-        blocking(move || cgroups.set(&path, &wanted)).await
+        blocking(move || {
+            cgroups.set(&changed.cgroup, &wanted)?;
+            changed.limits.lock().change(&wanted);
+            let record =
+                records::read::<(Container, ImageConfig)>(&changed.dir, records::CONTAINER)?;
+            let Some((_, image)) = record else {
+                return Ok(());
+            };
+            let made = Container {
+                state: State::Created,
+                ..changed.now()
+            };
+            records::write(&changed.dir, records::CONTAINER, &(&made, &image))
+        })
+        .await
     }
 
     /// The process of a running container.
