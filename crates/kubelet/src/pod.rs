@@ -6,6 +6,7 @@ pub mod last_words;
 pub mod observe;
 pub mod plan;
 mod report;
+mod resize;
 mod round;
 pub mod status;
 pub mod worker;

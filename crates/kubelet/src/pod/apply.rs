@@ -8,6 +8,7 @@ use super::{
     worker::{Next, Worker},
 };
 use crate::{
+    container::resources,
     pod,
     references::{Names, Referenced},
     shared::Shared,
@@ -17,6 +18,7 @@ use futures::future::join_all;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
 use reconcile::reference;
+use runtime::container::Resources;
 use std::sync::Arc;
 
 impl Worker {
@@ -41,6 +43,11 @@ impl Worker {
                     grace_seconds,
                 } => {
                     containers::stop(&self.shared, pod, name, id, message, *grace_seconds).await?;
+                }
+                Action::Resize { containers } => {
+                    let resized = resize(&self.shared, pod, containers).await;
+                    self.resize_error = resized.as_ref().err().cloned();
+                    resized?;
                 }
                 Action::Forget { id } => containers::forget(&self.shared, id).await?,
                 Action::Start { name, attempt } => {
@@ -295,6 +302,40 @@ async fn kill_all(
         .await?;
     }
     Ok(())
+}
+
+/// Gives the pod and its containers other limits. Room for the containers comes first, as far as the kernel lets the
+/// pod's limits go before theirs.
+async fn resize(
+    shared: &Shared,
+    pod: &Pod,
+    containers: &[(String, Resources)],
+) -> Result<(), String> {
+    let failed = |error: runtime::Error| format!("failed to resize the pod: {error}");
+    let path = resources::cgroup_path(&shared.config.cgroup_root, pod);
+    let whole = resources::of_pod(pod, shared.config.pod_pids_limit);
+    let room = shared.runtime.set_cgroup(&path, &whole).await;
+    if let Err(error) = room {
+        tracing::debug!(%error, "the limits of the pod change after those of its containers");
+    }
+    for (id, wanted) in containers {
+        if let Some(limit) = wanted.memory_limit_bytes {
+            let used = shared.runtime.container_stats(id).await.map_err(failed)?;
+            let used = i64::try_from(used.memory_usage_bytes).unwrap_or(i64::MAX);
+            if limit < used {
+                return Err(format!(
+                    "attempting to set container memory limit ({limit}) below current usage ({used})"
+                ));
+            }
+        }
+        let updated = shared.runtime.update_container_resources(id, wanted).await;
+        updated.map_err(failed)?;
+    }
+    shared
+        .runtime
+        .set_cgroup(&path, &whole)
+        .await
+        .map_err(failed)
 }
 
 async fn remove_sandbox(shared: &Shared, id: &str) -> Result<(), String> {

@@ -1,6 +1,6 @@
 //! What is known of a pod before planning: what the runtime has of it, and what its worker remembers.
 
-use super::uid;
+use super::{resize::Pending, uid};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
 use runtime::{
@@ -97,6 +97,10 @@ pub struct Facts {
     pub containers: BTreeMap<String, ContainerFacts>,
     /// Whether the pod must end.
     pub ending: Option<Ending>,
+    /// Why the pod does not get the resources that it asks for.
+    pub resize_pending: Option<Pending>,
+    /// Why it could not be given them the last time.
+    pub resize_error: Option<String>,
 }
 
 impl Facts {

@@ -4,12 +4,13 @@
 use super::{
     Role, containers, full_name,
     observe::{ContainerFacts, Facts},
+    resize::{self, Change},
     round::Round,
 };
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::{Container, Pod, PodSpec};
 use machinery::pods;
-use runtime::container::{Container as Running, State};
+use runtime::container::{Container as Running, Resources, State};
 use std::{collections::BTreeMap, time::Duration};
 use stdx::backoff::Backoff;
 
@@ -46,6 +47,11 @@ pub enum Action {
         message: String,
         /// Seconds it is given.
         grace_seconds: i64,
+    },
+    /// Give running containers other limits, by id, and their pod with them.
+    Resize {
+        /// What each gets.
+        containers: Vec<(String, Resources)>,
     },
     /// Forget a dead container and its log.
     Forget {
@@ -130,7 +136,11 @@ fn exit_code(container: &Running) -> Option<i32> {
 /// The plan.
 #[must_use]
 pub fn plan(pod: &Pod, facts: &Facts) -> Plan {
-    let mut plan = Plan::default();
+    let pending = facts.resize_pending.as_ref();
+    let mut plan = Plan {
+        wake: pending.and_then(|it| it.wake(facts.now)),
+        ..Plan::default()
+    };
     let Some(spec) = &pod.spec else { return plan };
     let sandbox_ready = facts.ready_sandbox().is_some();
     if let Some(ending) = &facts.ending {
@@ -204,6 +214,14 @@ fn plan_containers(
     let initialized = all
         .iter()
         .any(|(role, container)| *role == Role::Main && tried(container));
+    let resized: Vec<_> = all
+        .iter()
+        .filter_map(|(role, container)| limits(facts, *role, container))
+        .collect();
+    if !resized.is_empty() {
+        let containers = resized;
+        plan.actions.push(Action::Resize { containers });
+    }
     // Whether every container before this one lets it start.
     let mut free = true;
     for (role, container) in &all {
@@ -224,6 +242,17 @@ fn plan_containers(
             Role::Sidecar if !initialized => free &= done,
             _ => {}
         }
+    }
+}
+
+/// The other limits of a running container, and its id.
+fn limits(facts: &Facts, role: Role, container: &Container) -> Option<(String, Resources)> {
+    let current = facts.container(&container.name).current()?;
+    match resize::change(role, container, current) {
+        Some(Change::Limits(wanted)) if current.state.is_running() => {
+            Some((current.id.clone(), wanted))
+        }
+        _ => None,
     }
 }
 
@@ -275,7 +304,8 @@ fn plan_one(
             if role == Role::Init && exit.code == 0 && !over {
                 return true;
             }
-            match crash_wait(it, exit.finished_at, facts.now).filter(|_| !changed) {
+            let killed = changed || resize::change(role, container, current).is_some();
+            match crash_wait(it, exit.finished_at, facts.now).filter(|_| !killed) {
                 Some((at, delay)) => {
                     let message = format!(
                         "back-off {} restarting failed container={name} pod={}",
@@ -330,6 +360,10 @@ fn kill_reason(
 ) -> Option<(String, Option<i64>)> {
     if let Some((message, grace)) = &it.memory.kill {
         return Some((message.clone(), *grace));
+    }
+    if resize::change(role, container, current) == Some(Change::Restart) {
+        let message = format!("Container {} resize requires restart", container.name);
+        return Some((message, None));
     }
     let changed = matches!(role, Role::Main | Role::Sidecar) && image_changed(container, current);
     changed.then(|| {

@@ -30,7 +30,11 @@ pub(super) async fn report(
             Err(error) => return Err(format!("write status: {error}")),
         }
         match shared.client.get::<Pod>(namespace(pod), name(pod)).await {
-            Ok(fresh) if uid(&fresh) == uid(pod) => base = Cow::Owned(fresh),
+            Ok(fresh) if uid(&fresh) == uid(pod) => {
+                // The status is of the spec that was acted upon.
+                let spec = pod.spec.clone();
+                base = Cow::Owned(Pod { spec, ..fresh });
+            }
             Ok(_) => return Ok(None),
             Err(error) if error.is_not_found() => return Ok(None),
             Err(error) => return Err(error.to_string()),

@@ -5,6 +5,7 @@ use super::{
     Role, containers,
     observe::{ContainerFacts, Facts},
     plan::{Plan, outcome, restarts},
+    resize,
     round::Round,
 };
 use jiff::Timestamp;
@@ -119,7 +120,11 @@ fn container_status(
         let wanted = container.resources.as_ref();
         status.allocated_resources = wanted.and_then(|it| it.requests.clone());
         // Even if it asks for nothing: who changes a pod's resources takes this for a node that can.
-        status.resources = Some(wanted.cloned().unwrap_or_default());
+        let wanted = wanted.cloned().unwrap_or_default();
+        let held = before.and_then(|it| it.resources.clone());
+        let current = it.current();
+        let resizes = current.is_some_and(|it| resize::change(role, container, it).is_some());
+        status.resources = held.filter(|_| resizes).or(Some(wanted));
     }
     let done = state
         .terminated
@@ -324,6 +329,7 @@ fn set_conditions(pod: &Pod, facts: &Facts, status: &mut PodStatus) {
         condition.observed_generation = pod.metadata.generation;
         conditions::set(&mut status.conditions, condition, facts.now);
     }
+    resize::set_conditions(pod, facts, &mut status.conditions);
     order_conditions(status);
 }
 

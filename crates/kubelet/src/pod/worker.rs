@@ -4,8 +4,9 @@
 use super::{
     Role, containers,
     observe::{Ending, Facts, Memory, observe},
-    plan::{self, Plan, plan},
-    uid,
+    plan::{self, Action, Plan, plan},
+    resize, uid,
+    workers::Workers,
 };
 use crate::{
     pod,
@@ -100,6 +101,8 @@ pub struct Worker {
     told_waiting: BTreeMap<String, String>,
     failures: u32,
     settled: bool,
+    pub(super) resize_error: Option<String>,
+    neighbours: Workers,
 }
 
 /// What comes after a pass.
@@ -113,7 +116,7 @@ pub(super) enum Next {
 }
 
 impl Worker {
-    pub(super) fn new(shared: Arc<Shared>, handle: Handle) -> Self {
+    pub(super) fn new(shared: Arc<Shared>, handle: Handle, neighbours: Workers) -> Self {
         Self {
             shared,
             handle,
@@ -128,6 +131,8 @@ impl Worker {
             told_waiting: BTreeMap::new(),
             failures: 0,
             settled: false,
+            resize_error: None,
+            neighbours,
         }
     }
 
@@ -211,16 +216,26 @@ impl Worker {
                 memory.not_before = None;
             }
         }
-        let pod = self.pod();
+        let asked = self.pod();
+        let others = || self.neighbours.beside(&asked);
+        let allocatable = &self.shared.allocatable;
+        let (pod, resize_pending) = resize::admit(Arc::clone(&asked), others, allocatable);
         let now = self.shared.clock.now();
         let (ending, deadline) = ending(&pod, &desired, now);
         self.show_back_off(&pod, now);
         let memory = &self.memory;
         let observed = observe(&*self.shared.runtime, &pod, memory, ending, now).await;
         let mut facts = observed.map_err(|error| error.to_string())?;
+        facts.resize_pending = resize_pending;
+        facts.resize_error.clone_from(&self.resize_error);
         self.remember(&pod, &mut facts);
         let plan = plan(&pod, &facts);
         self.tell_waiting(&pod, &plan);
+        let resizes = |it: &Action| matches!(it, Action::Resize { .. });
+        self.resize_error = self
+            .resize_error
+            .take()
+            .filter(|_| plan.actions.iter().any(resizes));
         // A status that is final stays: the machine forgets what the API remembers, such as last words.
         let is_final = plan.over && pods::is_terminal(&pod) && !shows_running(&pod);
         let shared = Arc::clone(&self.shared);

@@ -88,7 +88,10 @@ impl Workers {
         let id = uid(&desired.pod).to_owned();
         let handle = Handle::new(desired);
         handles.insert(id.clone(), handle.clone());
-        let (all, worker) = (self.clone(), Worker::new(Arc::clone(shared), handle));
+        let (all, worker) = (
+            self.clone(),
+            Worker::new(Arc::clone(shared), handle, self.clone()),
+        );
         shared.tasks.spawn("pod", async move {
             worker.run().await;
             all.handles.lock().remove(&id);
@@ -132,6 +135,13 @@ impl Workers {
     #[must_use]
     pub fn pods(&self) -> Vec<Arc<Pod>> {
         self.handles.lock().values().map(Handle::pod).collect()
+    }
+
+    /// Those beside this one.
+    pub(super) fn beside(&self, pod: &Pod) -> Vec<Arc<Pod>> {
+        let mut all = self.pods();
+        all.retain(|it| uid(it) != uid(pod));
+        all
     }
 
     /// One of them.

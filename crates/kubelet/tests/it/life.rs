@@ -443,3 +443,70 @@ async fn rules_restart_a_container_or_all_of_them() {
     assert_eq!(sandboxes, 2, "each pod keeps its sandbox");
     node.tasks.finish().await;
 }
+
+#[tokio::test]
+async fn a_running_pod_is_resized() {
+    let node = Node::start().await;
+    let mut container = busybox();
+    container["resources"] = json!({"requests": {"cpu": "10m"}, "limits": {"memory": "64Mi"}});
+    node.run("p", json!({"containers": [container]}));
+    node.running("p").await;
+    let resize = |requests: serde_json::Value| {
+        let mut pod = node.api.get("pods", "default", "p").unwrap();
+        pod["spec"]["containers"][0]["resources"] =
+            json!({"requests": requests, "limits": {"memory": "128Mi"}});
+        node.api.put("pods", pod);
+    };
+    resize(json!({"cpu": "20m"}));
+    let pod = node
+        .api
+        .wait("pods", "p", |it| {
+            it["status"]["containerStatuses"][0]["resources"]["requests"]["cpu"] == "20m"
+        })
+        .await;
+    let status = &pod["status"]["containerStatuses"][0];
+    assert_eq!(
+        (
+            &status["restartCount"],
+            &status["allocatedResources"]["cpu"]
+        ),
+        (&json!(0), &json!("20m"))
+    );
+    assert_eq!(condition(&pod, "PodResizeInProgress"), "");
+    let limits = || {
+        node.runtime.containers_of("default", "p")[0]
+            .config
+            .resources
+            .clone()
+    };
+    assert_eq!(
+        (limits().cpu_shares, limits().memory_limit_bytes),
+        (Some(20), Some(128 << 20))
+    );
+    let cgroup = format!(
+        "/kubepods/burstable/pod{}",
+        pod["metadata"]["uid"].as_str().unwrap()
+    );
+    assert_eq!(
+        node.runtime.cgroup(&cgroup).unwrap().memory_limit_bytes,
+        Some(128 << 20)
+    );
+    resize(json!({"cpu": "100000"}));
+    let pod = node
+        .api
+        .wait("pods", "p", |it| {
+            condition(it, "PodResizePending") == "True"
+        })
+        .await;
+    let status = &pod["status"]["containerStatuses"][0];
+    assert_eq!(status["resources"]["requests"]["cpu"], "20m");
+    assert_eq!(limits().cpu_shares, Some(20));
+    resize(json!({"cpu": "30m"}));
+    node.api
+        .wait("pods", "p", |it| {
+            it["status"]["containerStatuses"][0]["resources"]["requests"]["cpu"] == "30m"
+                && condition(it, "PodResizePending").is_empty()
+        })
+        .await;
+    node.tasks.finish().await;
+}

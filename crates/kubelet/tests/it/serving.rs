@@ -2,12 +2,13 @@
 
 use crate::Node;
 use bytes::Bytes;
-use http::Request;
+use http::{Request, Response};
 use http_body_util::{BodyExt, Empty};
+use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
 use serde_json::json;
 
-async fn get(node: &Node, path: &str) -> (u16, String) {
+async fn ask(node: &Node, path: &str) -> Response<Incoming> {
     let (near, far) = tokio::io::duplex(64 << 10);
     tokio::spawn(node.kubelet.clone().serve(Box::new(far)));
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(near))
@@ -18,7 +19,11 @@ async fn get(node: &Node, path: &str) -> (u16, String) {
         .header("host", "node")
         .body(Empty::<Bytes>::new())
         .unwrap();
-    let response = sender.send_request(request).await.unwrap();
+    sender.send_request(request).await.unwrap()
+}
+
+async fn get(node: &Node, path: &str) -> (u16, String) {
+    let response = ask(node, path).await;
     let code = response.status().as_u16();
     let body = response.into_body().collect().await.unwrap().to_bytes();
     (code, String::from_utf8_lossy(&body).into_owned())
@@ -69,6 +74,48 @@ async fn logs_and_pods() {
     assert_eq!(get(&node, "/stats/summary").await.0, 200);
     assert_eq!(get(&node, "/exec/default/p/c").await.0, 400);
     assert_eq!(get(&node, "/nothing").await.0, 404);
+    node.tasks.finish().await;
+}
+
+/// The log moves away twice while a client follows it, the second time before it was looked at again.
+#[tokio::test]
+async fn a_followed_log_is_whole_across_rotation() {
+    let node = Node::start().await;
+    node.run("p", json!({"restartPolicy": "Never", "containers": [{"name": "c", "image": "busybox", "imagePullPolicy": "IfNotPresent"}]}));
+    node.running("p").await;
+    let made = &node.runtime.containers_of("default", "p")[0];
+    let log = made.log_path.clone().unwrap();
+    std::fs::create_dir_all(log.parent().unwrap()).unwrap();
+    let lines = |numbers: std::ops::Range<u32>| -> String {
+        let each = |it| format!("2026-01-01T00:00:00Z stdout F line {it}\n");
+        numbers.map(each).collect()
+    };
+    let rotate = |time: &str| {
+        let old = log.with_file_name(format!("0.log.{time}"));
+        std::fs::rename(&log, old).unwrap();
+    };
+    std::fs::write(&log, lines(0..10)).unwrap();
+    let response = ask(&node, "/containerLogs/default/p/c?follow=true").await;
+    assert_eq!(response.status(), 200);
+    let mut body = response.into_body();
+    let first = body.frame().await.unwrap().unwrap().into_data().unwrap();
+    assert_eq!(
+        first,
+        lines(0..10).replace("2026-01-01T00:00:00Z stdout F ", "")
+    );
+    rotate("20260101-000001.0");
+    std::fs::write(&log, lines(10..5000)).unwrap();
+    rotate("20260101-000002.0");
+    std::fs::write(&log, lines(5000..5010)).unwrap();
+    node.runtime.exit(&made.id, 0).unwrap();
+    let rest = body.collect().await.unwrap().to_bytes();
+    let expected: String = (10..5010).map(|it| format!("line {it}\n")).collect();
+    assert!(
+        rest == expected,
+        "{} of {} bytes",
+        rest.len(),
+        expected.len()
+    );
     node.tasks.finish().await;
 }
 

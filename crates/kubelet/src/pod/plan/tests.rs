@@ -60,6 +60,11 @@ fn container(text: &str) -> (String, Running) {
     let config = Config {
         name: name.into(),
         attempt: attempt.parse().unwrap(),
+        // Of a container that asks for nothing.
+        resources: Resources {
+            cpu_shares: Some(2),
+            ..Resources::default()
+        },
         ..Config::default()
     };
     let one = Running {
@@ -106,6 +111,12 @@ fn words(plan: &Plan) -> Vec<String> {
             Action::Kill {
                 id, grace_seconds, ..
             } => format!("kill {id} {grace_seconds}"),
+            Action::Resize { containers } => {
+                let each = containers.iter().map(|(id, it)| {
+                    format!(" {id}:{:?}/{:?}", it.cpu_shares, it.memory_limit_bytes)
+                });
+                format!("resize{}", each.collect::<String>())
+            }
             Action::Forget { id } => format!("forget {id}"),
             Action::Start { name, attempt } => format!("start {name} {attempt}"),
         })
@@ -249,6 +260,31 @@ fn an_end_can_restart_everything() {
             Round::of(&pod, &facts).begins(&pod, &facts),
             *begins,
             "{machine:?}"
+        );
+    }
+}
+
+#[test]
+fn running_containers_get_other_limits() {
+    let spec = |policy: &str| {
+        format!(
+            r#"{{"initContainers":[{{"name":"i","resources":{{"requests":{{"cpu":"1"}}}}}}],"containers":[
+            {{"name":"c","resizePolicy":[{{"resourceName":"memory","restartPolicy":"{policy}"}}],
+            "resources":{{"requests":{{"cpu":"500m"}},"limits":{{"memory":"1Ki"}}}}}},{{"name":"d"}}]}}"#
+        )
+    };
+    let (kept, restarted) = (spec("NotRequired"), spec("RestartContainer"));
+    for (spec, machine, wanted) in [
+        (&kept, "run", "resize c0:Some(512)/Some(1024)"),
+        (&restarted, "run", "kill c0 30"),
+        (&restarted, "exit 143", "start c 1"),
+    ] {
+        let state = format!("c:0={machine}");
+        let facts = facts(&["i:0=exit 0", &state, "d:0=run"]);
+        assert_eq!(
+            words(&plan(&pod(spec), &facts)),
+            [wanted],
+            "{spec} {machine}"
         );
     }
 }
