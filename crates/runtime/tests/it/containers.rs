@@ -267,6 +267,15 @@ fn outlives_the_server() {
         let State::Running { pid: other, .. } = ends.state else {
             panic!("{ends:?}")
         };
+        let limits = Resources {
+            memory_limit_bytes: Some(32 << 20),
+            ..Resources::default()
+        };
+        let changed = m
+            .native
+            .update_container_resources(&stays.id, &limits)
+            .await;
+        changed.unwrap();
         // What a killed server leaves: nothing of it runs, everything else does.
         let crate::machine::Machine {
             native,
@@ -288,6 +297,8 @@ fn outlives_the_server() {
             matches!(found.state, State::Running { pid: p, .. } if p == pid),
             "{found:?}"
         );
+        let held = found.config.resources.memory_limit_bytes;
+        assert_eq!(held, limits.memory_limit_bytes);
         assert_eq!(m.end(&ends.id).await, (5, "Error".into()));
         assert_eq!(
             m.native.pod_sandbox_status(&m.sandbox.id).await.unwrap(),

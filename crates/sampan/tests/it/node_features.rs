@@ -5,6 +5,9 @@ use crate::cluster::{Cluster, image, kubectls, lacks};
 
 const MANIFESTS: &str = include_str!("node_features/manifests.yaml");
 
+/// Prints a container's limits of memory and processor time, whatever the version of cgroups.
+const LIMITS: &str = "cd /sys/fs/cgroup; cat memory.max memory/memory.limit_in_bytes 2>/dev/null; cat cpu.max cpu/cpu.cfs_quota_us 2>/dev/null | cut -d' ' -f1";
+
 /// Asks the API as a program in a pod does: with the certificate and the token that its volume holds.
 const ASK_THE_API: &str = r#"
 import ssl, urllib.error, urllib.request
@@ -47,6 +50,7 @@ fn what_pods_ask_of_a_node() {
     }
     one_pod(&cluster);
     environment(&cluster);
+    changes(&cluster);
     volumes(&cluster);
     ends(&cluster);
     workloads(&cluster);
@@ -107,8 +111,29 @@ fn one_pod(cluster: &Cluster) {
         "cat /dev/shm/word; hostname",
     ];
     assert_eq!(cluster.kubectl(&other), "from-a\nbox\n");
-    let limits = "cd /sys/fs/cgroup; cat memory.max memory/memory.limit_in_bytes 2>/dev/null; cat cpu.max cpu/cpu.cfs_quota_us 2>/dev/null | cut -d' ' -f1";
-    assert_eq!(shell(cluster, limits), "67108864\n25000\n");
+    assert_eq!(shell(cluster, LIMITS), "67108864\n25000\n");
+}
+
+/// A running container gets other limits; one that ends as its rule says is restarted.
+fn changes(cluster: &Cluster) {
+    let more = r#"{"spec":{"containers":[{"name":"a","resources":{"limits":{"cpu":"500m","memory":"96Mi"}}}]}}"#;
+    cluster.kubectl(&["patch", "pod", "box", "--subresource", "resize", "-p", more]);
+    let container = "{.status.containerStatuses[?(@.name==\"a\")]";
+    becomes(
+        cluster,
+        "pod/box",
+        &format!("{container}.resources.limits.memory}}"),
+        |it| it == "96Mi",
+    );
+    assert_eq!(shell(cluster, LIMITS), "100663296\n50000\n");
+    assert_eq!(
+        field(cluster, "pod/box", &format!("{container}.restartCount}}")),
+        "0"
+    );
+    let again = "{.status.containerStatuses[0].restartCount} {.status.phase}";
+    becomes(cluster, "pod/again", again, |it| it == "1 Running");
+    let word = cluster.kubectl(&["exec", "again", "--", "sh", "-c", "echo $WORD"]);
+    assert_eq!(word, "from a file\n");
 }
 
 fn environment(cluster: &Cluster) {
