@@ -104,12 +104,21 @@ pub struct Facts {
 }
 
 impl Facts {
-    /// The newest sandbox, if containers can run in it.
+    /// The newest sandbox, if containers can run in it: it is there, and its network is attached.
     #[must_use]
     pub fn ready_sandbox(&self) -> Option<&Sandbox> {
+        let attached = |it: &&Sandbox| it.config.host_network || !it.ips.is_empty();
         self.sandbox
             .as_ref()
             .filter(|it| it.state == SandboxState::Ready)
+            .filter(attached)
+    }
+
+    /// Whether the newest sandbox holds anything of the machine.
+    #[must_use]
+    pub fn sandbox_stands(&self) -> bool {
+        let sandbox = self.sandbox.as_ref();
+        sandbox.is_some_and(|it| it.state == SandboxState::Ready)
     }
 
     /// Facts about one container; none is the same as never tried.

@@ -142,9 +142,9 @@ pub fn plan(pod: &Pod, facts: &Facts) -> Plan {
         ..Plan::default()
     };
     let Some(spec) = &pod.spec else { return plan };
-    let sandbox_ready = facts.ready_sandbox().is_some();
+    let stands = facts.sandbox_stands() || facts.anything_runs();
     if let Some(ending) = &facts.ending {
-        if sandbox_ready || facts.anything_runs() {
+        if stands {
             plan.actions.push(Action::KillPod {
                 grace_seconds: ending.grace_seconds,
             });
@@ -154,7 +154,7 @@ pub fn plan(pod: &Pod, facts: &Facts) -> Plan {
         return plan;
     }
     if pods::is_terminal(pod) || outcome(pod, facts).is_some() {
-        if sandbox_ready || facts.anything_runs() {
+        if stands {
             plan.actions.push(Action::KillPod {
                 grace_seconds: grace_seconds(spec),
             });

@@ -25,7 +25,7 @@ fn sandbox(id: &str, ready: bool) -> Sandbox {
         },
         created_at: at(0),
         netns: None,
-        ips: Vec::new(),
+        ips: vec!["10.42.0.5".to_owned()],
         pid: None,
     }
 }
@@ -303,6 +303,15 @@ fn sandboxes_come_and_go() {
     let mut half = facts(&["c:0=run"]);
     half.sandbox = Some(sandbox("s", false));
     assert_eq!(words(&plan(&pod(ONE), &half)), ["kill pod 0"]);
+    // One whose network could not be attached, nor could it be taken away.
+    let mut alone = facts(&[]);
+    alone.sandbox.as_mut().unwrap().ips.clear();
+    assert_eq!(words(&plan(&pod(ONE), &alone)), ["sandbox 1"]);
+    alone.ending = Some(Ending {
+        grace_seconds: 7,
+        failure: None,
+    });
+    assert_eq!(words(&plan(&pod(ONE), &alone)), ["kill pod 7"]);
     let mut replaced = facts(&["c:0=exit 1/old"]);
     replaced.old_sandboxes = vec!["old".to_owned(), "older".to_owned()];
     assert_eq!(
