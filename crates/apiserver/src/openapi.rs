@@ -326,7 +326,7 @@ fn served_types<'a>(resources: impl Iterator<Item = &'a Resource>) -> Vec<String
         }
         let exchanged = it.law.subresources().iter();
         for sub in exchanged.filter(|sub| sub.serves != SubresourceKind::Connect) {
-            let (group, version) = paths::exchanged(it, sub);
+            let (group, version) = it.exchanged(sub);
             names.extend(name(group, version, sub.kind));
         }
     }

@@ -1,7 +1,7 @@
 //! What the door serves: one entry for each kind and version, made from the law's closed list.
 
 use bytes::Bytes;
-use kinds::{Hub, Law, Names, Older, Scope, Subresource};
+use kinds::{Hub, Law, Names, Older, Scope, Subresource, SubresourceKind};
 use machinery::status::{self, Status};
 use std::{collections::HashMap, sync::Arc};
 
@@ -75,6 +75,17 @@ impl Resource {
     /// The key of an object in the store.
     pub(crate) fn key(&self, namespace: &str, name: &str) -> String {
         format!("{}{}", self.prefix, local_key(namespace, name))
+    }
+
+    /// Group and version of the kind that a subresource exchanges.
+    pub(crate) fn exchanged(&self, sub: &Subresource) -> (&'static str, &'static str) {
+        let scales = sub.serves == SubresourceKind::Scale;
+        let older = self.older.filter(|_| scales).and_then(Older::scale);
+        match (older, sub.version) {
+            (Some(older), _) => (older.group, older.version),
+            (None, "") => (self.group(), self.version()),
+            (None, version) => (sub.group, version),
+        }
     }
 
     pub(crate) fn subresource(&self, name: &str) -> Option<&'static Subresource> {

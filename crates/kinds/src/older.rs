@@ -20,6 +20,7 @@ mod policy;
 mod rbac;
 mod renamed;
 mod same;
+mod scale;
 mod tree;
 
 pub use gone::Gone;
@@ -107,6 +108,15 @@ impl Older {
         let schemas = schema::builtin();
         let of = schemas.kind(self.group, self.version, self.kind)?;
         Some((schemas, of))
+    }
+
+    /// The Scale of workloads of this version, where that was not autoscaling/v1's.
+    #[must_use]
+    pub fn scale(&self) -> Option<&'static Older> {
+        let version = (self.group, self.version);
+        scale::ROWS
+            .iter()
+            .find(|it| (it.group, it.version) == version)
     }
 
     fn name(&self, object: &mut Value, version: (&str, &str)) {

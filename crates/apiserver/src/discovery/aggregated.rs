@@ -59,11 +59,7 @@ fn entry(resource: &Resource) -> Value {
     let subresources: Vec<Value> = subresources(resource)
         .into_iter()
         .map(|sub| {
-            let (group, version) = if sub.version.is_empty() {
-                (resource.group(), resource.version())
-            } else {
-                (sub.group, sub.version)
-            };
+            let (group, version) = resource.exchanged(sub);
             json!({
                 "subresource": sub.name,
                 "responseKind": { "group": group, "version": version, "kind": sub.kind },

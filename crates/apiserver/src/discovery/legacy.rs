@@ -62,8 +62,9 @@ pub(super) fn resources(resources: &Resources, group: &str, version: &str) -> Op
                 "verbs": sub.verbs,
             });
             if !sub.version.is_empty() {
-                entry["group"] = sub.group.into();
-                entry["version"] = sub.version.into();
+                let (group, version) = resource.exchanged(sub);
+                entry["group"] = group.into();
+                entry["version"] = version.into();
             }
             all.push(entry);
         }

@@ -37,14 +37,6 @@ pub(super) fn of<'a>(
     })
 }
 
-/// Group and version of the kind that a subresource exchanges.
-pub(super) fn exchanged(resource: &Resource, sub: &Subresource) -> (&'static str, &'static str) {
-    match sub.version {
-        "" => (resource.group(), resource.version()),
-        version => (sub.group, version),
-    }
-}
-
 /// Methods and the verbs that they mean.
 type Methods = [(&'static str, &'static str)];
 

@@ -1,4 +1,4 @@
-//! `scale`: any workload seen as an autoscaling/v1 Scale.
+//! `scale`: any workload seen as an autoscaling/v1 Scale, or as the Scale of its own older version.
 
 use super::{
     Call,
@@ -11,18 +11,42 @@ use crate::{
     answer::{self, Answer},
     decode, forms,
     negotiate::Shape,
+    resources::api_version,
 };
 use api::Object;
 use bytes::Bytes;
 use k8s_openapi::api::autoscaling::v1::Scale;
+use kinds::Older;
 use machinery::status::Status;
 use serde_json::{Value, json};
+use std::borrow::Cow;
 
-const EXPECTED: decode::Expected<'static> = decode::Expected {
-    group: "autoscaling",
-    version: "v1",
-    kind: "Scale",
-};
+const KIND: &str = "Scale";
+
+/// The older form that the request speaks.
+fn older(call: &Call) -> Option<&'static Older> {
+    call.resource.older.and_then(Older::scale)
+}
+
+fn expected(call: &Call) -> decode::Expected<'static> {
+    let current = ("autoscaling", "v1");
+    let (group, version) = older(call).map_or(current, |it| (it.group, it.version));
+    decode::Expected {
+        group,
+        version,
+        kind: KIND,
+    }
+}
+
+/// The JSON in the form of the request.
+fn encoded(call: &Call, scale: &Scale) -> Result<Vec<u8>, Status> {
+    let Some(older) = older(call) else {
+        return Ok(scale.encode());
+    };
+    let mut tree = forms::tree(&scale.encode())?;
+    older.downgrade(&mut tree);
+    Ok(tree.to_string().into_bytes())
+}
 
 const APPLY: &str = "application/apply-patch+yaml";
 
@@ -32,7 +56,7 @@ pub(crate) async fn get(door: &Door, call: &Call) -> Answer {
     let scale = project(call, &change::current(door, call)?)?;
     let json = match call.form.shape {
         Shape::Table => table(call, &scale).to_string().into(),
-        _ => scale.encode(),
+        _ => encoded(call, &scale)?,
     };
     forms::simple(call.form, 200, json)
 }
@@ -98,13 +122,14 @@ async fn apply(door: &Door, call: &Call, body: &Bytes) -> Answer {
         .map_err(|error| Status::bad_request(format!("error decoding YAML: {error}")))?;
     let text = |name: &str| wanted.get(name).and_then(Value::as_str).unwrap_or_default();
     let (version, kind) = (text("apiVersion"), text("kind"));
-    if (version, kind) != ("autoscaling/v1", EXPECTED.kind) {
+    let own = expected(call);
+    if (version, kind) != (api_version(own.group, own.version).as_str(), KIND) {
         let slash = if version.contains('/') { "" } else { "/" };
         return Err(Status::bad_request(format!(
             "invalid object type: {slash}{version}, Kind={kind}"
         )));
     }
-    decoded(wanted.to_string().as_bytes())?;
+    decoded(call, wanted.to_string().as_bytes())?;
     let name = wanted.pointer("/metadata/name").and_then(Value::as_str);
     change::check_name(call, name.or(Some(&call.target.name)))?;
     let mut spec = serde_json::Map::new();
@@ -138,7 +163,7 @@ fn show(call: &Call, changed: &Changed) -> Answer {
     let view = call.resource.decode_stored(&changed.bytes)?;
     let scale = call.resource.law.scale(&*view);
     let scale = scale.ok_or_else(|| no_scale(call))?;
-    let mut response = forms::simple(call.form, 200, scale.encode())?;
+    let mut response = forms::simple(call.form, 200, encoded(call, &scale)?)?;
     answer::warn(&mut response, &changed.warnings);
     Ok(response)
 }
@@ -156,12 +181,20 @@ fn no_scale(call: &Call) -> Status {
 
 fn read(call: &Call, body: &Bytes) -> Result<Scale, Status> {
     let json = decode::to_json(&call.headers, body)?;
-    decode::expect_kind(&json, &EXPECTED)?;
-    decoded(&json)
+    decode::expect_kind(&json, &expected(call))?;
+    decoded(call, &json)
 }
 
-fn decoded(json: &[u8]) -> Result<Scale, Status> {
-    Scale::decode(json).map_err(|error| {
+fn decoded(call: &Call, json: &[u8]) -> Result<Scale, Status> {
+    let current = match older(call) {
+        Some(older) => {
+            let mut tree = forms::tree(json)?;
+            older.upgrade(&mut tree);
+            Cow::Owned(tree.to_string().into_bytes())
+        }
+        None => Cow::Borrowed(json),
+    };
+    Scale::decode(&current).map_err(|error| {
         Status::bad_request(format!(
             "Scale in version \"v1\" cannot be handled as a Scale: {}",
             error.source
@@ -170,7 +203,7 @@ fn decoded(json: &[u8]) -> Result<Scale, Status> {
 }
 
 fn patched(call: &Call, present: &Scale, body: &Bytes) -> Result<Scale, Status> {
-    let document: Value = forms::tree(&present.encode())?;
+    let document: Value = forms::tree(&encoded(call, present)?)?;
     let changed = match decode::media_type(&call.headers) {
         "application/json-patch+json" => machinery::patch::json(&document, body)?,
         // A Scale has no lists: strategic and plain merging are the same.
@@ -179,5 +212,5 @@ fn patched(call: &Call, present: &Scale, body: &Bytes) -> Result<Scale, Status> 
         }
         other => return Err(decode::unsupported(other, patch::ACCEPTED)),
     };
-    decoded(changed.to_string().as_bytes())
+    decoded(call, changed.to_string().as_bytes())
 }

@@ -98,6 +98,24 @@ async fn a_deployment_of_2018_lives_its_life_through_the_old_path() {
         )
         .await;
     assert_eq!(code, 200);
+    let (code, scale) = door.get(&format!("{one}/scale")).await;
+    assert_eq!(
+        (code, &scale["apiVersion"]),
+        (200, &json!("extensions/v1beta1"))
+    );
+    assert_eq!(
+        (
+            &scale["status"]["selector"],
+            &scale["status"]["targetSelector"]
+        ),
+        (&json!({ "app": "web" }), &json!("app=web"))
+    );
+    let mut wished = scale.clone();
+    wished["spec"]["replicas"] = 4.into();
+    let (code, scaled) = door.put(&format!("{one}/scale"), &wished).await;
+    assert_eq!((code, &scaled["kind"]), (200, &json!("Scale")), "{scaled}");
+    wished["apiVersion"] = "autoscaling/v1".into();
+    assert_eq!(door.put(&format!("{one}/scale"), &wished).await.0, 400);
     let mut whole = door.get(&one).await.1;
     assert_eq!(whole["spec"]["replicas"], 4);
     whole["spec"]["paused"] = true.into();

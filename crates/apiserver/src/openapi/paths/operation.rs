@@ -1,6 +1,6 @@
 //! One operation: what it is called, what goes in, what comes out.
 
-use super::{Place, Writer, exchanged};
+use super::{Place, Writer};
 use crate::openapi::{parameters, roots};
 use api::openapi::Dialect;
 use kinds::{Subresource, SubresourceKind};
@@ -60,7 +60,7 @@ impl Operation<'_> {
     pub(super) fn write(&self) -> (Value, Vec<Value>) {
         let resource = self.writer.resource;
         let (group, version) = match self.sub {
-            Some(sub) => exchanged(resource, sub),
+            Some(sub) => resource.exchanged(sub),
             None => (resource.group(), resource.version()),
         };
         let kind = self.kind();

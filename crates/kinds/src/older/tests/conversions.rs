@@ -372,3 +372,30 @@ fn smaller_kinds() {
     assert_eq!(it["spec"]["signerName"], "kubernetes.io/legacy-unknown");
     assert_eq!(it["status"]["conditions"][0]["status"], "True");
 }
+
+#[test]
+fn scales_keep_their_selector() {
+    for (text, labels) in [
+        ("a=b,c=d", json!({ "a": "b", "c": "d" })),
+        ("a in (b,c)", Value::Null),
+        ("a!=b", Value::Null),
+        ("a=b,!c", Value::Null),
+    ] {
+        let current = json!({ "apiVersion": "autoscaling/v1", "kind": "Scale", "spec": { "replicas": 2 },
+            "status": { "replicas": 1, "selector": text } });
+        let older = super::super::scale::ROWS
+            .iter()
+            .find(|it| it.group == "extensions")
+            .unwrap();
+        let mut tree = current.clone();
+        older.downgrade(&mut tree);
+        assert_eq!(tree["apiVersion"], "extensions/v1beta1");
+        let status = &tree["status"];
+        assert_eq!(
+            (&status["selector"], &status["targetSelector"]),
+            (&labels, &json!(text))
+        );
+        older.upgrade(&mut tree);
+        assert_eq!(tree, current);
+    }
+}
