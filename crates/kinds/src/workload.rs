@@ -19,6 +19,9 @@ use machinery::{
 };
 use std::collections::BTreeMap;
 
+/// Upstream's text for a selector that it cannot read.
+pub(crate) const UNREADABLE: &str = "invalid label selector";
+
 /// The object seen as a Scale.
 pub(crate) fn scale(
     metadata: &ObjectMeta,
@@ -79,6 +82,21 @@ pub(crate) fn matches(
     if absent || !parsed.matches(own) {
         mismatch(e, path, own);
     }
+}
+
+/// Whether a selector can be read at all; what is below it is not looked at otherwise.
+pub(crate) fn readable(
+    e: &mut ErrorList,
+    path: &Path,
+    selector: &LabelSelector,
+    fault: &str,
+) -> bool {
+    let good = labels::Selector::from_typed(Some(selector)).is_ok();
+    if !good {
+        let path = path.child("selector");
+        e.push(Error::invalid(&path, check::shown(Some(selector)), fault));
+    }
+    good
 }
 
 /// That a selector does not match the template's labels.

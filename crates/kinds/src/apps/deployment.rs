@@ -92,8 +92,10 @@ impl Strategy for Deployment {
         check::not_negative(e, &path.child("replicas"), spec.replicas);
         workload::selector(e, &path.child("selector"), &spec.selector, "deployment");
         let at = path.child("template");
-        workload::matches(e, &at, &spec.selector, &spec.template);
-        workload::template(e, &at, &spec.template, "ReplicaSet");
+        if workload::readable(e, &path, &spec.selector, workload::UNREADABLE) {
+            workload::matches(e, &at, &spec.selector, &spec.template);
+            workload::template(e, &at, &spec.template, "ReplicaSet");
+        }
         strategy(e, &path.child("strategy"), spec);
         check::not_negative(e, &path.child("minReadySeconds"), spec.min_ready_seconds);
         let limit = spec.revision_history_limit;
@@ -308,6 +310,15 @@ mod tests {
                 serde_json::json!({"selector": {"matchLabels": {"a": "z"}}, "template": template()})
             ),
             [mismatch]
+        );
+        assert_eq!(
+            check(
+                serde_json::json!({"selector": {"matchExpressions": [{"key": "a", "operator": "x"}]}, "template": {}})
+            ),
+            [
+                r#"spec.selector.matchExpressions[0].operator: Invalid value: "x": not a valid selector operator"#,
+                r#"spec.selector: Invalid value: {"matchExpressions":[{"key":"a","operator":"x","values":null}]}: invalid label selector"#,
+            ]
         );
         let old = deployment(
             serde_json::json!({"selector": {"matchLabels": {"a": "b"}}, "template": template()}),

@@ -47,8 +47,10 @@ impl Strategy for ReplicaSet {
         check::not_negative(e, &path.child("minReadySeconds"), spec.min_ready_seconds);
         workload::selector(e, &path.child("selector"), &spec.selector, "deployment");
         let at = path.child("template");
-        workload::matches(e, &at, &spec.selector, &template);
-        workload::template(e, &at, &template, "ReplicaSet");
+        if workload::readable(e, &path, &spec.selector, workload::UNREADABLE) {
+            workload::matches(e, &at, &spec.selector, &template);
+            workload::template(e, &at, &template, "ReplicaSet");
+        }
         errors
     }
 

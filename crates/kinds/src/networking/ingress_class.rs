@@ -45,7 +45,12 @@ impl Strategy for IngressClass {
                 e.push(Error::too_long(&at, CONTROLLER_LIMIT_BYTES));
             }
             let found = names::domain_prefixed_path_errors(&controller);
-            check::messages(e, &at, &controller, found);
+            // A faulty domain is shown without the path below it.
+            let domain = controller
+                .split_once('/')
+                .filter(|it| !it.0.is_empty() && !it.1.is_empty());
+            let shown = domain.map_or(controller.as_str(), |it| it.0);
+            check::messages(e, &at, shown, found);
         }
         let spec = object.spec.as_ref();
         if let Some(it) = spec.and_then(|it| it.parameters.as_ref()) {
@@ -113,8 +118,8 @@ fn parameters(e: &mut ErrorList, path: &Path, it: &upstream::IngressClassParamet
         let found = names::subdomain_errors(group);
         check::messages(e, &path.child("apiGroup"), group, found);
     }
-    segment(e, &path.child("kind"), &it.kind);
-    segment(e, &path.child("name"), &it.name);
+    segment(e, &path.child("kind"), &it.kind, "kind is required");
+    segment(e, &path.child("name"), &it.name, "name is required");
     let at = path.child("namespace");
     match (it.scope.as_deref(), &it.namespace) {
         (None, _) => e.push(Error::required(&path.child("scope"), "")),
@@ -167,7 +172,7 @@ mod tests {
                 (
                     of(json!({"kind": "", "name": "n/m"})),
                     &[
-                        "spec.parameters.kind: Required value",
+                        "spec.parameters.kind: Required value: kind is required",
                         "spec.parameters.name: Invalid value: \"n/m\": may not contain '/'",
                     ],
                 ),

@@ -33,8 +33,8 @@ impl Strategy for IPAddress {
             let found = names::subdomain_errors(group);
             check::messages(&mut errors, &path.child("group"), group, found);
         }
-        segment(&mut errors, &path.child("resource"), &it.resource);
-        segment(&mut errors, &path.child("name"), &it.name);
+        segment(&mut errors, &path.child("resource"), &it.resource, "");
+        segment(&mut errors, &path.child("name"), &it.name, "");
         if let Some(namespace) = &it.namespace {
             let found = names::path_segment_errors(namespace);
             check::messages(&mut errors, &path.child("namespace"), namespace, found);

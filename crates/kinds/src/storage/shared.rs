@@ -20,8 +20,8 @@ pub(crate) fn provisioner(e: &mut ErrorList, path: &Path, name: &str) {
     if name.is_empty() {
         e.push(Error::required(path, ""));
     } else {
-        let name = name.to_lowercase();
-        check::messages(e, path, &name, names::qualified_name_errors(&name));
+        let found = names::qualified_name_errors(&name.to_lowercase());
+        check::messages(e, path, name, found);
     }
 }
 

@@ -68,11 +68,14 @@ pub(super) fn spec(e: &mut ErrorList, path: &Path, it: &StatefulSetSpec, depth: 
         check::messages(e, &path, name, names::label_errors(name));
     }
     workload::selector(e, &path.child("selector"), &it.selector, "statefulset");
+    let readable = workload::readable(e, path, &it.selector, "");
     let path = path.child("template");
     let template = completed(it);
-    workload::matches(e, &path, &it.selector, &template);
-    if depth != Depth::Tolerant {
-        e.extend(pod_spec::validate::template(&template, &path));
+    if readable {
+        workload::matches(e, &path, &it.selector, &template);
+        if depth != Depth::Tolerant {
+            e.extend(pod_spec::validate::template(&template, &path));
+        }
     }
     workload::restarts_always(e, &path, &template, "StatefulSet");
 }

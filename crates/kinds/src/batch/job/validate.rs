@@ -40,7 +40,10 @@ pub(super) fn job(job: &Job, prefixed: bool) -> ErrorList {
         }
         Some(selector) => {
             e.extend(labels::validate(selector, &at));
-            workload::matches(e, &path.child("template"), selector, &it.template);
+            // A selector that is there but empty selects everything.
+            if *selector != Default::default() {
+                workload::matches(e, &path.child("template"), selector, &it.template);
+            }
         }
     }
     let last = it.completions.filter(|it| *it > 0).map(|it| it - 1);

@@ -167,14 +167,14 @@ fn resource(e: &mut ErrorList, path: &Path, it: &TypedLocalObjectReference) {
         let found = names::subdomain_errors(group);
         check::messages(e, &path.child("apiGroup"), group, found);
     }
-    segment(e, &path.child("kind"), &it.kind);
-    segment(e, &path.child("name"), &it.name);
+    segment(e, &path.child("kind"), &it.kind, "kind is required");
+    segment(e, &path.child("name"), &it.name, "name is required");
 }
 
 /// A name that is required and fits into a URL's path.
-pub(in crate::networking) fn segment(e: &mut ErrorList, path: &Path, name: &str) {
+pub(in crate::networking) fn segment(e: &mut ErrorList, path: &Path, name: &str, missing: &str) {
     if name.is_empty() {
-        e.push(Error::required(path, ""));
+        e.push(Error::required(path, missing));
     }
     check::messages(e, path, name, names::path_segment_errors(name));
 }
