@@ -5,6 +5,7 @@
 mod default_ingress_class;
 mod default_storage_class;
 mod default_toleration_seconds;
+mod device_admin_access;
 pub(crate) mod disruption_budget;
 mod limit_ranger;
 mod namespace_lifecycle;

@@ -2,9 +2,10 @@
 //! upstream names have no step here yet. Upstream: `AllOrderedPlugins` of kube-apiserver's options.
 
 use super::{
-    Admit, default_ingress_class, default_storage_class, default_toleration_seconds, limit_ranger,
-    namespace_lifecycle, persistent_volume_claim_resize, priority, resource_quota, runtime_class,
-    service_account, service_address, storage_object_in_use, taint_nodes_by_condition,
+    Admit, default_ingress_class, default_storage_class, default_toleration_seconds,
+    device_admin_access, limit_ranger, namespace_lifecycle, persistent_volume_claim_resize,
+    priority, resource_quota, runtime_class, service_account, service_address,
+    storage_object_in_use, taint_nodes_by_condition,
 };
 use std::sync::Arc;
 
@@ -187,6 +188,8 @@ fn assembled(wanted: impl Fn(&Plugin) -> bool) -> Vec<Arc<dyn Admit>> {
         .collect();
     // No plugin: a Service is nothing without its addresses.
     steps.push(Arc::new(service_address::ServiceAddress));
+    // Nor this one: who may look into devices in use is not to be switched off.
+    steps.push(Arc::new(device_admin_access::DeviceAdminAccess));
     steps
 }
 

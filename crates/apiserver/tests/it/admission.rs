@@ -249,3 +249,39 @@ async fn namespaces_that_end_say_so() {
         assert_eq!((code, &status["message"]), (403, &json!(text)));
     }
 }
+
+#[tokio::test]
+async fn devices_in_use_are_lent_where_the_namespace_says_so() {
+    let door = open().await;
+    let ask = json!({ "metadata": { "name": "c" }, "spec": { "devices": { "requests": [
+        { "name": "r", "exactly": { "deviceClassName": "d", "adminAccess": true } } ] } } });
+    let template = json!({ "metadata": { "name": "c" }, "spec": { "spec": ask["spec"] } });
+    let path = "/apis/resource.k8s.io/v1/namespaces/default";
+    let text = "spec.devices.requests[0].adminAccess: Forbidden: admin access to devices requires the `resource.kubernetes.io/admin-access: true` label on the containing namespace";
+    for (plural, kind, object) in [
+        ("resourceclaims", "ResourceClaim", &ask),
+        ("resourceclaimtemplates", "ResourceClaimTemplate", &template),
+    ] {
+        let (code, status) = door.post(&format!("{path}/{plural}"), object).await;
+        assert_eq!(code, 422, "{status}");
+        let expected = format!("{kind}.resource.k8s.io \"c\" is invalid: {text}");
+        assert_eq!(status["message"], expected);
+    }
+    let mut plain = ask.clone();
+    plain["spec"]["devices"]["requests"][0]["exactly"] = json!({ "deviceClassName": "d" });
+    plain["metadata"]["name"] = json!("plain");
+    let (code, made) = door.post(&format!("{path}/resourceclaims"), &plain).await;
+    assert_eq!(code, 201, "{made}");
+    let label =
+        json!({ "metadata": { "labels": { "resource.kubernetes.io/admin-access": "true" } } });
+    let (code, made) = door
+        .patch(
+            "/api/v1/namespaces/default",
+            "application/merge-patch+json",
+            &label,
+        )
+        .await;
+    assert_eq!(code, 200, "{made}");
+    let (code, made) = door.post(&format!("{path}/resourceclaims"), &ask).await;
+    assert_eq!(code, 201, "{made}");
+}
