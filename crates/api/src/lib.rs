@@ -6,6 +6,7 @@
 
 #[cfg(test)]
 mod bad_input;
+mod go_base64;
 mod list;
 mod nulls;
 mod object;

@@ -1,16 +1,21 @@
-//! Nulls as Go reads and writes them, for every kind at once.
+//! Nulls as Go reads and writes them, and base64 as it reads it, for every kind at once.
 //!
 //! Go reads null as the zero of whatever is expected, also inside lists and maps, where the types of
-//! k8s-openapi refuse it; and its zero time, which those types cannot tell from any other, is written as
-//! null. Both are rare, so both are settled on a tree, and only when they are met.
+//! k8s-openapi refuse it, and base64 with line breaks, which they refuse, too; and its zero time, which those
+//! types cannot tell from any other, is written as null. All are rare, so all are settled on a tree, and only
+//! when they are met.
 
-use crate::schema::{Field, Schemas, Shape, TypeRef, builtin};
+use crate::{
+    go_base64,
+    schema::{Field, Schemas, Shape, TypeRef, builtin},
+};
 use serde_json::{Value, json};
 
 /// How the types hold Go's zero time.
 const ZERO_TIME: &str = "0001-01-01T00:00:00Z";
 
-/// The JSON without nulls that the type would refuse; `None` when there is none, or it is no JSON.
+/// The JSON without what the type would refuse though Go reads it; `None` when there is nothing such, or it
+/// is no JSON.
 pub(crate) fn settled(json: &[u8], api_version: &str, kind: &str) -> Option<Vec<u8>> {
     let of = builtin().api_kind(api_version, kind)?;
     let mut tree: Value = serde_json::from_slice(json).ok()?;
@@ -25,6 +30,14 @@ fn settle(schemas: &Schemas, shape: &Shape, tree: &mut Value, found: &mut bool) 
         (shape, tree @ Value::Null) => {
             *found = true;
             *tree = zero(shape);
+        }
+        (Shape::Bytes, Value::String(text)) => {
+            if let Ok(canonical) = go_base64::canonical(text)
+                && canonical != *text
+            {
+                *found = true;
+                *text = canonical;
+            }
         }
         (Shape::Object(of), Value::Object(fields)) => {
             let before = fields.len();

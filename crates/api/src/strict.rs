@@ -3,9 +3,20 @@
 //! One pass over the bytes, no tree: it runs for every request that writes. Names are compared with their
 //! case, as apimachinery does. Upstream: `sigs.k8s.io/json` strict decoding.
 
-use crate::schema::{Schemas, Shape, Type, TypeRef};
+mod syntax;
+#[cfg(test)]
+mod tests;
+mod values;
+mod words;
+
+pub use syntax::syntax_error;
+
+use crate::{
+    go_base64,
+    schema::{Schemas, Shape, TypeRef},
+};
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use std::{cell::RefCell, collections::HashSet, fmt};
+use std::{cell::RefCell, collections::HashSet, fmt, ops::Range};
 
 /// Upstream reports no more than this many fields of one object.
 const REPORT_LIMIT: usize = 100;
@@ -40,9 +51,31 @@ pub fn check(json: &[u8], schemas: &Schemas, of: TypeRef) -> Vec<String> {
 /// Checks fields and the types of values.
 #[must_use]
 pub fn report(json: &[u8], schemas: &Schemas, of: TypeRef) -> Report {
+    walked(json, schemas, of, Words::Json, false)
+}
+
+/// The same of an object that a strategic merge patch made, which upstream reads from a tree: with the words
+/// of `runtime.DefaultUnstructuredConverter`, and its order.
+#[must_use]
+pub fn report_of_tree(json: &[u8], schemas: &Schemas, of: TypeRef) -> Report {
+    let mut report = walked(json, schemas, of, Words::Tree, false);
+    report.strict.sort();
+    report
+}
+
+/// Why Go refuses JSON that the kind's type refused, moments and bytes included; none when it would not.
+#[must_use]
+pub fn refusal(json: &[u8], schemas: &Schemas, of: TypeRef) -> Option<String> {
+    walked(json, schemas, of, Words::Json, true).malformed
+}
+
+fn walked(json: &[u8], schemas: &Schemas, of: TypeRef, words: Words, values: bool) -> Report {
     let walk = Walk {
         schemas,
+        words,
+        values,
         path: RefCell::default(),
+        keys: RefCell::default(),
         strict: RefCell::default(),
         wrong: RefCell::default(),
     };
@@ -54,19 +87,60 @@ pub fn report(json: &[u8], schemas: &Schemas, of: TypeRef) -> Report {
         root: true,
     };
     let outcome = seed.deserialize(&mut input).and_then(|()| input.end());
-    let malformed = walk
-        .wrong
-        .into_inner()
-        .or_else(|| outcome.err().map(|error| error.to_string()));
+    let malformed = outcome.err().map(|error| match walk.wrong.into_inner() {
+        Some(wrong) => wrong.replace(LITERAL, last_number(json, &error)),
+        None => error.to_string(),
+    });
     Report {
         strict: walk.strict.into_inner(),
         malformed,
     }
 }
 
+/// Stands for a number as it is written, which is known when the walk has stopped at it.
+const LITERAL: &str = "\0";
+
+/// The number at which the decoder stopped.
+fn last_number<'j>(json: &'j [u8], error: &serde_json::Error) -> &'j str {
+    let lines = json.split_inclusive(|byte| *byte == b'\n');
+    let start: usize = lines
+        .take(error.line().saturating_sub(1))
+        .map(<[u8]>::len)
+        .sum();
+    let read = json.get(..start + error.column()).unwrap_or(json);
+    let is_part = |byte: &u8| byte.is_ascii_digit() || b"+-.eE".contains(byte);
+    let length = read.iter().rev().take_while(|byte| is_part(byte)).count();
+    std::str::from_utf8(&read[read.len() - length..]).unwrap_or_default()
+}
+
+/// Whose words a value of the wrong type is told in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Words {
+    /// Those of `encoding/json`.
+    Json,
+    /// Those of the converter of trees.
+    Tree,
+}
+
+/// What stands where another type belongs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Found {
+    Bool,
+    Integer(i128),
+    Float,
+    String,
+    Array,
+    Object,
+}
+
 struct Walk<'a> {
     schemas: &'a Schemas,
+    words: Words,
+    /// Whether moments and bytes are held against their types, too.
+    values: bool,
     path: RefCell<String>,
+    /// Where keys of maps lie in the path.
+    keys: RefCell<Vec<Range<usize>>>,
     strict: RefCell<Vec<String>>,
     wrong: RefCell<Option<String>>,
 }
@@ -106,73 +180,6 @@ struct Seed<'a, 'w> {
     root: bool,
 }
 
-impl Seed<'_, '_> {
-    fn go_type(&self) -> String {
-        match self.shape {
-            Shape::String => "string".into(),
-            Shape::Bytes => "[]uint8".into(),
-            Shape::Boolean => "bool".into(),
-            Shape::Int32 => "int32".into(),
-            Shape::Int64 => "int64".into(),
-            Shape::Double => "float64".into(),
-            Shape::Time => "v1.Time".into(),
-            Shape::MicroTime => "v1.MicroTime".into(),
-            Shape::Duration => "v1.Duration".into(),
-            Shape::Quantity => "resource.Quantity".into(),
-            Shape::IntOrString => "intstr.IntOrString".into(),
-            Shape::Any => "interface {}".into(),
-            Shape::Object(of) => go_name(self.walk.schemas.get(*of)),
-            Shape::List(item) => format!(
-                "[]{}",
-                Seed {
-                    shape: item,
-                    ..*self
-                }
-                .go_type()
-            ),
-            Shape::Map(value) => format!(
-                "map[string]{}",
-                Seed {
-                    shape: value,
-                    ..*self
-                }
-                .go_type()
-            ),
-        }
-    }
-
-    /// Records a value of the wrong type, as Go words it, and stops the walk.
-    fn refuse<E: serde::de::Error>(&self, found: &str) -> E {
-        let go_type = self.go_type();
-        // Go names fields without the indices of lists.
-        let mut path = String::new();
-        let mut skip = false;
-        for c in self.walk.path.borrow().chars() {
-            skip = (skip || c == '[') && c != ']';
-            if !skip && c != ']' {
-                path.push(c);
-            }
-        }
-        let message = if self.root {
-            format!("json: cannot unmarshal {found} into Go value of type {go_type}")
-        } else {
-            format!(
-                "json: cannot unmarshal {found} into Go struct field {}.{path} of type {go_type}",
-                self.owner
-            )
-        };
-        *self.walk.wrong.borrow_mut() = Some(message.clone());
-        E::custom(message)
-    }
-}
-
-/// `v1.PodSpec` of `io.k8s.api.core.v1.PodSpec`.
-fn go_name(of: &Type) -> String {
-    let mut words = of.name.rsplit('.');
-    let (name, package) = (words.next().unwrap_or(""), words.next().unwrap_or(""));
-    format!("{package}.{name}")
-}
-
 impl<'de> DeserializeSeed<'de> for Seed<'_, '_> {
     type Value = ();
     fn deserialize<D: Deserializer<'de>>(self, input: D) -> Result<(), D::Error> {
@@ -199,19 +206,19 @@ impl<'de> Visitor<'de> for Seed<'_, '_> {
         if matches!(self.shape, Shape::Boolean) {
             Ok(())
         } else {
-            Err(self.refuse("bool"))
+            Err(self.refuse(Found::Bool))
         }
     }
 
     fn visit_i64<E: serde::de::Error>(self, number: i64) -> Result<(), E> {
         match self.shape {
             Shape::Int32 | Shape::IntOrString if i32::try_from(number).is_err() => {
-                Err(self.refuse(&format!("number {number}")))
+                Err(self.refuse(Found::Integer(number.into())))
             }
             Shape::Int32 | Shape::Int64 | Shape::Double | Shape::Quantity | Shape::IntOrString => {
                 Ok(())
             }
-            _ => Err(self.refuse("number")),
+            _ => Err(self.refuse(Found::Integer(number.into()))),
         }
     }
 
@@ -219,36 +226,38 @@ impl<'de> Visitor<'de> for Seed<'_, '_> {
         match (i64::try_from(number), self.shape) {
             (Ok(number), _) => self.visit_i64(number),
             (Err(_), Shape::Double | Shape::Quantity) => Ok(()),
-            (Err(_), _) => Err(self.refuse(&format!("number {number}"))),
+            (Err(_), _) => Err(self.refuse(Found::Integer(number.into()))),
         }
     }
 
-    fn visit_f64<E: serde::de::Error>(self, number: f64) -> Result<(), E> {
+    fn visit_f64<E: serde::de::Error>(self, _: f64) -> Result<(), E> {
         match self.shape {
             Shape::Double | Shape::Quantity => Ok(()),
-            Shape::Int32 | Shape::Int64 | Shape::IntOrString => {
-                Err(self.refuse(&format!("number {number}")))
-            }
-            _ => Err(self.refuse("number")),
+            _ => Err(self.refuse(Found::Float)),
         }
     }
 
-    fn visit_str<E: serde::de::Error>(self, _: &str) -> Result<(), E> {
-        match self.shape {
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<(), E> {
+        let fault = match self.shape {
+            Shape::Quantity => values::quantity_fault(text).map(str::to_owned),
+            Shape::Bytes if self.walk.values => {
+                go_base64::canonical(text).err().map(|it| it.to_string())
+            }
+            Shape::Time | Shape::MicroTime if self.walk.values => values::time_fault(text),
             Shape::String
             | Shape::Bytes
             | Shape::Time
             | Shape::MicroTime
             | Shape::Duration
-            | Shape::Quantity
-            | Shape::IntOrString => Ok(()),
-            _ => Err(self.refuse("string")),
-        }
+            | Shape::IntOrString => None,
+            _ => return Err(self.refuse(Found::String)),
+        };
+        fault.map_or(Ok(()), |fault| Err(self.stop(fault)))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
         let Shape::List(item) = self.shape else {
-            return Err(self.refuse("array"));
+            return Err(self.refuse(Found::Array));
         };
         for at in 0usize.. {
             let seed = Seed {
@@ -270,7 +279,7 @@ impl<'de> Visitor<'de> for Seed<'_, '_> {
         let of = match self.shape {
             Shape::Object(of) => Some(self.walk.schemas.get(*of)),
             Shape::Map(_) => None,
-            _ => return Err(self.refuse("object")),
+            _ => return Err(self.refuse(Found::Object)),
         };
         // Fields are told by their place in the type; other names by a set, which is rarely filled.
         let (mut seen, mut others) = (Seen::default(), HashSet::new());
@@ -299,11 +308,19 @@ impl<'de> Visitor<'de> for Seed<'_, '_> {
                             ..self
                         })
                     }
-                    (None, Shape::Map(value)) => entries.next_value_seed(Seed {
-                        shape: value,
-                        root: false,
-                        ..self
-                    }),
+                    (None, Shape::Map(value)) => {
+                        let end = self.walk.path.borrow().len();
+                        // With the dot before it.
+                        let start = end - key.len() - usize::from(end > key.len());
+                        self.walk.keys.borrow_mut().push(start..end);
+                        entries.next_value_seed(Seed {
+                            shape: value,
+                            root: false,
+                            ..self
+                        })?;
+                        self.walk.keys.borrow_mut().pop();
+                        Ok(())
+                    }
                     (None, _) => {
                         if !of.is_some_and(|of| of.open) && fresh {
                             self.walk.complain("unknown");
@@ -332,66 +349,5 @@ impl Seen {
         let fresh = self.few & 1 << at == 0;
         self.few |= 1 << at;
         fresh
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::schema::builtin;
-
-    fn deployment(json: &str) -> Report {
-        let of = builtin()
-            .kind("apps", "v1", "Deployment")
-            .expect("a known kind");
-        report(json.as_bytes(), builtin(), of)
-    }
-
-    #[test]
-    fn unknown_and_duplicate_fields_are_collected_in_order() {
-        let found = deployment(
-            r#"{"kind":"Deployment","spec":{"foo":1,"replicas":1,"replicas":2,
-               "template":{"spec":{"containers":[{"name":"a","Image":"x"},{"imag":1}]}}},"metadata":{"labels":{"a":"b","a":"c"}}}"#,
-        );
-        assert_eq!(
-            found.strict_error().expect("broken"),
-            "strict decoding error: unknown field \"spec.foo\", duplicate field \"spec.replicas\", \
-             unknown field \"spec.template.spec.containers[0].Image\", \
-             unknown field \"spec.template.spec.containers[1].imag\", duplicate field \"metadata.labels.a\""
-        );
-        assert_eq!(found.malformed, None);
-    }
-
-    #[test]
-    fn wrong_types_are_told_in_go_words() {
-        let check = |json: &str, expected: &str| {
-            assert_eq!(deployment(json).malformed.as_deref(), Some(expected));
-        };
-        check(
-            r#"{"spec":{"replicas":"three"}}"#,
-            "json: cannot unmarshal string into Go struct field DeploymentSpec.spec.replicas of type int32",
-        );
-        check(
-            r#"{"spec":{"template":{"spec":{"containers":{"name":"a"}}}}}"#,
-            "json: cannot unmarshal object into Go struct field PodSpec.spec.template.spec.containers of type []v1.Container",
-        );
-        check(
-            r#"{"metadata":{"labels":{"a":1}}}"#,
-            "json: cannot unmarshal number into Go struct field ObjectMeta.metadata.labels.a of type string",
-        );
-        check(
-            r#"[]"#,
-            "json: cannot unmarshal array into Go value of type v1.Deployment",
-        );
-    }
-
-    #[test]
-    fn null_is_absent() {
-        assert_eq!(
-            deployment(
-                r#"{"spec":{"replicas":null,"template":null,"selector":{"matchLabels":null}}}"#
-            ),
-            Report::default()
-        );
     }
 }

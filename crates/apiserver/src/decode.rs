@@ -1,12 +1,17 @@
 //! Bodies of requests: bounded, in JSON, YAML or protobuf, checked as strictly as the client asks.
 
+mod refusal;
+
+pub(crate) use refusal::{Expected, expect_kind};
+
 use crate::{answer::Body, resources::Resource};
-use api::{AnyObject, protobuf, schema, strict};
+use api::{AnyObject, Object, protobuf, schema, strict};
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, header};
 use http_body_util::BodyExt;
+use k8s_openapi::api::autoscaling::v1::Scale;
 use machinery::status::Status;
-use serde::Deserialize;
+use refusal::malformed;
 use std::{io::Read, time::Duration};
 
 /// Largest body, upstream's `MaxRequestBodyBytes`.
@@ -135,48 +140,6 @@ pub(crate) fn unsupported(media_type: &str, accepted: &str) -> Status {
     )
 }
 
-#[derive(Deserialize)]
-struct TypeMeta {
-    #[serde(default, rename = "apiVersion")]
-    api_version: String,
-    #[serde(default)]
-    kind: String,
-}
-
-/// A kind as a body's must be.
-pub(crate) struct Expected<'a> {
-    pub(crate) group: &'a str,
-    pub(crate) version: &'a str,
-    pub(crate) kind: &'a str,
-}
-
-/// Refuses JSON of another kind; a kind that is not named passes.
-pub(crate) fn expect_kind(json: &[u8], expected: &Expected<'_>) -> Result<(), Status> {
-    let (kind, version) = (expected.kind, expected.version);
-    let meta: TypeMeta =
-        serde_json::from_slice(json).map_err(|error| malformed(kind, version, &error))?;
-    let api_version = crate::resources::api_version(expected.group, version);
-    if !meta.api_version.is_empty() && meta.api_version != api_version {
-        return Err(Status::bad_request(format!(
-            "the API version in the data ({}) does not match the expected API version ({api_version})",
-            meta.api_version
-        )));
-    }
-    if !meta.kind.is_empty() && meta.kind != kind {
-        return Err(Status::bad_request(format!(
-            "{} in version {version:?} cannot be handled as a {kind}: the kind in the data ({}) does not match the expected kind ({kind})",
-            meta.kind, meta.kind
-        )));
-    }
-    Ok(())
-}
-
-fn malformed(kind: &str, version: &str, error: &dyn std::fmt::Display) -> Status {
-    Status::bad_request(format!(
-        "{kind} in version {version:?} cannot be handled as a {kind}: {error}"
-    ))
-}
-
 /// What to do about fields the kind does not have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FieldValidation {
@@ -220,21 +183,38 @@ pub(crate) fn body(
         warnings.push(found);
         return object(resource, json, validation, warnings);
     }
-    let (strict, wrong) = findings(resource, json);
-    let all: Vec<String> = std::iter::once(found).chain(strict).collect();
-    let error = wrong.unwrap_or_else(|| format!("strict decoding error: {}", all.join(", ")));
+    let report = findings(resource, json, strict::report);
+    let all: Vec<String> = std::iter::once(found).chain(report.strict).collect();
+    let error = report
+        .malformed
+        .unwrap_or_else(|| format!("strict decoding error: {}", all.join(", ")));
     Err(malformed(resource.kind(), resource.version(), &error))
 }
 
-/// Unknown and duplicate fields, and what is malformed.
-pub(crate) fn findings(resource: &Resource, json: &[u8]) -> (Vec<String>, Option<String>) {
-    match resource.schema() {
-        Some((schemas, of)) => {
-            let report = strict::report(json, schemas, of);
-            (report.strict, report.malformed)
-        }
-        None => Default::default(),
-    }
+/// What `check` finds in an object of the resource's kind.
+pub(crate) fn findings(
+    resource: &Resource,
+    json: &[u8],
+    check: fn(&[u8], &schema::Schemas, schema::TypeRef) -> strict::Report,
+) -> strict::Report {
+    let schema = resource.schema();
+    schema.map_or_else(Default::default, |(schemas, of)| check(json, schemas, of))
+}
+
+/// The body of a delete.
+pub(crate) fn delete_options<T: serde::de::DeserializeOwned>(json: &[u8]) -> Result<T, Status> {
+    serde_json::from_slice(json).map_err(|error| refusal::options(json, DELETE_OPTIONS, &error))
+}
+
+/// A Scale, with its defaults.
+pub(crate) fn scale(json: &[u8]) -> Result<Scale, Status> {
+    Scale::decode(json).map_err(|error| {
+        let schemas = schema::builtin();
+        let schema = schemas
+            .kind("autoscaling", "v1", "Scale")
+            .map(|of| (schemas, of));
+        malformed("Scale", "v1", &refusal::why(json, schema, &error.source))
+    })
 }
 
 /// An object of the resource's kind, with defaults; findings about unknown fields become warnings or
@@ -274,9 +254,10 @@ fn typed(
     json: &[u8],
     warnings: &mut Vec<String>,
 ) -> Result<Box<dyn AnyObject>, Status> {
-    let (mut object, instead) = resource
-        .decode(json)
-        .map_err(|error| malformed(resource.kind(), resource.version(), &error.source))?;
+    let (mut object, instead) = resource.decode(json).map_err(|error| {
+        let why = refusal::why(json, resource.schema(), &error.source);
+        malformed(resource.kind(), resource.version(), &why)
+    })?;
     warnings.extend(instead);
     resource.law.default(&mut *object);
     Ok(object)
@@ -290,10 +271,7 @@ pub(crate) fn check_fields(
     warnings: &mut Vec<String>,
 ) -> Result<(), Status> {
     let (kind, version) = (resource.kind(), resource.version());
-    let Some((schemas, of)) = resource.schema() else {
-        return Ok(());
-    };
-    let report = strict::report(json, schemas, of);
+    let report = findings(resource, json, strict::report);
     if let Some(wrong) = &report.malformed {
         return Err(malformed(kind, version, wrong));
     }

@@ -74,6 +74,18 @@ fn nulls_are_zeros_wherever_they_stand() {
 }
 
 #[test]
+fn base64_is_read_as_go_reads_it() {
+    check(
+        "v1",
+        "Secret",
+        r#"{"data":{"a":"c3Vy\nZWx5\r\n","b":null,"c":"c3VyZR=="},"stringData":{"d":"c3Vy\n"}}"#,
+        r#""data":{"a":"c3VyZWx5","b":"","c":"c3VyZQ=="},"metadata":{},"stringData":{"d":"c3Vy\n"}"#,
+    );
+    let wrong = br#"{"data":{"a":"c3V\n"}}"#;
+    assert!(list::decode("v1", "Secret", wrong).expect("known").is_err());
+}
+
+#[test]
 fn what_is_wrong_stays_wrong() {
     let wrong = br#"{"spec":{"containers":[null,{"name":1}]}}"#;
     assert!(list::decode("v1", "Pod", wrong).expect("known").is_err());

@@ -46,26 +46,18 @@ struct Preconditions {
 impl Options {
     /// The body, or without one what the query says.
     pub(crate) fn read(call: &Call, body: &Bytes) -> Result<Self, Status> {
-        let options = if body.is_empty() {
+        let options: Self = if body.is_empty() {
             Self::of_query(&call.query)?
         } else {
             let json = decode::to_json(&call.headers, body)?;
-            Self::decode(&json)?
+            decode::delete_options(&json)?
         };
         options.checked()
     }
 
     /// From the body of an Eviction.
     pub(crate) fn from_json(json: &[u8]) -> Result<Self, Status> {
-        Self::decode(json)?.checked()
-    }
-
-    fn decode(json: &[u8]) -> Result<Self, Status> {
-        serde_json::from_slice(json).map_err(|error| {
-            Status::bad_request(format!(
-                "DeleteOptions in version \"v1\" cannot be handled as a DeleteOptions: {error}"
-            ))
-        })
+        decode::delete_options::<Self>(json)?.checked()
     }
 
     fn of_query(query: &Query) -> Result<Self, Status> {

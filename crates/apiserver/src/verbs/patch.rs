@@ -8,7 +8,7 @@ use crate::{
     forms,
     resources::Resource,
 };
-use api::AnyObject;
+use api::{AnyObject, strict};
 use bytes::Bytes;
 use machinery::{
     field,
@@ -88,11 +88,15 @@ impl Patch {
             let error = field::Error::invalid(&field::Path::new("patch"), shown, wrong);
             Status::invalid(nothing, "", &[error])
         };
-        let (strict, malformed) = decode::findings(&call.resource, json.as_bytes());
-        if let Some(wrong) = malformed {
+        let check = match self {
+            Self::Strategic => strict::report_of_tree,
+            _ => strict::report,
+        };
+        let report = decode::findings(&call.resource, json.as_bytes(), check);
+        if let Some(wrong) = report.malformed {
             return Err(refuse(&wrong));
         }
-        let all: Vec<String> = found.iter().cloned().chain(strict).collect();
+        let all: Vec<String> = found.iter().cloned().chain(report.strict).collect();
         match validation {
             FieldValidation::Strict if !all.is_empty() => {
                 return Err(refuse(&format!(

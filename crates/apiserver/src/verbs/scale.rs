@@ -194,12 +194,7 @@ fn decoded(call: &Call, json: &[u8]) -> Result<Scale, Status> {
         }
         None => Cow::Borrowed(json),
     };
-    Scale::decode(&current).map_err(|error| {
-        Status::bad_request(format!(
-            "Scale in version \"v1\" cannot be handled as a Scale: {}",
-            error.source
-        ))
-    })
+    decode::scale(&current)
 }
 
 fn patched(call: &Call, present: &Scale, body: &Bytes) -> Result<Scale, Status> {
