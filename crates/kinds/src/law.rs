@@ -7,7 +7,7 @@ use crate::{
 use api::{AnyObject, DecodeError, Object};
 use jiff::Timestamp;
 use k8s_openapi::{api::autoscaling::v1::Scale, apimachinery::pkg::apis::meta::v1::ObjectMeta};
-use machinery::{field::ErrorList, status::Status};
+use machinery::{apply::Resets, field::ErrorList, status::Status};
 
 /// The law of some kind. Objects given to it must be of its kind; another kind's object is a
 /// programming error, asserted in debug builds and left untouched otherwise.
@@ -56,6 +56,8 @@ pub trait Law: Send + Sync {
     fn selectable_field_names(&self) -> &'static [&'static str];
     /// See [`Strategy::subresources`].
     fn subresources(&self) -> &'static [Subresource];
+    /// See [`Strategy::resets`].
+    fn resets(&self) -> Resets;
     /// See [`Strategy::prepare_for_subresource`].
     fn prepare_for_subresource(
         &self,
@@ -234,6 +236,9 @@ impl<S: Strategy> Law for S {
     fn subresources(&self) -> &'static [Subresource] {
         Strategy::subresources(self)
     }
+    fn resets(&self) -> Resets {
+        Strategy::resets(self)
+    }
     fn prepare_for_subresource(
         &self,
         subresource: &str,
@@ -241,6 +246,11 @@ impl<S: Strategy> Law for S {
         new: &mut dyn AnyObject,
         old: &dyn AnyObject,
     ) {
+        let part = Law::subresources(self).iter();
+        let mut part = part.filter(|part| part.name == subresource);
+        if part.any(|part| part.resets == Resets::SPEC_AND_METADATA) {
+            crate::prepare::same_metadata(new.metadata_mut(), old.metadata());
+        }
         typed_mut!(new, S::Object, (), |new| typed!(
             old,
             S::Object,

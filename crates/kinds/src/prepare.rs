@@ -38,6 +38,17 @@ macro_rules! generation {
 }
 pub(crate) use generation;
 
+/// Puts back what a status leaves alone that is strict about metadata. Upstream:
+/// `ResetObjectMetaForStatus`.
+pub(crate) fn same_metadata(new: &mut ObjectMeta, old: &ObjectMeta) {
+    new.deletion_timestamp.clone_from(&old.deletion_timestamp);
+    new.generation = old.generation;
+    new.labels.clone_from(&old.labels);
+    new.annotations.clone_from(&old.annotations);
+    new.finalizers.clone_from(&old.finalizers);
+    new.owner_references.clone_from(&old.owner_references);
+}
+
 /// The preparations of a kind whose status is written apart from the rest and whose generation nobody
 /// counts.
 macro_rules! status_apart {

@@ -5,7 +5,7 @@ use crate::{ProxyName, gates::Gated};
 use api::{AnyObject, Object};
 use jiff::Timestamp;
 use k8s_openapi::api::{autoscaling::v1::Scale, core::v1::PodSpec};
-use machinery::{field::ErrorList, status::Status};
+use machinery::{apply::Resets, field::ErrorList, status::Status};
 
 /// Whether objects live in a namespace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -195,6 +195,8 @@ pub struct Subresource {
     pub verbs: &'static [&'static str],
     /// How the door serves it.
     pub serves: SubresourceKind,
+    /// What a write through it puts back. Whatever it is, [`Strategy::prepare_for_subresource`] does it.
+    pub resets: Resets,
 }
 
 /// The closed list of ways a subresource is served.
@@ -231,6 +233,7 @@ impl Subresource {
         kind: "Scale",
         verbs: Self::PART_VERBS,
         serves: SubresourceKind::Scale,
+        resets: Resets::NOTHING,
     };
 
     const fn of(
@@ -246,13 +249,20 @@ impl Subresource {
             kind,
             verbs,
             serves,
+            resets: Resets::NOTHING,
         }
     }
 
     /// `status` of a kind.
     #[must_use]
     pub const fn status(kind: &'static str) -> Self {
-        Self::of("status", kind, Self::PART_VERBS, SubresourceKind::Status)
+        Self::of("status", kind, Self::PART_VERBS, SubresourceKind::Status).resetting(Resets::SPEC)
+    }
+
+    /// Puts back other fields.
+    #[must_use]
+    pub const fn resetting(self, resets: Resets) -> Self {
+        Self { resets, ..self }
     }
 
     /// A part of the object.
@@ -419,6 +429,15 @@ pub trait Strategy: Send + Sync + 'static {
     /// Subresources, in discovery's order (alphabetic).
     fn subresources(&self) -> &'static [Subresource] {
         &[]
+    }
+
+    /// What a write of the object itself puts back; [`Self::prepare_for_update`] does it.
+    fn resets(&self) -> Resets {
+        let mut parts = self.subresources().iter();
+        match parts.any(|part| part.serves == SubresourceKind::Status) {
+            true => Resets::STATUS,
+            false => Resets::NOTHING,
+        }
     }
 
     /// `Part` and `Status`: takes from `new` only what `subresource` may change, puts the rest back from `old`.

@@ -9,9 +9,12 @@ mod compare;
 pub mod field_set;
 mod last_applied;
 mod merge;
+mod resets;
 #[cfg(test)]
 mod tests;
 mod typed;
+
+pub use resets::Resets;
 
 use crate::{
     durations,
@@ -38,9 +41,8 @@ pub struct Request<'a> {
     pub now: Timestamp,
     /// Whether to take fields that others own.
     pub force: bool,
-    /// Fields that this way of writing cannot change (`status` for the object itself, `spec` for its
-    /// status); nobody owns them by it.
-    pub reset_fields: &'a [&'a [&'a str]],
+    /// What this way of writing cannot change.
+    pub resets: Resets,
     /// The arena of the kind's schema.
     pub schemas: &'a Schemas,
     /// The kind's type in it.
@@ -68,9 +70,7 @@ impl Request<'_> {
 
     /// Takes away what no manager owns.
     fn strip(&self, set: &mut Set) {
-        for path in self.reset_fields {
-            set.remove_field(path);
-        }
+        self.resets.strip(set);
         for field in ["apiVersion", "kind"] {
             set.remove_field(&[field]);
         }
@@ -120,7 +120,7 @@ pub fn apply(
     let mut merged = merge::merge(&bare, applied, node);
     merge::prune(&mut merged, node, &last, &books.union());
     let mut changes = compare(Some(&bare), &merged, node);
-    changes.exclude(request.reset_fields);
+    request.resets.exclude(&mut changes);
     let conflicts = books.conflicts(&who, &changes);
     if !conflicts.is_empty() && !request.force {
         let left = last_applied::left(conflicts, live, request);
@@ -204,7 +204,7 @@ pub fn track_update(
         return None;
     }
     let mut changes = compare(old, new, request.node());
-    changes.exclude(request.reset_fields);
+    request.resets.exclude(&mut changes);
     let who = request.manager("Update");
     let mut set = books.set_of(&who).cloned().unwrap_or_default();
     books.yield_to(&who, &changes);

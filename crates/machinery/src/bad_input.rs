@@ -342,7 +342,7 @@ fn request<'a>(manager: &'a str, version: &'a str, kind: &str) -> apply::Request
         subresource: "",
         now: jiff::Timestamp::UNIX_EPOCH,
         force: true,
-        reset_fields: &[&["status"]],
+        resets: crate::apply::Resets::STATUS,
         schemas: builtin(),
         of: builtin().api_kind(version, kind).unwrap(),
     }

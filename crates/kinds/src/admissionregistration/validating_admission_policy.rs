@@ -5,6 +5,7 @@ use crate::{Cell, Column, Names, Strategy, Subresource, check, columns};
 use jiff::Timestamp;
 use k8s_openapi::api::admissionregistration::v1 as upstream;
 use machinery::{
+    apply::Resets,
     field::{Error, ErrorList, Path},
     names,
 };
@@ -98,7 +99,12 @@ impl Strategy for ValidatingAdmissionPolicy {
     }
 
     fn subresources(&self) -> &'static [Subresource] {
-        const { &[Subresource::status("ValidatingAdmissionPolicy")] }
+        const {
+            &[
+                Subresource::status("ValidatingAdmissionPolicy")
+                    .resetting(Resets::SPEC_AND_METADATA),
+            ]
+        }
     }
 }
 

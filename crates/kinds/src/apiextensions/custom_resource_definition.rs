@@ -3,6 +3,7 @@
 use crate::{Cell, Column, Names, Strategy, Subresource, columns};
 use jiff::Timestamp;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1 as upstream;
+use machinery::apply::Resets;
 
 /// The law of CustomResourceDefinition.
 pub(crate) struct CustomResourceDefinition;
@@ -17,7 +18,12 @@ impl Strategy for CustomResourceDefinition {
     }
 
     fn subresources(&self) -> &'static [Subresource] {
-        const { &[Subresource::status("CustomResourceDefinition")] }
+        const {
+            &[
+                Subresource::status("CustomResourceDefinition")
+                    .resetting(Resets::SPEC_AND_METADATA),
+            ]
+        }
     }
 
     crate::prepare::spec_and_status!();

@@ -4,6 +4,7 @@ use crate::{Cell, Column, Names, Strategy, Subresource, check, columns};
 use jiff::Timestamp;
 use k8s_openapi::kube_aggregator::pkg::apis::apiregistration::v1 as upstream;
 use machinery::{
+    apply::Resets,
     field::{Error, ErrorList, Path},
     names,
 };
@@ -112,7 +113,7 @@ impl Strategy for APIService {
     }
 
     fn subresources(&self) -> &'static [Subresource] {
-        const { &[Subresource::status("APIService")] }
+        const { &[Subresource::status("APIService").resetting(Resets::SPEC_AND_METADATA)] }
     }
 
     fn unconditional_update(&self) -> bool {

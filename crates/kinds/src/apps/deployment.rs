@@ -9,7 +9,10 @@ use k8s_openapi::{
     api::{apps::v1 as upstream, autoscaling::v1::Scale},
     apimachinery::pkg::util::intstr::IntOrString,
 };
-use machinery::field::{Error, ErrorList, Path};
+use machinery::{
+    apply::Resets,
+    field::{Error, ErrorList, Path},
+};
 
 /// The law of Deployment.
 pub(crate) struct Deployment;
@@ -192,7 +195,13 @@ impl Strategy for Deployment {
     }
 
     fn subresources(&self) -> &'static [Subresource] {
-        const { &[Subresource::SCALE, Subresource::status("Deployment")] }
+        const {
+            &[
+                Subresource::SCALE,
+                Subresource::status("Deployment")
+                    .resetting(Resets::These(&[&["spec"], &["metadata", "labels"]])),
+            ]
+        }
     }
 
     fn scale(&self, object: &upstream::Deployment) -> Option<Scale> {

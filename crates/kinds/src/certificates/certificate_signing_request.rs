@@ -7,7 +7,7 @@ mod validate;
 use crate::{Cell, Column, Names, Strategy, Subresource, columns};
 use jiff::Timestamp;
 use k8s_openapi::api::certificates::v1 as upstream;
-use machinery::field::ErrorList;
+use machinery::{apply::Resets, field::ErrorList};
 
 /// The law of CertificateSigningRequest.
 pub(crate) struct CertificateSigningRequest;
@@ -26,10 +26,16 @@ impl Strategy for CertificateSigningRequest {
                     "approval",
                     "CertificateSigningRequest",
                     Subresource::PART_VERBS,
-                ),
-                Subresource::status("CertificateSigningRequest"),
+                )
+                .resetting(Resets::These(&[&["spec"], &["status", "certificate"]])),
+                Subresource::status("CertificateSigningRequest")
+                    .resetting(Resets::These(&[&["spec"], &["status", "conditions"]])),
             ]
         }
+    }
+
+    fn resets(&self) -> Resets {
+        Resets::These(&[&["spec"], &["status"]])
     }
 
     fn prepare_for_create(

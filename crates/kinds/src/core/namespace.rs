@@ -4,6 +4,7 @@ use crate::{Cell, Column, Context, Names, Strategy, Subresource, check, columns}
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1 as upstream;
 use machinery::{
+    apply::Resets,
     field::{Error, ErrorList, Path},
     names,
 };
@@ -104,7 +105,7 @@ impl Strategy for Namespace {
     fn subresources(&self) -> &'static [Subresource] {
         const {
             &[
-                Subresource::part("finalize", "Namespace", &["update"]),
+                Subresource::part("finalize", "Namespace", &["update"]).resetting(Resets::STATUS),
                 Subresource::status("Namespace"),
             ]
         }

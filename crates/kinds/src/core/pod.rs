@@ -18,7 +18,7 @@ use crate::{
 };
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1 as upstream;
-use machinery::{field::ErrorList, status::Status};
+use machinery::{apply::Resets, field::ErrorList, status::Status};
 
 /// The law of Pod.
 pub(crate) struct Pod;
@@ -191,7 +191,8 @@ const FIELDS: &[&str] = &[
 const SUBRESOURCES: &[Subresource] = &[
     Subresource::connect("attach", "PodAttachOptions", STREAM_VERBS),
     Subresource::action("binding", "Binding"),
-    Subresource::part("ephemeralcontainers", "Pod", Subresource::PART_VERBS),
+    Subresource::part("ephemeralcontainers", "Pod", Subresource::PART_VERBS)
+        .resetting(Resets::AllBut(&[&["spec", "ephemeralContainers"]])),
     Subresource {
         group: "policy",
         version: "v1",
@@ -202,6 +203,15 @@ const SUBRESOURCES: &[Subresource] = &[
     Subresource::connect("log", "Pod", &["get"]),
     Subresource::connect("portforward", "PodPortForwardOptions", STREAM_VERBS),
     Subresource::connect("proxy", "PodProxyOptions", Subresource::PROXY_VERBS),
-    Subresource::part("resize", "Pod", Subresource::PART_VERBS),
-    Subresource::status("Pod"),
+    Subresource::part("resize", "Pod", Subresource::PART_VERBS).resetting(Resets::AllBut(&[
+        &["spec", "containers", "*", "resources"],
+        &["spec", "containers", "*", "resizePolicy"],
+        &["spec", "initContainers", "*", "resources"],
+        &["spec", "initContainers", "*", "resizePolicy"],
+    ])),
+    Subresource::status("Pod").resetting(Resets::These(&[
+        &["spec"],
+        &["metadata", "deletionTimestamp"],
+        &["metadata", "ownerReferences"],
+    ])),
 ];

@@ -5,7 +5,10 @@ mod validate;
 use crate::{Cell, Column, Names, Strategy, Subresource, columns};
 use jiff::Timestamp;
 use k8s_openapi::api::flowcontrol::v1 as upstream;
-use machinery::field::{Error, ErrorList, Path};
+use machinery::{
+    apply::Resets,
+    field::{Error, ErrorList, Path},
+};
 
 /// The law of FlowSchema.
 pub(crate) struct FlowSchema;
@@ -18,7 +21,7 @@ impl Strategy for FlowSchema {
     }
 
     fn subresources(&self) -> &'static [Subresource] {
-        const { &[Subresource::status("FlowSchema")] }
+        const { &[Subresource::status("FlowSchema").resetting(Resets::SPEC_AND_METADATA)] }
     }
 
     crate::prepare::spec_and_status!();

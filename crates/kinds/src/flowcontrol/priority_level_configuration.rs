@@ -4,7 +4,10 @@ use super::{flow_schema::conditions_of, mandatory};
 use crate::{Cell, Column, Names, Strategy, Subresource, columns};
 use jiff::Timestamp;
 use k8s_openapi::api::flowcontrol::v1 as upstream;
-use machinery::field::{Error, ErrorList, Path};
+use machinery::{
+    apply::Resets,
+    field::{Error, ErrorList, Path},
+};
 
 const TYPES: &[&str] = &["Exempt", "Limited"];
 const RESPONSES: &[&str] = &["Queue", "Reject"];
@@ -23,7 +26,10 @@ impl Strategy for PriorityLevelConfiguration {
     }
 
     fn subresources(&self) -> &'static [Subresource] {
-        const { &[Subresource::status("PriorityLevelConfiguration")] }
+        const {
+            &[Subresource::status("PriorityLevelConfiguration")
+                .resetting(Resets::SPEC_AND_METADATA)]
+        }
     }
 
     crate::prepare::spec_and_status!();

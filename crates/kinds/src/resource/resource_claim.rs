@@ -78,6 +78,7 @@ impl Strategy for ResourceClaim {
         old: &upstream::ResourceClaim,
     ) {
         new.spec.clone_from(&old.spec);
+        crate::prepare::same_metadata(&mut new.metadata, &old.metadata);
         status::forget_taken(new.status.get_or_insert_default(), old.status.as_ref());
     }
 

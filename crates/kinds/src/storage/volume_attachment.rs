@@ -8,6 +8,7 @@ use crate::{
 use jiff::Timestamp;
 use k8s_openapi::api::storage::v1 as upstream;
 use machinery::{
+    apply::Resets,
     field::{Error, ErrorList, Path},
     names,
 };
@@ -68,7 +69,7 @@ impl Strategy for VolumeAttachment {
     }
 
     fn subresources(&self) -> &'static [Subresource] {
-        const { &[Subresource::status("VolumeAttachment")] }
+        const { &[Subresource::status("VolumeAttachment").resetting(Resets::SPEC_AND_METADATA)] }
     }
 
     fn unconditional_update(&self) -> bool {

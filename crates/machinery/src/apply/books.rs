@@ -93,7 +93,7 @@ impl Books {
     /// An object from before there were books: what it has belongs to `before-first-apply`.
     pub(super) fn open_before_first_apply(&mut self, live: &Value, request: &Request<'_>) {
         let mut changes = compare(None, live, request.node());
-        changes.exclude(request.reset_fields);
+        request.resets.exclude(&mut changes);
         let mut set = changes.taken();
         request.strip(&mut set);
         let manager = Manager {

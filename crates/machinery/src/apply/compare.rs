@@ -21,15 +21,6 @@ impl Comparison {
         set.add(&self.modified);
         set
     }
-
-    /// Forgets what happened at and below these paths.
-    pub(super) fn exclude(&mut self, paths: &[&[&str]]) {
-        for path in paths {
-            for set in [&mut self.added, &mut self.modified, &mut self.removed] {
-                set.remove_field(path);
-            }
-        }
-    }
 }
 
 /// Compares `old` (absent: an object nobody has filled in) with `new`.

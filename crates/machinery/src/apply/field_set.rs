@@ -242,6 +242,29 @@ impl Set {
         }
     }
 
+    /// Keeps only what lies at or below one of the paths of field names; `*` is any one step.
+    pub(super) fn keep(&mut self, paths: &[&[&str]]) {
+        let fits = |step: &Step, name: &str| match step {
+            _ if name == "*" => true,
+            Step::Field(own) => own == name,
+            _ => false,
+        };
+        let below = |step: &Step| -> Vec<&[&str]> {
+            let fitting = paths
+                .iter()
+                .filter(|path| path.first().is_some_and(|name| fits(step, name)));
+            fitting.map(|path| &path[1..]).collect()
+        };
+        self.members.retain(|step| below(step).contains(&&[][..]));
+        self.children.retain(|step, child| {
+            let rest = below(step);
+            if !rest.contains(&&[][..]) {
+                child.keep(&rest);
+            }
+            !child.is_empty()
+        });
+    }
+
     /// Every path, as messages show it.
     #[must_use]
     pub fn paths(&self) -> Vec<String> {

@@ -12,7 +12,7 @@ fn request(manager: &str, second: i64) -> Request<'_> {
         subresource: "",
         now: Timestamp::from_second(second).unwrap(),
         force: false,
-        reset_fields: &[&["status"]],
+        resets: Resets::STATUS,
         schemas: builtin(),
         of: builtin().kind("apps", "v1", "Deployment").unwrap(),
     }
