@@ -44,7 +44,7 @@ pub(crate) async fn run(door: &Door, call: &Call, body: &Bytes) -> Answer {
         }
         object(call, &merged, warnings)
     };
-    let changed = change::run(door, call, How::Applied, &mut |current, warnings| {
+    let changed = change::run(door, call, How::Settled, &mut |current, warnings| {
         merge(Some(&patch::document(call, current)?), warnings)
     })
     .await;
@@ -62,7 +62,7 @@ pub(crate) async fn run(door: &Door, call: &Call, body: &Bytes) -> Answer {
             }
             change::check_name(call, view.metadata().name.as_deref())?;
             view.metadata_mut().resource_version = None;
-            let created = create::create(door, call, view, How::Applied, warnings).await?;
+            let created = create::create(door, call, view, How::Settled, warnings).await?;
             created.answer(call, 201)
         }
         Err(status) => Err(status),

@@ -68,7 +68,7 @@ pub(crate) async fn run(
     edit: &mut Edit<'_>,
 ) -> Result<Changed, Status> {
     let dry_run = call.dry_run();
-    let mut turn = None;
+    let (mut turn, mut bare) = (None, false);
     for _ in 0..ATTEMPTS {
         door.cache.catch_up().await;
         let current = current(door, call)?;
@@ -81,11 +81,13 @@ pub(crate) async fn run(
         }
         let hub = stored_form(call, &current)?;
         let old = hub.as_deref().unwrap_or(&*current.view);
-        let wished = call.resource.to_stored(wished)?;
+        let mut wished = call.resource.to_stored(wished)?;
+        let present = current.item.bytes();
+        let books = managed_fields::books(call, Some(&present), &mut *wished, how)?;
+        let books = books.filter(|_| !bare);
         let (mut object, claims) = judge(door, call, wished, old, dry_run, &mut warnings)?;
         warnings.extend(call.resource.stored.warnings(&*object, Some(old)));
-        let present = current.item.bytes();
-        let bytes = managed_fields::tracked_bytes(call, Some(&present), &mut *object, how)?;
+        let bytes = managed_fields::bytes_with(&mut *object, books.as_ref());
         let revision = current.item.revision;
         let with_present = watch_cache::with_revision(&bytes, revision);
         if dry_run || with_present == present {
@@ -108,12 +110,14 @@ pub(crate) async fn run(
             Transaction::put(&key, bytes.clone())
         };
         let condition = Condition::AtRevision(key, revision);
-        match door.commit(transaction.when(condition), claims).await? {
-            Committed::At(revision) => {
+        match door.commit(transaction.when(condition), claims).await {
+            Ok(Committed::At(revision)) => {
                 let bytes = watch_cache::with_revision(&bytes, revision);
                 return Ok(Changed { bytes, warnings });
             }
-            Committed::Overtaken { key } => door.turns.next(&mut turn, &key).await,
+            Ok(Committed::Overtaken { key }) => door.turns.next(&mut turn, &key).await,
+            Err(status) if managed_fields::can_do_without(&status, how, bare) => bare = true,
+            Err(status) => return Err(status),
         }
     }
     Err(overtaken(call))

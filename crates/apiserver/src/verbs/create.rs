@@ -49,14 +49,16 @@ pub(crate) async fn create(
     let generated = view.metadata().name.is_none();
     let dry_run = call.dry_run();
     let found = warnings.len();
-    let (mut names, mut last, mut turn) = (0, None, None);
+    let (mut names, mut last, mut turn, mut bare) = (0, None, None, false);
     for _ in 0..ATTEMPTS {
         door.cache.catch_up().await;
         let mut object = call.resource.to_stored(view.clone_box())?;
+        let books = managed_fields::books(call, None, &mut *object, how)?;
+        let books = books.filter(|_| !bare);
         fill(door, call, &mut *object);
         let (mut object, claims) = judge(door, call, object, dry_run, &mut warnings)?;
         warnings.extend(call.resource.stored.warnings(&*object, None));
-        let bytes = managed_fields::tracked_bytes(call, None, &mut *object, how)?;
+        let bytes = managed_fields::bytes_with(&mut *object, books.as_ref());
         let name = object.metadata().name.clone().unwrap_or_default();
         let namespace = object.metadata().namespace.clone().unwrap_or_default();
         let key = call.resource.key(&namespace, &name);
@@ -68,12 +70,18 @@ pub(crate) async fn create(
         } else {
             let transaction =
                 Transaction::put(&key, bytes.clone()).when(Condition::Absent(key.clone()));
-            match door.commit(transaction, claims).await? {
-                Committed::At(revision) => {
+            match door.commit(transaction, claims).await {
+                Ok(Committed::At(revision)) => {
                     let bytes = watch_cache::with_revision(&bytes, revision);
                     return Ok(Changed { bytes, warnings });
                 }
-                Committed::Overtaken { key: lost } => lost,
+                Ok(Committed::Overtaken { key: lost }) => lost,
+                Err(status) if managed_fields::can_do_without(&status, how, bare) => {
+                    bare = true;
+                    warnings.truncate(found);
+                    continue;
+                }
+                Err(status) => return Err(status),
             }
         };
         let taken = lost == key;

@@ -5,7 +5,6 @@ use crate::{forms, watch_cache};
 use api::AnyObject;
 use bytes::Bytes;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
-use kinds::SubresourceKind;
 use machinery::{apply, durations, status::Status};
 use serde_json::{Map, Value};
 
@@ -14,8 +13,9 @@ use serde_json::{Map, Value};
 pub(crate) enum How {
     /// Written by create, update or patch: what changed is the manager's.
     Update,
-    /// Applied: ownership was settled while merging.
-    Applied,
+    /// Ownership is settled already: by merging what was applied, or because nobody comes to own what is
+    /// written (a pod's binding).
+    Settled,
 }
 
 /// Runs `work` with what machinery needs to know; nothing when the kind has no schema.
@@ -39,40 +39,33 @@ pub(crate) fn with_request<T>(
         resource.api_version()
     };
     let (schemas, of) = schema?;
-    let has_status = law
-        .subresources()
-        .iter()
-        .any(|sub| sub.serves == SubresourceKind::Status);
-    let reset_fields: &[&[&str]] = match call.subresource {
-        Some(sub) if sub.serves == SubresourceKind::Status => &[&["spec"]],
-        None if has_status => &[&["status"]],
-        _ => &[],
-    };
     Some(work(&apply::Request {
         manager: &call.manager(),
         api_version: &api_version,
         subresource: call.subresource.map_or("", |sub| sub.name),
         now: stdx::clock::whole_seconds(call.now),
         force,
-        reset_fields,
+        resets: call
+            .subresource
+            .map_or_else(|| law.resets(), |sub| sub.resets),
         schemas,
         of,
     }))
 }
 
-/// The bytes to store of a changed object, with its books brought up to date. `old` are the stored bytes
-/// of what it was. The object is encoded here, once; both are in the stored form.
-pub(crate) fn tracked_bytes(
+/// The books of a changed object in its stored form. `old` are the stored bytes of what it was. Asked for
+/// before admission and the law complete the object: what these set is nobody's, as upstream has it. The
+/// object is given back without books.
+pub(crate) fn books(
     call: &Call,
     old: Option<&Bytes>,
     new: &mut dyn AnyObject,
     how: How,
-) -> Result<Bytes, Status> {
-    if how == How::Applied {
-        return Ok(stored_bytes(new));
-    }
+) -> Result<Option<Value>, Status> {
     let sent = take_entries(new);
-    let plain = encoded(new);
+    if how == How::Settled {
+        return Ok(sent);
+    }
     let mut before = None;
     let old = old
         .map(|bytes| written(call, bytes))
@@ -82,11 +75,17 @@ pub(crate) fn tracked_bytes(
             before = metadata.and_then(|it| it.remove("managedFields"));
             old
         });
-    let tree = written(call, &plain)?;
+    let tree = written(call, &new.encode())?;
     let list = with_request(call, true, false, |request| {
         apply::track_update(old.as_ref(), &tree, before.as_ref(), sent.as_ref(), request)
     });
-    Ok(with_entries(plain, list.flatten()))
+    Ok(list.flatten())
+}
+
+/// Whether an object that was refused for its size is to be written again without its books, as upstream
+/// does unless it is applied.
+pub(crate) fn can_do_without(refused: &Status, how: How, bare: bool) -> bool {
+    refused.is("RequestEntityTooLarge") && how == How::Update && !bare
 }
 
 /// A stored object in the form that books are kept of.
@@ -100,16 +99,13 @@ fn written(call: &Call, stored: &[u8]) -> Result<Value, Status> {
 /// The bytes to store of an object whose books are in order.
 pub(crate) fn stored_bytes(object: &mut dyn AnyObject) -> Bytes {
     let entries = take_entries(object);
-    with_entries(encoded(object), entries)
+    bytes_with(object, entries.as_ref())
 }
 
-fn encoded(object: &mut dyn AnyObject) -> Vec<u8> {
+/// The bytes to store of an object that has these books; here it is encoded for the store, once. The books stand first in the metadata, whoever wrote them: equal objects have equal bytes.
+pub(crate) fn bytes_with(object: &mut dyn AnyObject, entries: Option<&Value>) -> Bytes {
     object.metadata_mut().resource_version = None;
-    object.encode()
-}
-
-/// The books stand first in the metadata, whoever wrote them: equal objects have equal bytes.
-fn with_entries(plain: Vec<u8>, entries: Option<Value>) -> Bytes {
+    let plain = object.encode();
     match entries {
         Some(list) if list.as_array().is_some_and(|it| !it.is_empty()) => {
             let list = serde_json::to_string(&list).unwrap_or_else(|_| list.to_string());

@@ -145,7 +145,7 @@ async fn apply(door: &Door, call: &Call, body: &Bytes) -> Answer {
         "metadata": metadata, "spec": spec,
     });
     let force = call.query.truth("force");
-    let changed = change::run(door, call, How::Applied, &mut |current, warnings| {
+    let changed = change::run(door, call, How::Settled, &mut |current, warnings| {
         let live = patch::document(call, current)?;
         let merged = managed_fields::with_request(call, false, force, |request| {
             machinery::apply::apply(Some(&live), &applied, request)

@@ -45,7 +45,7 @@ async fn act(door: &Door, call: &Call, sub: &Subresource, body: &Bytes) -> Answe
         kind: sub.kind,
     };
     decode::expect_kind(&json, &expected)?;
-    change::run(door, call, How::Update, &mut |current, _| {
+    change::run(door, call, How::Settled, &mut |current, _| {
         let mut object = current.view.clone_box();
         call.resource
             .law
