@@ -7,6 +7,7 @@ mod items;
 mod paging;
 mod ring;
 mod selection;
+mod wakers;
 
 pub(crate) use item::{Item, with_metadata, with_revision};
 pub(crate) use items::Items;
@@ -28,6 +29,7 @@ use std::{
 };
 use store::{Change, Event, RangeOptions, Revision, Store};
 use tokio::sync::watch;
+use wakers::Wakers;
 
 /// Entries read from the store at a time while loading.
 const LOAD_PAGE: usize = 1000;
@@ -59,7 +61,7 @@ pub(crate) struct WatchCache {
     served: Arc<Resources>,
     state: RwLock<State>,
     applied: watch::Sender<Revision>,
-    wakers: Vec<watch::Sender<Revision>>,
+    wakers: Vec<Wakers>,
     /// The store cannot be followed any more.
     cut: AtomicBool,
 }
@@ -108,10 +110,7 @@ impl WatchCache {
         Ok(Self {
             store,
             feed: Mutex::new(feed),
-            wakers: resources
-                .iter()
-                .map(|_| watch::channel(revision).0)
-                .collect(),
+            wakers: resources.iter().map(|_| Wakers::new(revision)).collect(),
             served,
             state: RwLock::new(State {
                 revision,
@@ -179,7 +178,7 @@ impl WatchCache {
         let Some(last) = changes.last() else { return };
         // Decoding happens before the lock is taken.
         let items: Vec<_> = changes.iter().map(|change| self.indexed(change)).collect();
-        let mut touched = Vec::new();
+        let mut touched: BTreeMap<Slot, (Vec<&str>, usize)> = BTreeMap::new();
         {
             let mut state = self.state.write();
             for (slot, key, item, revision) in items.into_iter().flatten() {
@@ -188,10 +187,11 @@ impl WatchCache {
                     Some(item) => contents.items.insert(Arc::clone(item)),
                     None => contents.items.remove(key),
                 };
-                contents
-                    .ring
-                    .push(CacheEvent::new(revision, item, previous));
-                touched.push(slot);
+                let event = CacheEvent::new(revision, item, previous);
+                let (keys, bytes) = touched.entry(slot).or_default();
+                *bytes += event.size();
+                keys.push(key);
+                contents.ring.push(event);
             }
             for change in changes.iter().filter(|it| it.key.starts_with(CLAIMS)) {
                 match &change.value {
@@ -204,10 +204,8 @@ impl WatchCache {
             state.revision = last.revision;
         }
         self.applied.send_replace(last.revision);
-        touched.sort_unstable();
-        touched.dedup();
-        for slot in touched {
-            self.wakers[slot].send_replace(last.revision);
+        for (slot, (keys, bytes)) in touched {
+            self.wakers[slot].wake(last.revision, &keys, bytes);
         }
     }
 
@@ -319,6 +317,16 @@ impl WatchCache {
     /// Wakes when the resource changes.
     pub(crate) fn subscribe(&self, slot: Slot) -> watch::Receiver<Revision> {
         self.wakers[slot].subscribe()
+    }
+
+    /// Wakes when what is selected of the resource may have changed, and now and then.
+    pub(crate) fn subscribe_to(
+        &self,
+        slot: Slot,
+        selection: &Selection,
+    ) -> watch::Receiver<Revision> {
+        let namespaced = self.served.slots()[slot].namespaced();
+        self.wakers[slot].subscribe_to(selection, namespaced)
     }
 
     /// Whether changes of the store no longer arrive.

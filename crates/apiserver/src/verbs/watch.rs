@@ -54,6 +54,7 @@ struct Watching {
     begun: Option<Bytes>,
     bookmarks: bool,
     next_bookmark: Instant,
+    bookmark_due: bool,
     until: Instant,
     heading_sent: bool,
     ended: bool,
@@ -76,7 +77,7 @@ pub(crate) async fn run(door: &Arc<Door>, call: &Call, request: Request<Body>) -
         None => door.cache.catch_up().await,
     }
     let slot = call.resource.slot;
-    let changed = door.cache.subscribe(slot);
+    let changed = door.cache.subscribe_to(slot, &selection);
     let (initial, seen) = match (from, send_initial) {
         (Some(at), None | Some(false)) => {
             if let Err(Lost { oldest }) = door.cache.events_after(slot, at, 1) {
@@ -97,7 +98,7 @@ pub(crate) async fn run(door: &Arc<Door>, call: &Call, request: Request<Body>) -
     let mut writer = call.writer()?;
     writer.form = negotiate::stream(writer.form)?;
     let form = writer.form;
-    let over_socket = form.encoding == Encoding::Json && socket::is_asked_for(&call.headers);
+    let over_socket = socket::is_asked_for(&call.headers);
     let now = Instant::now();
     let watching = Watching {
         door: Arc::clone(door),
@@ -111,6 +112,7 @@ pub(crate) async fn run(door: &Arc<Door>, call: &Call, request: Request<Body>) -
         begun: None,
         bookmarks,
         next_bookmark: now + BOOKMARK_EVERY,
+        bookmark_due: false,
         until: now + lifetime(door, &options),
         heading_sent: false,
         ended: false,
@@ -122,7 +124,8 @@ pub(crate) async fn run(door: &Arc<Door>, call: &Call, request: Request<Body>) -
         Some((bytes, watching))
     });
     if over_socket {
-        return socket::answer(door, &call.headers, hyper::upgrade::on(request), events);
+        let upgrade = hyper::upgrade::on(request);
+        return socket::answer(door, &call.headers, upgrade, events, form.encoding);
     }
     let mut response = answer::whole(200, form.stream_type(), Bytes::new());
     *response.body_mut() = forms::stream(events.map(|bytes| Ok(Frame::data(bytes))));
@@ -182,6 +185,10 @@ impl Watching {
             }
             match self.read() {
                 Ok(true) => continue,
+                // What happened elsewhere was looked at just now.
+                Ok(false) if std::mem::take(&mut self.bookmark_due) => {
+                    return Some(self.bookmark(false));
+                }
                 Ok(false) => {}
                 Err(Lost { oldest }) => {
                     self.ended = true;
@@ -192,7 +199,7 @@ impl Watching {
             tokio::select! {
                 changed = self.changed.changed() => changed.ok()?,
                 () = tokio::time::sleep_until(self.next_bookmark), if self.bookmarks => {
-                    return Some(self.bookmark(false));
+                    self.bookmark_due = true;
                 }
                 () = tokio::time::sleep_until(self.until) => {
                     self.ended = true;

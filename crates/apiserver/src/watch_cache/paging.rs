@@ -22,11 +22,21 @@ type Overlay<'a> = BTreeMap<&'a str, Option<&'a Arc<Item>>>;
 
 impl Page {
     fn fill<'a>(
-        mut items: impl Iterator<Item = &'a Arc<Item>>,
+        items: impl Iterator<Item = &'a Arc<Item>>,
         selection: &Selection,
         limit: usize,
         revision: Revision,
     ) -> Self {
+        let (page, rest) = Self::begin(items, limit, revision);
+        page.followed_by(selection, || 1 + rest.count())
+    }
+
+    /// The page, and what follows the first item that is not on it.
+    fn begin<'a, I: Iterator<Item = &'a Arc<Item>>>(
+        mut items: I,
+        limit: usize,
+        revision: Revision,
+    ) -> (Self, I) {
         let mut page = Self {
             items: Vec::new(),
             revision,
@@ -40,8 +50,16 @@ impl Page {
             }
             page.items.push(Arc::clone(item));
         }
-        page.remaining = (page.next.is_some() && selection.is_whole()).then(|| 1 + items.count());
-        page
+        (page, items)
+    }
+
+    /// Says how many follow, if any and if that may be known; only then they are counted.
+    fn followed_by(self, selection: &Selection, count: impl FnOnce() -> usize) -> Self {
+        let told = self.next.is_some() && selection.is_whole();
+        Self {
+            remaining: told.then(count),
+            ..self
+        }
     }
 
     fn last_key(&self) -> Option<String> {
@@ -66,6 +84,12 @@ impl WatchCache {
         let state = self.state.read();
         let items = &state.resources[slot].items;
         match after {
+            None if selection.namespace.is_empty() => {
+                let range = selection.range(items);
+                let (page, _) = Page::begin(range, limit, state.revision);
+                let rest = items.len() - page.items.len();
+                page.followed_by(selection, || rest)
+            }
             None => Page::fill(selection.range(items), selection, limit, state.revision),
             Some(_) => {
                 let nothing = Overlay::new();

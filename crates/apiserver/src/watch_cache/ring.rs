@@ -10,9 +10,9 @@ use std::{
 use store::Revision;
 
 /// Most events kept for a resource.
-const EVENTS: usize = 8192;
+pub(super) const EVENTS: usize = 8192;
 /// Most bytes of objects kept by those events.
-const BYTES: usize = 32 << 20;
+pub(super) const BYTES: usize = 32 << 20;
 
 /// A change of one object.
 pub(crate) struct CacheEvent {
@@ -42,6 +42,12 @@ impl CacheEvent {
             protobuf: OnceLock::new(),
             gone: OnceLock::new(),
         }
+    }
+
+    /// Bytes of the object that it keeps alone.
+    pub(super) fn size(&self) -> usize {
+        let item = self.current.as_ref().or(self.previous.as_ref());
+        item.map_or(0, |item| item.size())
     }
 
     /// What those see who no longer see the object: its last state, as of this event.
@@ -74,13 +80,13 @@ impl Ring {
     }
 
     pub(crate) fn push(&mut self, event: CacheEvent) {
-        self.bytes += size(&event);
+        self.bytes += event.size();
         self.events.push_back(Arc::new(event));
         while self.events.len() > EVENTS || (self.bytes > BYTES && self.events.len() > 1) {
             let Some(old) = self.events.pop_front() else {
                 break;
             };
-            self.bytes -= size(&old);
+            self.bytes -= old.size();
             self.floor = old.revision;
         }
     }
@@ -116,12 +122,4 @@ impl Ring {
         }
         Ok(events)
     }
-}
-
-fn size(event: &CacheEvent) -> usize {
-    event
-        .current
-        .as_ref()
-        .or(event.previous.as_ref())
-        .map_or(0, |item| item.size())
 }

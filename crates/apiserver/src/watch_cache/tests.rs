@@ -82,3 +82,55 @@ fn whoever_is_told_of_a_deletion_gets_the_same_bytes() {
     assert_eq!(one.revision, 9);
     assert_eq!(one.framed().as_ptr(), other.framed().as_ptr());
 }
+
+#[test]
+fn only_those_are_woken_whom_it_concerns() {
+    let wakers = wakers::Wakers::new(1);
+    let select = |namespace: &str, name: &str| {
+        let mut selection = Selection::of_namespace(namespace);
+        if !name.is_empty() {
+            let field = format!("metadata.name={name}");
+            selection.fields = machinery::fields::Selector::parse(&field).unwrap();
+        }
+        selection
+    };
+    let mut watchers: Vec<_> = [
+        ("", ""),
+        ("", "x"),
+        ("a", ""),
+        ("a", "x"),
+        ("b", ""),
+        ("b", "x"),
+    ]
+    .iter()
+    .map(|(namespace, name)| wakers.subscribe_to(&select(namespace, name), true))
+    .collect();
+    let mut woken = |revision: Revision, key: &str, bytes: usize| {
+        wakers.wake(revision, &[key], bytes);
+        let woken = watchers.iter_mut().enumerate();
+        let woken = woken.filter(|(_, it)| it.has_changed().unwrap());
+        let woken: Vec<_> = woken
+            .map(|(at, it)| (at, *it.borrow_and_update()))
+            .collect();
+        assert!(woken.iter().all(|(_, told)| *told == revision));
+        woken.into_iter().map(|(at, _)| at).collect::<Vec<_>>()
+    };
+    assert_eq!(woken(2, "a/x", 10), [0, 1, 2, 3]);
+    assert_eq!(woken(3, "a/y", 10), [0, 1, 2]);
+    assert_eq!(woken(4, "c/x", 10), [0, 1]);
+    assert_eq!(woken(5, "b/x", 10), [0, 1, 4, 5]);
+    // Before the ring forgets what they have not looked at, everybody looks.
+    assert_eq!(woken(6, "c/x", ring::BYTES / 4), [0, 1, 2, 3, 4, 5]);
+    for revision in 7..6 + ring::EVENTS as u64 / 4 {
+        assert_eq!(woken(revision, "c/x", 1), [0, 1], "{revision}");
+    }
+    assert_eq!(woken(10_000, "c/x", 1), [0, 1, 2, 3, 4, 5]);
+    let mut one = wakers.subscribe_to(&select("", "n"), false);
+    let mut all = wakers.subscribe_to(&select("", ""), false);
+    wakers.wake(10_001, &["m"], 1);
+    assert!(!one.has_changed().unwrap() && all.has_changed().unwrap());
+    all.borrow_and_update();
+    wakers.wake(10_002, &["n"], 1);
+    assert!(one.has_changed().unwrap() && all.has_changed().unwrap());
+    one.borrow_and_update();
+}
