@@ -4,6 +4,9 @@ use crate::negotiate::Encoding;
 use bytes::Bytes;
 use machinery::status::Status;
 
+/// Bytes that tell the length of a protobuf frame.
+const LENGTH_BYTES: usize = 4;
+
 /// A frame around an object that is stored with the frame's end behind it.
 pub(crate) fn stored(kind: &'static str, framed: &[u8]) -> Bytes {
     [&head(kind), framed].concat().into()
@@ -30,6 +33,11 @@ pub(crate) fn object(encoding: Encoding, kind: &str, json: &[u8]) -> Result<Byte
             Ok(line.concat().into())
         }
     }
+}
+
+/// What a protobuf frame holds behind its length.
+pub(crate) fn without_length(frame: Bytes) -> Bytes {
+    frame.slice(LENGTH_BYTES.min(frame.len())..)
 }
 
 /// The frame that says why a watch ends.

@@ -83,9 +83,11 @@ fn internal_package(group: &str) -> &str {
 
 /// The kind that JSON names, or what Go says when it cannot be read.
 fn type_meta(json: &[u8]) -> Result<TypeMeta, String> {
+    let is_list = json.trim_ascii_start().first() == Some(&b'[');
     let error = match serde_json::from_slice(json) {
-        Ok(meta) => return Ok(meta),
-        Err(error) => error,
+        // The decoder would take a list's items for the fields.
+        Ok(meta) if !is_list => return Ok(meta),
+        read => read.err(),
     };
     let wrong = strict::syntax_error(json).or_else(|| {
         let tree: Value = serde_json::from_slice(json).ok()?;
@@ -113,7 +115,9 @@ fn type_meta(json: &[u8]) -> Result<TypeMeta, String> {
         None if json.trim_ascii() == b"null" => Ok(TypeMeta::default()),
         wrong => Err(format!(
             "couldn't get version/kind; json parse error: {}",
-            wrong.unwrap_or_else(|| error.to_string())
+            wrong
+                .or_else(|| error.map(|it| it.to_string()))
+                .unwrap_or_default()
         )),
     }
 }

@@ -22,6 +22,7 @@ use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
 };
+use tokio_rustls::client::TlsStream;
 
 /// A node that greets and then echoes.
 struct Echo;
@@ -66,7 +67,7 @@ impl NodeDialer for Echo {
     }
 }
 
-struct Wire {
+pub(crate) struct Wire {
     door: Arc<Door>,
     address: SocketAddr,
     authority: Authority,
@@ -74,7 +75,7 @@ struct Wire {
     _tasks: Tasks,
 }
 
-async fn listen() -> Wire {
+pub(crate) async fn listen() -> Wire {
     let (clock, tasks) = (Clock::system(), Tasks::new());
     let authority = Authority::create("ca", clock.now()).unwrap();
     let server = Leaf {
@@ -122,7 +123,7 @@ async fn listen() -> Wire {
 }
 
 impl Wire {
-    fn admin(&self) -> Pair {
+    pub(crate) fn admin(&self) -> Pair {
         let leaf = Leaf {
             common_name: "admin".to_owned(),
             organizations: vec!["system:masters".to_owned()],
@@ -132,7 +133,7 @@ impl Wire {
         self.authority.issue(&leaf, jiff::Timestamp::now()).unwrap()
     }
 
-    async fn connect(&self, client: Option<&Pair>) -> tokio_rustls::client::TlsStream<TcpStream> {
+    async fn connect(&self, client: Option<&Pair>) -> TlsStream<TcpStream> {
         let mut roots = RootCertStore::empty();
         roots
             .add(
@@ -161,7 +162,7 @@ impl Wire {
     }
 
     /// Sends a GET and reads until the server closes.
-    async fn ask(&self, client: Option<&Pair>, path: &str, header: &str) -> String {
+    pub(crate) async fn ask(&self, client: Option<&Pair>, path: &str, header: &str) -> String {
         let mut stream = self.connect(client).await;
         let request =
             format!("GET {path} HTTP/1.1\r\nHost: door\r\n{header}Connection: close\r\n\r\n");
@@ -171,7 +172,26 @@ impl Wire {
         String::from_utf8_lossy(&answer).into_owned()
     }
 
-    async fn post(&self, path: &str, object: &Value) -> Value {
+    /// A connection that the server has switched to another protocol, and the head of its answer.
+    pub(crate) async fn upgrade(
+        &self,
+        request: &str,
+        fields: &str,
+    ) -> (TlsStream<TcpStream>, String) {
+        let mut stream = self.connect(Some(&self.admin())).await;
+        let asked =
+            format!("{request} HTTP/1.1\r\nHost: door\r\nConnection: Upgrade\r\n{fields}\r\n");
+        stream.write_all(asked.as_bytes()).await.unwrap();
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            head.push(stream.read_u8().await.unwrap());
+        }
+        let head = String::from_utf8(head).unwrap();
+        assert!(head.starts_with("HTTP/1.1 101"), "{head}");
+        (stream, head)
+    }
+
+    pub(crate) async fn post(&self, path: &str, object: &Value) -> Value {
         let mut request =
             crate::door::request(Method::POST, path, "application/json", object.to_string());
         request.extensions_mut().insert(User::apiserver());
@@ -240,24 +260,74 @@ async fn requests_and_upgrades_reach_the_node() {
         log.contains("/containerLogs/default/p/c?follow=true"),
         "{log}"
     );
-    let mut stream = wire.connect(Some(&admin)).await;
-    let upgrade = format!(
-        "POST {path}/exec?command=sh&container=c HTTP/1.1\r\nHost: door\r\nConnection: Upgrade\r\nUpgrade: SPDY/3.1\r\nContent-Length: 0\r\n\r\n"
-    );
-    stream.write_all(upgrade.as_bytes()).await.unwrap();
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        head.push(stream.read_u8().await.unwrap());
-    }
-    assert!(
-        head.starts_with(b"HTTP/1.1 101"),
-        "{}",
-        String::from_utf8_lossy(&head)
-    );
+    let exec = format!("POST {path}/exec?command=sh&container=c");
+    let spdy = "Upgrade: SPDY/3.1\r\nContent-Length: 0\r\n";
+    let (mut stream, _) = wire.upgrade(&exec, spdy).await;
     stream.write_all(b"hello").await.unwrap();
     let mut echoed = [0; 5];
     stream.read_exact(&mut echoed).await.unwrap();
     assert_eq!(&echoed, b"hello");
+}
+
+/// The fields that ask for a WebSocket.
+pub(crate) const SOCKET: &str = "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+
+/// The next message of a socket, which is shorter than 64 KiB, and the byte before its length.
+async fn message(stream: &mut TlsStream<TcpStream>) -> (u8, Vec<u8>) {
+    let kind = stream.read_u8().await.unwrap();
+    let length = match stream.read_u8().await.unwrap() {
+        0x7e => stream.read_u16().await.unwrap(),
+        short => short.into(),
+    };
+    let mut bytes = vec![0; length.into()];
+    stream.read_exact(&mut bytes).await.unwrap();
+    (kind, bytes)
+}
+
+#[tokio::test]
+async fn forms_of_a_watch_over_a_socket() {
+    let wire = listen().await;
+    let all = "/api/v1/namespaces/default/configmaps";
+    wire.post(all, &json!({ "metadata": { "name": "a" } }))
+        .await;
+    let watch = format!("GET {all}?watch=true");
+    let table = [
+        ("application/json;as=Table;g=meta.k8s.io;v=v1", "Table"),
+        (
+            "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1",
+            "PartialObjectMetadata",
+        ),
+    ];
+    for (accepted, kind) in table {
+        let fields = format!("Accept: {accepted}\r\n{SOCKET}");
+        let (mut stream, _) = wire.upgrade(&watch, &fields).await;
+        let (sort, text) = message(&mut stream).await;
+        let event: Value = serde_json::from_slice(&text).unwrap();
+        assert_eq!((sort, &event["object"]["kind"]), (0x81, &json!(kind)));
+    }
+    // Binary messages, each a WatchEvent without a length of its own around an object in its envelope.
+    let protobuf = "application/vnd.kubernetes.protobuf";
+    let table = [
+        (format!("{protobuf};stream=watch"), "ConfigMap"),
+        (
+            format!("{protobuf};as=PartialObjectMetadata;g=meta.k8s.io;v=v1"),
+            "PartialObjectMetadata",
+        ),
+    ];
+    for (accepted, kind) in table {
+        let fields = format!("Accept: {accepted}\r\n{SOCKET}");
+        let (mut stream, _) = wire.upgrade(&watch, &fields).await;
+        let (sort, event) = message(&mut stream).await;
+        assert_eq!(sort, 0x82);
+        assert!(event.starts_with(b"\x0a\x05ADDED\x12"), "{event:?}");
+        let at = event.windows(4).position(|it| it == b"k8s\0").unwrap();
+        let object = api::protobuf::decode(&event[at..]).unwrap();
+        let object: Value = serde_json::from_slice(&object.json).unwrap();
+        assert_eq!(
+            (&object["kind"], &object["metadata"]["name"]),
+            (&json!(kind), &json!("a"))
+        );
+    }
 }
 
 #[tokio::test]
@@ -266,23 +336,11 @@ async fn a_watch_over_a_socket() {
     let all = "/api/v1/namespaces/default/configmaps";
     wire.post(all, &json!({ "metadata": { "name": "a" } }))
         .await;
-    let mut stream = wire.connect(Some(&wire.admin())).await;
-    let upgrade = format!(
-        "GET {all}?watch=true HTTP/1.1\r\nHost: door\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-    );
-    stream.write_all(upgrade.as_bytes()).await.unwrap();
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        head.push(stream.read_u8().await.unwrap());
-    }
-    let head = String::from_utf8(head).unwrap();
-    assert!(head.starts_with("HTTP/1.1 101"), "{head}");
+    let watch = format!("GET {all}?watch=true");
+    let (mut stream, head) = wire.upgrade(&watch, SOCKET).await;
     assert!(head.contains("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="), "{head}");
-    // One text message of between 126 and 65535 bytes.
-    assert_eq!(stream.read_u16().await.unwrap(), 0x817e);
-    let length = stream.read_u16().await.unwrap();
-    let mut text = vec![0; usize::from(length)];
-    stream.read_exact(&mut text).await.unwrap();
+    let (sort, text) = message(&mut stream).await;
+    assert_eq!(sort, 0x81);
     let event: Value = serde_json::from_slice(&text).unwrap();
     assert_eq!(
         (&event["type"], &event["object"]["metadata"]["name"]),

@@ -1,9 +1,11 @@
-//! A watch over a WebSocket, as browsers need it: each event is a text message. What the client says
-//! is read, so that its end is noticed, and ignored.
+//! A watch over a WebSocket, as browsers need it: each event is a message, text for JSON and binary for
+//! protobuf. What the client says is read, so that its end is noticed, and ignored.
 
 use crate::{
     Door,
     answer::{self, Answer},
+    frames,
+    negotiate::Encoding,
 };
 use bytes::Bytes;
 use futures::{SinkExt, Stream, StreamExt};
@@ -36,13 +38,17 @@ pub(super) fn answer(
     headers: &HeaderMap,
     upgrade: OnUpgrade,
     events: impl Stream<Item = Bytes> + Send + 'static,
+    encoding: Encoding,
 ) -> Answer {
     let key = headers.get(header::SEC_WEBSOCKET_KEY);
     let key = key.ok_or_else(|| Status::bad_request("missing or bad Sec-WebSocket-Key"))?;
     let accept = derive_accept_key(key.as_bytes());
     door.tasks().spawn("watch over a socket", async move {
         match upgrade.await {
-            Ok(upgraded) => send(TokioIo::new(upgraded), events).await,
+            Ok(upgraded) => {
+                let messages = events.map(|event| message(encoding, event));
+                send(TokioIo::new(upgraded), messages).await;
+            }
             Err(error) => tracing::debug!(%error, "a watch was lost before it began"),
         }
     });
@@ -57,7 +63,17 @@ pub(super) fn answer(
     Ok(response)
 }
 
-async fn send<S>(stream: S, events: impl Stream<Item = Bytes>)
+/// The message that tells of an event. A message has a length of its own, so that protobuf's is left out.
+fn message(encoding: Encoding, event: Bytes) -> Message {
+    match encoding {
+        Encoding::Protobuf => Message::binary(frames::without_length(event)),
+        Encoding::Json | Encoding::Yaml => {
+            Message::text(String::from_utf8_lossy(event.trim_ascii_end()).into_owned())
+        }
+    }
+}
+
+async fn send<S>(stream: S, messages: impl Stream<Item = Message>)
 where
     S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
 {
@@ -65,13 +81,12 @@ where
         .max_message_size(Some(MESSAGE_BYTES))
         .max_frame_size(Some(MESSAGE_BYTES));
     let mut socket = WebSocketStream::from_raw_socket(stream, Role::Server, Some(limits)).await;
-    let mut events = std::pin::pin!(events);
+    let mut messages = std::pin::pin!(messages);
     loop {
         tokio::select! {
-            event = events.next() => {
-                let Some(event) = event else { break };
-                let text = String::from_utf8_lossy(event.trim_ascii_end()).into_owned();
-                if socket.send(Message::text(text)).await.is_err() {
+            message = messages.next() => {
+                let Some(message) = message else { break };
+                if socket.send(message).await.is_err() {
                     return;
                 }
             }
