@@ -20,7 +20,7 @@ use machinery::status::{Cause, Details, Status};
 use parking_lot::{Mutex, RwLock};
 use ring::Ring;
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
