@@ -63,18 +63,39 @@ fn read_tail(path: &Path) -> String {
         Ok::<_, std::io::Error>(String::from_utf8_lossy(&bytes).into_owned())
     };
     let text = read().unwrap_or_default();
-    let lines: Vec<&str> = text
-        .lines()
-        .filter_map(|line| line.splitn(4, ' ').nth(3))
-        .collect();
-    let last = lines[lines.len().saturating_sub(LOG_MESSAGE_LINES)..].join("\n");
+    let lines: Vec<String> = text.lines().filter_map(said).collect();
+    let last = lines[lines.len().saturating_sub(LOG_MESSAGE_LINES)..].concat();
     let mut from = last.len().saturating_sub(LOG_MESSAGE_BYTES);
     while !last.is_char_boundary(from) {
         from += 1;
     }
-    let mut out = last[from..].to_owned();
-    if !out.is_empty() {
-        out.push('\n');
+    last[from..].to_owned()
+}
+
+/// What a line of a log says: `<time> <stream> F|P <text>`; only a full line ends in a newline.
+fn said(line: &str) -> Option<String> {
+    let mut words = line.splitn(4, ' ').skip(2);
+    let (tag, text) = (words.next()?, words.next()?);
+    Some(format!("{text}{}", if tag == "P" { "" } else { "\n" }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_of_a_log_is_told_as_it_was_written() {
+        let check = |log: &str, expected: &str| {
+            let folder = tempfile::tempdir().expect("a folder");
+            let path = folder.path().join("log");
+            std::fs::write(&path, log).expect("written");
+            assert_eq!(read_tail(&path), expected);
+        };
+        check("", "");
+        check("t stdout F one\nt stderr F  two\n", "one\n two\n");
+        check("t stdout P DO\nt stdout P NE\n", "DONE");
+        let long: String = (0..100).map(|at| format!("t stdout F {at}\n")).collect();
+        let last: String = (20..100).map(|at| format!("{at}\n")).collect();
+        check(&long, &last);
     }
-    out
 }
