@@ -78,6 +78,8 @@ pub struct Plan {
     pub waiting: BTreeMap<String, (String, String)>,
     /// Nothing runs and nothing will run again.
     pub over: bool,
+    /// A container whose definition changed is started anew: that it was down meanwhile is not told.
+    pub replaces: bool,
 }
 
 impl Plan {
@@ -316,7 +318,10 @@ fn plan_one(
                         .insert(name.clone(), ("CrashLoopBackOff".to_owned(), message));
                     plan.wake_at(at);
                 }
-                None => start(facts, it, name, next, plan),
+                None => {
+                    start(facts, it, name, next, plan);
+                    plan.replaces |= changed && !plan.actions.is_empty();
+                }
             }
             false
         }

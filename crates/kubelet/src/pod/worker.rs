@@ -240,7 +240,7 @@ impl Worker {
         let is_final = plan.over && pods::is_terminal(&pod) && !shows_running(&pod);
         let shared = Arc::clone(&self.shared);
         let telling = async {
-            if desired.gone || is_final {
+            if desired.gone || is_final || plan.replaces {
                 return Ok(None);
             }
             super::report::report(&shared, &pod, &facts, &plan).await
