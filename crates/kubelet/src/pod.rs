@@ -1,6 +1,7 @@
 //! One pod on this node: observe the machine, plan without touching it, apply the plan, say how it is
 //! (upstream: `syncPod`, `kuberuntime_manager.go`, `pod_workers.go`).
 
+mod admission;
 pub mod apply;
 pub mod last_words;
 pub mod observe;

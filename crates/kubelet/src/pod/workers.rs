@@ -1,7 +1,7 @@
 //! All workers of this node, by pod UID: who is started, told and woken by what happens.
 
 use super::{
-    namespace, observe, uid,
+    admission, namespace, observe, uid,
     worker::{Desired, Handle, Worker},
 };
 use crate::shared::Shared;
@@ -34,18 +34,15 @@ impl Workers {
             });
             return;
         }
-        let active = handles
-            .values()
-            .filter(|it| pods::is_active(&it.pod()))
-            .count();
-        let limit = shared.config.max_pods;
-        let full = active >= usize::try_from(limit).unwrap_or(usize::MAX);
         // A pod that already has a status of this node's was accepted before a restart.
         let fresh = pod.status.as_ref().is_none_or(|it| it.start_time.is_none());
-        let refused = (full && fresh).then(|| {
-            let text = format!("Pod was rejected: Node didn't have enough resource: pods, requested: 1, used: {active}, capacity: {limit}");
-            ("OutOfpods".to_owned(), text)
-        });
+        let others = || -> Vec<_> {
+            let all = handles.values().map(Handle::pod);
+            all.filter(|it| pods::is_active(it)).collect()
+        };
+        let refused = fresh
+            .then(|| admission::refusal(pod, &others(), &shared.allocatable))
+            .flatten();
         let desired = Desired {
             refused,
             ..Desired::new(Arc::clone(pod))
