@@ -40,11 +40,9 @@ impl Strategy for CronJob {
             .get_or_insert(SUCCESSFUL_LIMIT);
         spec.failed_jobs_history_limit.get_or_insert(FAILED_LIMIT);
         spec.job_template.metadata.get_or_insert_default();
+        // A job's own defaults come with the job.
         if let Some(spec) = &mut spec.job_template.spec {
-            // A selector is each job's own, so the template has none of its defaults.
-            let manual = spec.manual_selector;
-            job::defaults(spec);
-            spec.manual_selector = manual;
+            pod_spec::defaults::template(&mut spec.template);
         }
     }
 

@@ -10,10 +10,7 @@ use crate::{
     Cell, Column, Context, Names, Strategy, Subresource, columns, pod_spec, prepare, workload,
 };
 use jiff::Timestamp;
-use k8s_openapi::{
-    api::batch::v1 as upstream,
-    apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta},
-};
+use k8s_openapi::{api::batch::v1 as upstream, apimachinery::pkg::apis::meta::v1::LabelSelector};
 use machinery::field::{ErrorList, Path};
 use std::collections::BTreeMap;
 
@@ -35,7 +32,6 @@ impl Strategy for Job {
     fn default(&self, object: &mut upstream::Job) {
         if let Some(spec) = &mut object.spec {
             defaults(spec);
-            take_labels(&mut object.metadata, spec);
         }
     }
 
@@ -43,10 +39,12 @@ impl Strategy for Job {
         object.status = Some(Default::default());
         prepare::first_generation(&mut object.metadata);
         generate_selector(object);
+        take_labels(object);
     }
 
     fn prepare_for_update(&self, _: &Context<'_>, new: &mut upstream::Job, old: &upstream::Job) {
         new.status.clone_from(&old.status);
+        take_labels(new);
         prepare::next_generation(&mut new.metadata, &old.metadata, new.spec != old.spec);
     }
 
@@ -148,8 +146,7 @@ impl Strategy for Job {
     }
 }
 
-/// Defaults of a job's spec, also in a CronJob's template.
-pub(super) fn defaults(spec: &mut upstream::JobSpec) {
+fn defaults(spec: &mut upstream::JobSpec) {
     if spec.completions.is_none() && spec.parallelism.is_none() {
         spec.completions = Some(1);
     }
@@ -216,13 +213,13 @@ fn generate_selector(object: &mut upstream::Job) {
     let selector = spec.selector.get_or_insert_with(LabelSelector::default);
     let wanted = selector.match_labels.get_or_insert_default();
     wanted.entry(UID_LABELS[0].to_owned()).or_insert(uid);
-    take_labels(&mut object.metadata, spec);
 }
 
-/// A job without labels has its template's.
-fn take_labels(metadata: &mut ObjectMeta, spec: &upstream::JobSpec) {
+/// A job without labels has its template's, the generated ones too.
+fn take_labels(object: &mut upstream::Job) {
+    let (metadata, spec) = (&mut object.metadata, object.spec.as_ref());
     if metadata.labels.as_ref().is_none_or(BTreeMap::is_empty) {
-        let template = spec.template.metadata.as_ref();
+        let template = spec.and_then(|it| it.template.metadata.as_ref());
         metadata.labels = template.and_then(|it| it.labels.clone());
     }
 }

@@ -55,6 +55,18 @@ fn schedules() {
     }
 }
 
+/// As the real thing stores it: only the pods' template has its defaults.
+#[test]
+fn defaults_leave_the_job_to_the_job() {
+    let job = cron_job(json!({})).spec.job_template.spec.unwrap();
+    assert_eq!(
+        job.template.spec.unwrap().dns_policy.unwrap(),
+        "ClusterFirst"
+    );
+    let template = Default::default();
+    assert_eq!(upstream::JobSpec { template, ..job }, Default::default());
+}
+
 #[test]
 fn errors_are_upstreams() {
     let check = |changes: Value, expected: &[&str]| {

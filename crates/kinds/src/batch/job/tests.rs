@@ -41,7 +41,14 @@ fn defaults_are_upstreams() {
         Some("TerminatingOrFailed")
     );
     let labels: Vec<_> = it.metadata.labels.unwrap().into_keys().collect();
-    assert_eq!(labels, ["app"]);
+    let expected = [
+        "app",
+        "batch.kubernetes.io/controller-uid",
+        "batch.kubernetes.io/job-name",
+        "controller-uid",
+        "job-name",
+    ];
+    assert_eq!(labels, expected);
     let own = spec.template.metadata.unwrap().labels.unwrap();
     assert_eq!(
         (
