@@ -48,6 +48,10 @@ impl Strategy for MutatingAdmissionPolicy {
 
     policies::warnings!();
 
+    fn unconditional_update(&self) -> bool {
+        false
+    }
+
     fn columns(&self) -> &'static [Column] {
         const {
             &[

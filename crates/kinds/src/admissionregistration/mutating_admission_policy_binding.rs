@@ -48,6 +48,10 @@ impl Strategy for MutatingAdmissionPolicyBinding {
 
     policies::warnings!();
 
+    fn unconditional_update(&self) -> bool {
+        false
+    }
+
     fn columns(&self) -> &'static [Column] {
         policies::BINDING_COLUMNS
     }

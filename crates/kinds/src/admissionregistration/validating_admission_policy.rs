@@ -71,6 +71,10 @@ impl Strategy for ValidatingAdmissionPolicy {
 
     policies::warnings!();
 
+    fn unconditional_update(&self) -> bool {
+        false
+    }
+
     fn columns(&self) -> &'static [Column] {
         const {
             &[

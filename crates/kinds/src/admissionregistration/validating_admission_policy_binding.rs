@@ -52,6 +52,10 @@ impl Strategy for ValidatingAdmissionPolicyBinding {
 
     policies::warnings!();
 
+    fn unconditional_update(&self) -> bool {
+        false
+    }
+
     fn columns(&self) -> &'static [Column] {
         policies::BINDING_COLUMNS
     }

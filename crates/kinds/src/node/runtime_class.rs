@@ -83,6 +83,10 @@ impl Strategy for RuntimeClass {
             .collect()
     }
 
+    fn unconditional_update(&self) -> bool {
+        false
+    }
+
     fn columns(&self) -> &'static [Column] {
         const {
             &[

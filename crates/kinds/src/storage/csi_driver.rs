@@ -112,6 +112,10 @@ impl Strategy for CSIDriver {
         errors
     }
 
+    fn unconditional_update(&self) -> bool {
+        false
+    }
+
     fn columns(&self) -> &'static [Column] {
         const {
             &[

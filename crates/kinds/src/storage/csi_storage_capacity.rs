@@ -66,6 +66,10 @@ impl Strategy for CSIStorageCapacity {
         selector.map_or_else(Vec::new, |it| crate::node_labels::of_selector(&path, it))
     }
 
+    fn unconditional_update(&self) -> bool {
+        false
+    }
+
     fn columns(&self) -> &'static [Column] {
         const {
             &[
