@@ -19,6 +19,7 @@ fn job(changes: Value, status: Value) -> upstream::Job {
     let mut it = upstream::Job::decode(json.to_string().as_bytes()).unwrap();
     Job.default(&mut it);
     generate_selector(&mut it);
+    take_labels(&mut it);
     let status = json!({"metadata": {}, "status": status}).to_string();
     it.status = upstream::Job::decode(status.as_bytes()).unwrap().status;
     it
