@@ -1,6 +1,8 @@
 //! The first bytes of a connection, within a time: until they say which HTTP it is, nobody else has a clock
-//! running, and a peer that sends none of them would hold its place for ever.
+//! running, and a peer that sends none of them would hold its place for ever. Who says HTTP/2 has another
+//! clock from then on.
 
+use crate::idle::{Busy, IdleClock};
 use std::{
     io,
     pin::Pin,
@@ -17,6 +19,15 @@ pub(crate) struct Greeted<S> {
     first: [u8; PREFACE.len()],
     /// What of `first` was not given out again.
     left: std::ops::Range<usize>,
+    /// For HTTP/2: a stream that is idle for too long has ended.
+    idle: Option<IdleClock>,
+}
+
+impl<S> Greeted<S> {
+    /// What is to be told of requests, where that keeps the connection.
+    pub(crate) fn busy(&self) -> Option<Busy> {
+        self.idle.as_ref().map(|clock| clock.busy.clone())
+    }
 }
 
 /// Reads until the bytes are HTTP/2's preface or cannot become it.
@@ -33,6 +44,7 @@ pub(crate) async fn greeted<S: AsyncRead + Unpin>(mut stream: S) -> io::Result<G
         stream,
         first,
         left: 0..filled,
+        idle: (first == *PREFACE).then(IdleClock::new),
     })
 }
 
@@ -46,7 +58,11 @@ impl<S: AsyncRead + Unpin> AsyncRead for Greeted<S> {
             stream,
             first,
             left,
+            idle,
         } = &mut *self;
+        if idle.as_mut().is_some_and(|clock| clock.is_over(context)) {
+            return Poll::Ready(Ok(()));
+        }
         if left.start == left.end {
             return Pin::new(stream).poll_read(context, buffer);
         }

@@ -19,6 +19,7 @@ mod forms;
 mod frames;
 mod greeting;
 mod health;
+mod idle;
 mod listen;
 mod metrics;
 mod negotiate;

@@ -1,7 +1,9 @@
 //! TLS on a port: HTTP/1.1 and HTTP/2, client certificates when offered, connections bounded in
 //! number and in how long they may dally.
 
-use crate::{Door, answer::Body, authn::PeerCertificate, greeting::greeted, stall::Stalling};
+use crate::{
+    Door, answer::Body, authn::PeerCertificate, greeting::greeted, idle::Busy, stall::Stalling,
+};
 use http_body_util::BodyExt;
 use hyper::{body::Incoming, service::service_fn};
 use hyper_util::{
@@ -156,9 +158,11 @@ impl Door {
             }
             Err(_) => return tracing::debug!(%peer, "a connection that asks nothing"),
         };
+        let busy = stream.busy();
         let service = service_fn(move |request: http::Request<Incoming>| {
             let door = Arc::clone(&self);
             let certificate = certificate.clone();
+            let asked = busy.as_ref().map(Busy::asked);
             async move {
                 let mut request = request.map(boxed);
                 // Only the process itself may say who it is.
@@ -166,7 +170,11 @@ impl Door {
                 if let Some(certificate) = certificate {
                     request.extensions_mut().insert(certificate);
                 }
-                Ok::<_, Infallible>(door.handle(request).await)
+                let response = door.handle(request).await;
+                Ok::<_, Infallible>(match asked {
+                    Some(asked) => asked.answered(response),
+                    None => response,
+                })
             }
         });
         let mut builder = Builder::new(TokioExecutor::new());
