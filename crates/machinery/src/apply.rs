@@ -13,8 +13,10 @@ mod resets;
 #[cfg(test)]
 mod tests;
 mod typed;
+mod versions;
 
 pub use resets::Resets;
+pub use versions::{Versions, View};
 
 use crate::{
     durations,
@@ -23,13 +25,13 @@ use crate::{
 };
 use api::schema::{Schemas, TypeRef};
 use books::{Books, Manager};
-use compare::{Comparison, compare};
 use field_set::Set;
 use jiff::Timestamp;
 use serde_json::Value;
+use versions::Changes;
 
 /// Who writes what, when, and by which schema.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Request<'a> {
     /// The field manager: `fieldManager` of the request, else the user agent up to its first `/`.
     pub manager: &'a str,
@@ -47,6 +49,8 @@ pub struct Request<'a> {
     pub schemas: &'a Schemas,
     /// The kind's type in it.
     pub of: TypeRef,
+    /// The kind's other versions, in which others may have written.
+    pub versions: &'a dyn Versions,
 }
 
 const MANAGED_FIELDS: &str = "/metadata/managedFields";
@@ -119,8 +123,7 @@ pub fn apply(
 
     let mut merged = merge::merge(&bare, applied, node);
     merge::prune(&mut merged, node, &last, &books.union());
-    let mut changes = compare(Some(&bare), &merged, node);
-    request.resets.exclude(&mut changes);
+    let changes = Changes::new(Some(&bare), &merged, request);
     let conflicts = books.conflicts(&who, &changes);
     if !conflicts.is_empty() && !request.force {
         let left = last_applied::left(conflicts, live, request);
@@ -203,15 +206,13 @@ pub fn track_update(
     if books.is_empty() && old.is_some() {
         return None;
     }
-    let mut changes = compare(old, new, request.node());
-    request.resets.exclude(&mut changes);
+    let changes = Changes::new(old, new, request);
     let who = request.manager("Update");
     let mut set = books.set_of(&who).cloned().unwrap_or_default();
     books.yield_to(&who, &changes);
-    let mut taken = changes.taken();
+    let mut taken = changes.own().taken();
     request.strip(&mut taken);
-    let Comparison { removed, .. } = changes;
-    set.subtract(&removed);
+    set.subtract(&changes.own().removed);
     set.add(&taken);
     books.write(who, set, (!taken.is_empty()).then_some(request.now));
     books.cap_updates();

@@ -345,6 +345,15 @@ fn request<'a>(manager: &'a str, version: &'a str, kind: &str) -> apply::Request
         resets: crate::apply::Resets::STATUS,
         schemas: builtin(),
         of: builtin().api_kind(version, kind).unwrap(),
+        versions: &NoOthers,
+    }
+}
+
+struct NoOthers;
+
+impl apply::Versions for NoOthers {
+    fn view(&self, _: &Value, _: &str) -> Option<apply::View> {
+        None
     }
 }
 

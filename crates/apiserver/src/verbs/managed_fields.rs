@@ -1,5 +1,7 @@
 //! Who owns which field: `metadata.managedFields`, kept for every write, and the bytes that are stored.
 
+mod versions;
+
 use super::Call;
 use crate::{forms, watch_cache};
 use api::AnyObject;
@@ -7,6 +9,7 @@ use bytes::Bytes;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
 use machinery::{apply, durations, status::Status};
 use serde_json::{Map, Value};
+use versions::Versions;
 
 /// How the object was changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +42,7 @@ pub(crate) fn with_request<T>(
         resource.api_version()
     };
     let (schemas, of) = schema?;
+    let versions = Versions { resource, stored };
     Some(work(&apply::Request {
         manager: &call.manager(),
         api_version: &api_version,
@@ -50,6 +54,7 @@ pub(crate) fn with_request<T>(
             .map_or_else(|| law.resets(), |sub| sub.resets),
         schemas,
         of,
+        versions: &versions,
     }))
 }
 

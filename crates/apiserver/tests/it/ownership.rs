@@ -224,3 +224,59 @@ async fn what_is_too_large_with_its_books_is_kept_without() {
         door.delete(&path, &Value::Null).await;
     }
 }
+
+#[tokio::test]
+async fn owners_in_other_versions_are_met_by_other_names() {
+    let door = open().await;
+    let at = |version: &str, manager: &str| {
+        format!(
+            "/apis/networking.k8s.io/{version}/namespaces/default/ingresses/i?fieldManager={manager}"
+        )
+    };
+    let old = json!({ "apiVersion": "networking.k8s.io/v1beta1", "kind": "Ingress", "metadata": { "name": "i" },
+        "spec": { "backend": { "serviceName": "a", "servicePort": 80 } } });
+    let (code, made) = door.patch(&at("v1beta1", "old"), APPLY, &old).await;
+    assert_eq!(code, 201, "{made}");
+    let new = json!({ "apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "metadata": { "name": "i" },
+        "spec": { "defaultBackend": { "service": { "name": "b", "port": { "number": 80 } } } } });
+    let (code, status) = door.patch(&at("v1", "new"), APPLY, &new).await;
+    let conflict =
+        r#"Apply failed with 1 conflict: conflict with "old": .spec.backend.serviceName"#;
+    assert_eq!((code, &status["message"]), (409, &json!(conflict)));
+    let forced = format!("{}&force=true", at("v1", "new"));
+    let (code, object) = door.patch(&forced, APPLY, &new).await;
+    assert_eq!(code, 200, "{object}");
+    assert_eq!(
+        fields(&object, "old", "Apply"),
+        json!({ "f:spec": { "f:backend": { "f:servicePort": {} } } })
+    );
+    // The other way round, and for a form that is only a view.
+    let (code, status) = door.patch(&at("v1beta1", "old"), APPLY, &old).await;
+    assert_eq!(code, 409, "{status}");
+    let of = r#"conflict with "new": .spec.defaultBackend.service.name"#;
+    assert!(status["message"].as_str().unwrap().contains(of), "{status}");
+
+    let scaler = |version: &str, metrics: Value| {
+        let mut object = json!({ "apiVersion": format!("autoscaling/{version}"), "kind": "HorizontalPodAutoscaler", "metadata": { "name": "h" },
+            "spec": { "maxReplicas": 9, "scaleTargetRef": { "apiVersion": "apps/v1", "kind": "Deployment", "name": "d" } } });
+        object["spec"]
+            .as_object_mut()
+            .unwrap()
+            .extend(metrics.as_object().unwrap().clone());
+        object
+    };
+    let at = |version: &str, manager: &str| {
+        format!(
+            "/apis/autoscaling/{version}/namespaces/default/horizontalpodautoscalers/h?fieldManager={manager}"
+        )
+    };
+    let first = scaler("v1", json!({ "targetCPUUtilizationPercentage": 50 }));
+    let (code, made) = door.patch(&at("v1", "old"), APPLY, &first).await;
+    assert_eq!(code, 201, "{made}");
+    let cpu = json!({ "metrics": [{ "type": "Resource", "resource": { "name": "cpu", "target": { "type": "Utilization", "averageUtilization": 70 } } }] });
+    let (code, status) = door
+        .patch(&at("v2", "new"), APPLY, &scaler("v2", cpu))
+        .await;
+    let conflict = r#"Apply failed with 1 conflict: conflict with "old": .spec.targetCPUUtilizationPercentage"#;
+    assert_eq!((code, &status["message"]), (409, &json!(conflict)));
+}

@@ -1,11 +1,6 @@
 //! The entries of `metadata.managedFields`: which manager owns which paths since when.
 
-use super::{
-    Conflict, Request,
-    compare::{Comparison, compare},
-    field_set::Set,
-    stamp,
-};
+use super::{Conflict, Request, compare::compare, field_set::Set, stamp, versions::Changes};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::{collections::BTreeMap, fmt};
@@ -136,13 +131,15 @@ impl Books {
     }
 
     /// Fields that others own and that `who` would change.
-    pub(super) fn conflicts(&self, who: &Manager, changes: &Comparison) -> Vec<Conflict> {
-        let taken = changes.taken();
+    pub(super) fn conflicts(&self, who: &Manager, changes: &Changes<'_>) -> Vec<Conflict> {
         let mut conflicts: Vec<Conflict> = Vec::new();
         let mut others: Vec<&Entry> = self.0.iter().filter(|it| !it.manager.is(who)).collect();
         others.sort_by_key(|it| it.manager.key());
         for entry in others {
-            let name = entry.manager.to_string();
+            let Some(changes) = changes.in_version(&entry.manager.api_version) else {
+                continue;
+            };
+            let (name, taken) = (entry.manager.to_string(), changes.taken());
             conflicts.extend(
                 entry
                     .set
@@ -158,12 +155,16 @@ impl Books {
         conflicts
     }
 
-    /// Others lose what `who` changed or removed.
-    pub(super) fn yield_to(&mut self, who: &Manager, changes: &Comparison) {
-        let taken = changes.taken();
+    /// Others lose what `who` changed or removed, and those of versions that nobody knows all they had.
+    pub(super) fn yield_to(&mut self, who: &Manager, changes: &Changes<'_>) {
         for entry in self.0.iter_mut().filter(|it| !it.manager.is(who)) {
-            entry.set.subtract(&taken);
-            entry.set.subtract(&changes.removed);
+            match changes.in_version(&entry.manager.api_version) {
+                Some(changes) => {
+                    entry.set.subtract(&changes.taken());
+                    entry.set.subtract(&changes.removed);
+                }
+                None => entry.set = Set::default(),
+            }
         }
         self.0.retain(|it| !it.set.is_empty());
     }

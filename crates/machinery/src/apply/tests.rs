@@ -15,7 +15,54 @@ fn request(manager: &str, second: i64) -> Request<'_> {
         resets: Resets::STATUS,
         schemas: builtin(),
         of: builtin().kind("apps", "v1", "Deployment").unwrap(),
+        versions: &Old,
     }
+}
+
+/// `apps/v0` had a number that it called `count`, and nothing was older.
+struct Old;
+
+impl Versions for Old {
+    fn view(&self, tree: &Value, api_version: &str) -> Option<View> {
+        let mut tree = tree.clone();
+        if let Some(spec) = tree["spec"].as_object_mut()
+            && let Some(count) = spec.remove("replicas")
+        {
+            spec.insert("count".to_owned(), count);
+        }
+        let of = builtin().kind("apps", "v1", "Deployment").unwrap();
+        (api_version == "apps/v0").then(|| View {
+            tree,
+            schemas: builtin(),
+            of,
+        })
+    }
+}
+
+#[test]
+fn managers_of_other_versions_keep_their_own_names() {
+    let entry = |manager: &str, version: &str, field: &str| {
+        json!({"manager": manager, "operation": "Update", "apiVersion": version, "fieldsType": "FieldsV1",
+            "fieldsV1": {"f:spec": {field: {}, "f:paused": {}}}})
+    };
+    let mut live = deployment(&json!({"replicas": 1, "paused": true}));
+    live["metadata"]["managedFields"] = json!([
+        entry("old", "apps/v0", "f:count"),
+        entry("lost", "apps/v-1", "f:replicas"),
+    ]);
+    let applied = deployment(&json!({"replicas": 2}));
+    let conflict = apply(Some(&live), &applied, &request("me", 1)).unwrap_err();
+    assert_eq!(
+        conflict.message,
+        r#"Apply failed with 1 conflict: conflict with "old" using apps/v0: .spec.count"#
+    );
+    let force = Request {
+        force: true,
+        ..request("me", 1)
+    };
+    let merged = apply(Some(&live), &applied, &force).unwrap();
+    assert_eq!(fields(&merged, "old"), json!({"f:spec": {"f:paused": {}}}));
+    assert_eq!(fields(&merged, "lost"), Value::Null);
 }
 
 fn deployment(spec: &Value) -> Value {
