@@ -1,6 +1,8 @@
 //! The command line: kubectl's verbs over the client. No columns live here, since the server prints
 //! tables; no kinds either, but in the verbs and descriptions named after one.
 
+#[cfg(test)]
+mod bad_input;
 mod describe;
 mod failure;
 mod flags;

@@ -8,7 +8,9 @@ use crate::service_ranges::ServiceRanges;
 use clap::{Args, Parser, Subcommand};
 use ipnet::Ipv4Net;
 use std::{
+    ffi::{OsStr, OsString},
     net::{IpAddr, Ipv4Addr},
+    os::unix::ffi::OsStrExt as _,
     path::PathBuf,
 };
 
@@ -212,4 +214,51 @@ pub(crate) struct HelloOptions {
     /// Port to listen on
     #[arg(long, env = "PORT", default_value_t = 8080)]
     pub(crate) port: u16,
+}
+
+/// The value of a flag, by its long or short names, in arguments that nobody has parsed yet.
+pub(crate) fn value_of(arguments: &[OsString], names: &[&str]) -> Option<OsString> {
+    let mut next = arguments.iter().skip(1);
+    let value = |argument: &OsString, name: &str| {
+        let rest = argument.as_bytes().strip_prefix(name.as_bytes())?;
+        match rest.split_first() {
+            None => Some(None),
+            Some((b'=', value)) => Some(Some(value.to_owned())),
+            Some(_) if !name.starts_with("--") => Some(Some(rest.to_owned())),
+            Some(_) => None,
+        }
+    };
+    let found = next
+        .by_ref()
+        .find_map(|argument| names.iter().find_map(|name| value(argument, name)));
+    match found? {
+        Some(value) => Some(OsStr::from_bytes(&value).to_owned()),
+        None => next.next().cloned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_is_found_in_each_spelling() {
+        for text in [
+            "sampan server --config=/x",
+            "sampan server --config /x",
+            "sampan server -c /x",
+            "sampan server -c=/x",
+            "sampan server -c/x --configure=/y",
+            "sampan server --configure=/y --config=/x",
+        ] {
+            let line: Vec<_> = text.split(' ').map(OsString::from).collect();
+            assert_eq!(
+                value_of(&line, &["--config", "-c"]),
+                Some("/x".into()),
+                "{text}"
+            );
+        }
+        let none = ["sampan", "server", "--config"].map(OsString::from);
+        assert_eq!(value_of(&none, &["--config", "-c"]), None);
+    }
 }

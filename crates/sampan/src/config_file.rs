@@ -1,12 +1,21 @@
 //! The configuration file: the same keys as the flags, put before them on the command line, so that a flag
 //! wins over the file and there is one grammar for both.
 
-use anyhow::{Context as _, bail};
+use crate::arguments::value_of;
+use anyhow::{Context as _, bail, ensure};
 use serde_json::Value;
-use std::{ffi::OsString, path::PathBuf};
+use std::{
+    ffi::OsString,
+    fs::File,
+    io::{ErrorKind, Read as _},
+    path::PathBuf,
+};
 
 /// Read when it exists; a file named by `--config` must exist.
 pub(crate) const DEFAULT: &str = "/etc/sampan/config.yaml";
+
+/// The flag that names another file.
+pub(crate) const FLAG: &[&str] = &["--config", "-c"];
 
 /// The largest configuration read, in bytes.
 const LIMIT_BYTES: u64 = 1 << 20;
@@ -19,39 +28,30 @@ pub(crate) fn extend(mut arguments: Vec<OsString>) -> anyhow::Result<Vec<OsStrin
     if !has_config {
         return Ok(arguments);
     }
-    let named = named_file(&arguments);
+    let named = value_of(&arguments, FLAG).map(PathBuf::from);
     let file = named.clone().unwrap_or_else(|| PathBuf::from(DEFAULT));
-    let text = match std::fs::metadata(&file) {
-        Ok(found) if found.len() > LIMIT_BYTES => bail!("{} is larger than 1 MiB", file.display()),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound && named.is_none() => {
+    let opened = match File::open(&file) {
+        Err(error) if error.kind() == ErrorKind::NotFound && named.is_none() => {
             return Ok(arguments);
         }
-        _ => std::fs::read_to_string(&file)
-            .with_context(|| format!("cannot read {}", file.display()))?,
+        opened => opened,
     };
+    let mut text = String::new();
+    opened
+        .and_then(|opened| opened.take(LIMIT_BYTES + 1).read_to_string(&mut text))
+        .with_context(|| format!("cannot read {}", file.display()))?;
+    ensure!(
+        text.len() as u64 <= LIMIT_BYTES,
+        "{} is larger than 1 MiB",
+        file.display()
+    );
     let settings = to_arguments(&text).with_context(|| format!("in {}", file.display()))?;
     arguments.splice(2..2, settings.into_iter().map(OsString::from));
     Ok(arguments)
 }
 
-fn named_file(arguments: &[OsString]) -> Option<PathBuf> {
-    let texts: Vec<_> = arguments
-        .iter()
-        .filter_map(|argument| argument.to_str())
-        .collect();
-    for (index, text) in texts.iter().enumerate() {
-        if let Some(file) = text.strip_prefix("--config=") {
-            return Some(PathBuf::from(file));
-        }
-        if *text == "--config" || *text == "-c" {
-            return texts.get(index + 1).map(PathBuf::from);
-        }
-    }
-    None
-}
-
 /// `key: value` becomes `--key=value`, a list one flag for each item, `true` the bare flag.
-fn to_arguments(yaml: &str) -> anyhow::Result<Vec<String>> {
+pub(crate) fn to_arguments(yaml: &str) -> anyhow::Result<Vec<String>> {
     let tree: Option<serde_json::Map<String, Value>> =
         serde_saphyr::from_str(yaml).context("it must be a mapping of flags to values")?;
     let mut arguments = Vec::new();
@@ -101,17 +101,5 @@ mod tests {
         assert!(to_arguments("").unwrap().is_empty());
         assert!(to_arguments("- a").is_err());
         assert!(to_arguments("a: {b: c}").is_err());
-    }
-
-    #[test]
-    fn a_named_file_is_found_in_each_spelling() {
-        let line = |text: &str| text.split(' ').map(OsString::from).collect::<Vec<_>>();
-        for text in [
-            "sampan server --config=/x",
-            "sampan server --config /x",
-            "sampan server -c /x",
-        ] {
-            assert_eq!(named_file(&line(text)), Some(PathBuf::from("/x")));
-        }
     }
 }

@@ -4,6 +4,8 @@
 mod access;
 mod admin;
 mod arguments;
+#[cfg(test)]
+mod bad_input;
 mod certificates;
 mod cluster_dns;
 mod config_file;
@@ -11,6 +13,7 @@ mod demo;
 mod hello;
 mod hello_image;
 mod images;
+mod kube_apiserver;
 mod kubeconfig;
 mod node;
 mod paths;
@@ -56,29 +59,6 @@ fn is_called(arguments: &[OsString], by: &str) -> bool {
         .is_some_and(|name| name == by)
 }
 
-/// The command line of a kube-apiserver, as the server's: no node, no controllers, no file but those in the
-/// folder of certificates, which a rig makes and removes.
-fn as_kube_apiserver(mut arguments: Vec<OsString>) -> Vec<OsString> {
-    let folder = arguments.iter().enumerate().find_map(|(index, argument)| {
-        match argument.to_str()?.strip_prefix("--cert-dir")? {
-            "" => arguments.get(index + 1).cloned(),
-            value => value.strip_prefix('=').map(OsString::from),
-        }
-    });
-    let mut data = OsString::from("--data-dir=");
-    data.push(folder.unwrap_or_else(|| "/var/run/kubernetes".into()));
-    data.push("/sampan");
-    let own = [
-        "server",
-        "--config=/dev/null",
-        "--disable-agent",
-        "--disable=controllers,scheduler",
-    ];
-    let own = own.into_iter().map(OsString::from).chain([data]);
-    arguments.splice(1..1, own);
-    arguments
-}
-
 fn text(arguments: &[OsString]) -> Vec<String> {
     arguments
         .iter()
@@ -90,11 +70,13 @@ fn start(arguments: Vec<OsString>) -> anyhow::Result<()> {
     // Memory here is many small objects: huge pages would hold twice as much. Without the setting, so it is.
     let _ = rustix::thread::disable_transparent_huge_pages(true);
     let arguments = if is_called(&arguments, "kube-apiserver") {
-        as_kube_apiserver(arguments)
+        kube_apiserver::command_line(arguments)
     } else {
         arguments
     };
-    let arguments = upstream_flags::sift(config_file::extend(arguments)?)?;
+    // Before the file is read, so that the flag that names it has the neighbours that clap will see.
+    let arguments = config_file::extend(upstream_flags::sift(arguments)?)?;
+    let arguments = upstream_flags::sift(arguments)?;
     let arguments = Arguments::parse_from(arguments);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()

@@ -3,7 +3,10 @@
 //! refused with the reason.
 
 use anyhow::bail;
-use std::ffi::OsString;
+use std::{
+    ffi::{OsStr, OsString},
+    os::unix::ffi::OsStrExt as _,
+};
 
 /// Tuning of machinery that Sampan does not have, and the defaults that it always has.
 const WITHOUT_MEANING: &[&str] = &[
@@ -47,6 +50,15 @@ const WITHOUT_MEANING: &[&str] = &[
     "vmodule",
     "watch-cache",
     "watch-cache-sizes",
+];
+
+/// Where an etcd is and how to use it.
+pub(crate) const ETCD: &[&str] = &[
+    "etcd-servers",
+    "etcd-cafile",
+    "etcd-certfile",
+    "etcd-keyfile",
+    "etcd-prefix",
 ];
 
 /// What would change the server's answers, and why it is refused.
@@ -104,13 +116,7 @@ const REFUSED: &[(&[&str], &str)] = &[
         "encryption at rest is not supported yet",
     ),
     (
-        &[
-            "etcd-servers",
-            "etcd-cafile",
-            "etcd-certfile",
-            "etcd-keyfile",
-            "etcd-prefix",
-        ],
+        ETCD,
         "etcd is not supported yet: leave it out, the server brings its own store (--data-dir)",
     ),
     (
@@ -158,39 +164,51 @@ pub(crate) fn sift(arguments: Vec<OsString>) -> anyhow::Result<Vec<OsString>> {
     {
         return Ok(arguments);
     }
-    let mut kept = Vec::new();
-    let mut all = arguments.into_iter().peekable();
-    while let Some(argument) = all.next() {
-        let text = argument.to_str().unwrap_or_default();
-        let Some((name, has_value)) = flag(text) else {
-            kept.push(argument);
-            continue;
-        };
+    let names = arguments.iter().filter_map(|argument| flag(argument));
+    for (name, _) in names {
         if let Some((_, reason)) = REFUSED.iter().find(|(names, _)| names.contains(&name)) {
             bail!("--{name}: {reason}");
         }
-        if !WITHOUT_MEANING.contains(&name) {
-            kept.push(argument);
-            continue;
-        }
-        // `--name value`; what begins with a dash is the next flag.
-        let value = |next: &OsString| next.to_str().is_some_and(|text| !text.starts_with('-'));
-        if !has_value {
-            all.next_if(value);
+    }
+    Ok(without(arguments, |name| WITHOUT_MEANING.contains(&name)))
+}
+
+/// The arguments without the flags that `drops` names, and their values.
+pub(crate) fn without(
+    arguments: Vec<OsString>,
+    mut drops: impl FnMut(&str) -> bool,
+) -> Vec<OsString> {
+    let mut kept = Vec::new();
+    let mut all = arguments.into_iter().peekable();
+    while let Some(argument) = all.next() {
+        match flag(&argument) {
+            Some((name, has_value)) if drops(name) => {
+                if !has_value {
+                    // `--name value`; what begins with a dash is the next flag.
+                    all.next_if(|next| !next.as_bytes().starts_with(b"-"));
+                }
+            }
+            _ => kept.push(argument),
         }
     }
-    Ok(kept)
+    kept
 }
 
 /// The name of a long flag, or of `-v`, and whether its value stands in the same argument.
-fn flag(text: &str) -> Option<(&str, bool)> {
-    let name = text
-        .strip_prefix("--")
-        .or_else(|| text.strip_prefix('-').filter(|it| it.starts_with("v=")))?;
-    Some(match name.split_once('=') {
-        Some((name, _)) => (name, true),
-        None => (name, false),
-    })
+fn flag(argument: &OsStr) -> Option<(&str, bool)> {
+    let bytes = argument.as_bytes();
+    let text = match bytes.iter().position(|byte| *byte == b'=') {
+        Some(end) => &bytes[..end],
+        None => bytes,
+    };
+    let has_value = text.len() < bytes.len();
+    let text = std::str::from_utf8(text).ok()?;
+    if let Some(name) = text.strip_prefix("--") {
+        return Some((name, has_value));
+    }
+    let level = text.strip_prefix("-v")?;
+    let is_level = level.bytes().all(|byte| byte.is_ascii_digit());
+    is_level.then_some(("v", has_value || !level.is_empty()))
 }
 
 #[cfg(test)]
@@ -214,7 +232,7 @@ mod tests {
                 "sampan server --bind-address ::1",
             ),
             (
-                "sampan server -v=4 --v 5 --feature-gates=A=true,B=false",
+                "sampan server -v=4 --v 5 -v 6 -v7 --feature-gates=A=true,B=false",
                 "sampan server",
             ),
             ("sampan image ls --profiling", "sampan image ls --profiling"),

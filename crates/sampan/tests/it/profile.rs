@@ -88,7 +88,13 @@ fn stands_in_for_kube_apiserver() {
     std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_sampan"), plane.path("kube-apiserver")).unwrap();
 
     let file = |flag: &str, name: &str| format!("--{flag}={}", plane.path(name).display());
-    let mut command = plane.inside(plane.path("kube-apiserver"));
+    // It looks for flags that only old versions have.
+    let program = plane.path("kube-apiserver");
+    let help = plane.inside(&program).arg("--help").output().unwrap();
+    assert!(help.status.success(), "{}", said(&help));
+    assert!(!said(&help).contains("--insecure-port"));
+
+    let mut command = plane.inside(&program);
     command
         .args([
             "--allow-privileged=true",
@@ -100,6 +106,8 @@ fn stands_in_for_kube_apiserver() {
             "--service-cluster-ip-range=10.0.0.0/24",
         ])
         .arg("--service-account-issuer=https://127.0.0.1:6443/")
+        .arg("--disable-admission-plugins=ServiceAccount")
+        .arg("--etcd-servers=http://127.0.0.1:2379")
         .arg(file("cert-dir", ""))
         .arg(file("client-ca-file", "users.crt"))
         .arg(file("service-account-key-file", "sa-signer.crt"))
