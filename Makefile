@@ -36,7 +36,7 @@ build-figures: setup ## Print what building costs: each crate in a debug build, 
 	@tools/build-figures $(if $(RELEASE),release,debug)
 
 fuzz: setup ## Mutate the input of every decoder, each for SECONDS (600): the nightly recipe
-	SAMPAN_FUZZ_SECONDS=$(or $(SECONDS),600) cargo test --no-fail-fast -p api -p machinery -p apiserver -p store -p kubelet -p runtime -p cli -p sampan -- bad_input fuzzing
+	SAMPAN_FUZZ_SECONDS=$(or $(SECONDS),600) cargo test --no-fail-fast -p api -p machinery -p apiserver -p store -p kubelet -p runtime -p cli -p sampan -- bad_input fuzzing damaged
 
 fmt: ## Format the code
 	cargo fmt --all

@@ -6,6 +6,7 @@ mod known;
 mod kubectl;
 mod older;
 mod python;
+mod rust;
 mod transcript;
 
 use crate::cluster::cache;
@@ -16,6 +17,11 @@ pub(crate) fn skip(lack: &str) {
     let line = format!("SKIPPED: {lack}; tools/clients/fetch fetches the clients");
     assert!(std::env::var_os("CI").is_none(), "{line}");
     eprintln!("{line}");
+}
+
+/// A file in the cache, if it was fetched.
+fn cached(name: &str) -> Option<PathBuf> {
+    Some(cache().join(name)).filter(|path| path.exists())
 }
 
 /// The fetched version of a program that begins so.

@@ -5,7 +5,9 @@ use crate::{
     control_plane::{ControlPlane, patience},
     namespace::{run, said},
 };
+use serde_json::Value;
 use std::{
+    fs::File,
     path::{Path, PathBuf},
     process::{Command, Output},
     time::{Duration, Instant},
@@ -17,6 +19,7 @@ pub(crate) const HELLO: &str = concat!("--image=sampan/hello:v", env!("CARGO_PKG
 pub(crate) struct Cluster {
     plane: ControlPlane,
     kubectl: PathBuf,
+    flags: Vec<String>,
     uninstalled: bool,
 }
 
@@ -70,13 +73,20 @@ impl Cluster {
         Self {
             plane: ControlPlane::with_kubeconfig("kubeconfig.yaml"),
             kubectl: kubectl.to_owned(),
+            flags: Vec::new(),
             uninstalled: false,
         }
     }
 
     /// A running cluster with a ready node.
     pub(crate) fn start(kubectl: &Path) -> Self {
+        Self::start_with(kubectl, &[])
+    }
+
+    /// The same, with further flags of the server.
+    pub(crate) fn start_with(kubectl: &Path, flags: &[&str]) -> Self {
         let mut cluster = Self::new(kubectl);
+        cluster.flags = flags.iter().map(|&flag| flag.to_owned()).collect();
         cluster.serve();
         cluster.wait_for("the node to be ready", &["get", "nodes"], |text| {
             text.contains(" Ready ")
@@ -90,6 +100,7 @@ impl Cluster {
         command
             .args(["server", "--config", "/dev/null"])
             .args(["--node-name", "node1", "--log-level", "info"])
+            .args(&self.flags)
             .args(self.places());
         self.plane.spawn(&mut command);
         self.plane.until_ready();
@@ -219,6 +230,13 @@ impl Cluster {
             .arg(self.data_dir()));
     }
 
+    /// Imports a test image under other names, whole ones as `docker.io/library/busybox:stable`.
+    pub(crate) fn import_as(&self, archive: &Path, names: &[&str]) {
+        let renamed = self.folder().join("renamed.tar");
+        rename(archive, names, &renamed);
+        self.import(&renamed);
+    }
+
     /// Uninstalls, which must leave nothing.
     pub(crate) fn uninstall(&mut self) -> String {
         let output = self.uninstalling().output().unwrap();
@@ -238,6 +256,36 @@ impl Cluster {
         command.arg("uninstall").args(self.places());
         command
     }
+}
+
+/// Writes the archive of an image once more, with these names instead of its own.
+fn rename(archive: &Path, names: &[&str], to: &Path) {
+    let mut from = tar::Archive::new(File::open(archive).unwrap());
+    let mut made = tar::Builder::new(File::create(to).unwrap());
+    for entry in from.entries().unwrap() {
+        let mut entry = entry.unwrap();
+        let mut header = entry.header().clone();
+        let path = entry.path().unwrap().into_owned();
+        if path != Path::new("index.json") {
+            made.append_data(&mut header, path, entry).unwrap();
+            continue;
+        }
+        let mut index: Value = serde_json::from_reader(&mut entry).unwrap();
+        let manifest = index["manifests"][0].take();
+        let named = names.iter().map(|name| {
+            let mut manifest = manifest.clone();
+            for (_, annotation) in manifest["annotations"].as_object_mut().unwrap() {
+                *annotation = (*name).into();
+            }
+            manifest
+        });
+        index["manifests"] = named.collect();
+        let text = index.to_string();
+        header.set_size(text.len() as u64);
+        made.append_data(&mut header, path, text.as_bytes())
+            .unwrap();
+    }
+    made.finish().unwrap();
 }
 
 impl Drop for Cluster {

@@ -2,10 +2,56 @@
 
 use super::{
     fetched, skip,
-    transcript::{Version, play},
+    transcript::{Version, commands, play},
 };
 use crate::{cluster::lacks, control_plane::ControlPlane};
 use std::{path::Path, process::Command};
+
+/// What each version must have typed, and in which forms it must have been answered.
+const VERBS: [&str; 17] = [
+    "annotate",
+    "apply",
+    "autoscale",
+    "create",
+    "delete",
+    "diff",
+    "drain",
+    "edit",
+    "explain",
+    "expose",
+    "get",
+    "label",
+    "patch",
+    "rollout",
+    "run",
+    "set",
+    "wait",
+];
+const OUTPUTS: [&str; 11] = [
+    "custom-columns=",
+    "custom-columns-file=",
+    "go-template=",
+    "go-template-file=",
+    "json ",
+    "jsonpath=",
+    "jsonpath-as-json=",
+    "jsonpath-file=",
+    "name\n",
+    "wide\n",
+    "yaml ",
+];
+
+#[test]
+fn every_version_types_every_verb() {
+    for version in ["1.30", "1.33", "1.36", "1.37"] {
+        let typed = commands("kubectl", Version::parse(version));
+        let has = |part: String| assert!(typed.contains(&part), "{version}: no {part}");
+        let verbs = VERBS.iter().map(|verb| format!("kubectl {verb} "));
+        let outputs = OUTPUTS.iter().map(|output| format!(" -o {output}"));
+        verbs.chain(outputs).for_each(&has);
+        has("kubectl drain label-node --dry-run".to_owned());
+    }
+}
 
 #[test]
 fn version_1_30() {

@@ -2,7 +2,7 @@
 
 use super::{known, skip};
 use crate::{
-    cluster::{cache, lacks},
+    cluster::{Cluster, cache, image, lacks},
     control_plane::{ControlPlane, kubectl},
     namespace::said,
 };
@@ -36,19 +36,29 @@ fn official() {
     );
 }
 
-/// The suite that kr8s has for itself, but for the tests that wait for a container.
+/// The suite that kr8s has for itself, on a node that has the images it names.
 #[test]
 fn kr8s_suite() {
     let (None, Some(python)) = (lacks(), interpreter()) else {
         return skip("no root, tools or Python clients");
     };
-    let plane = ControlPlane::start(&["--authorization-mode=RBAC,AlwaysAllow"]);
-    furnish(&plane);
+    let (Some(nginx), Some(ubuntu), Some(pause)) =
+        (image("nginx"), image("ubuntu"), image("pause"))
+    else {
+        return skip("no test images (make images)");
+    };
+    let mut cluster = Cluster::start_with(&kubectl(), &["--authorization-mode=RBAC,AlwaysAllow"]);
+    let library = |tag: &str| format!("docker.io/library/nginx:{tag}");
+    let names = ["latest", "stable", "1.14.2"].map(library);
+    cluster.import_as(&nginx, &names.each_ref().map(String::as_str));
+    cluster.import(&ubuntu);
+    cluster.import(&pause);
+    furnish(&cluster);
     let programs = kubectl().parent().unwrap().display().to_string();
     let path = std::env::var("PATH").unwrap();
-    let output = plane
+    let output = cluster
         .inside(python)
-        .args(["-m", "pytest", "-q", "-rfEp", "--tb=short", "--timeout=20"])
+        .args(["-m", "pytest", "-q", "-rfEp", "--tb=short", "--timeout=60"])
         .args(["-p", "pytest_kind.plugin", "-p", "no:cacheprovider"])
         .args(["-o", "addopts=", "-o", "xfail_strict=false", "kr8s/tests"])
         .current_dir(cache().join("kr8s"))
@@ -56,33 +66,30 @@ fn kr8s_suite() {
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .env("PATH", format!("{programs}:{path}"))
         .env("KUBECTL", kubectl())
-        .env("KUBECONFIG", plane.kubeconfig())
-        .env("HOME", plane.path(""))
         .output()
         .unwrap();
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    let errors = String::from_utf8_lossy(&output.stderr);
+    let text = said(&output);
     let results = text.lines().filter_map(result);
-    known::judge(
-        "kr8s",
-        results,
-        &format!("{text}\n{errors}\n{}", plane.log()),
-    );
+    known::judge("kr8s", results, &format!("{text}\n{}", cluster.log()));
+    cluster.uninstall();
 }
 
-/// What the suite expects of every cluster: a node, and pods of the system.
-fn furnish(plane: &ControlPlane) {
-    let node = "printf '{apiVersion: v1, kind: Node, metadata: {name: node}}' | \"$0\" create -f -";
-    let pods = "\"$0\" run one --image=one --namespace=kube-system && \"$0\" run two --image=two";
-    let runs = "\"$0\" patch pod one --namespace=kube-system --subresource=status --patch='{\"status\": {\"phase\": \"Running\"}}'";
-    let made = plane
-        .inside("bash")
-        .args(["-c", &format!("{node} && {pods} && {runs}")])
-        .arg(kubectl())
-        .env("KUBECONFIG", plane.kubeconfig())
-        .output()
-        .unwrap();
-    assert!(made.status.success(), "{made:?}\n{}", plane.log());
+/// What the suite expects of every cluster: pods of the system, one of which runs.
+fn furnish(cluster: &Cluster) {
+    for (namespace, name) in [("kube-system", "one"), ("default", "two")] {
+        let image = [
+            "--image=gcr.io/google_containers/pause",
+            "--image-pull-policy=IfNotPresent",
+        ];
+        cluster.kubectl(&["run", name, "--namespace", namespace, image[0], image[1]]);
+    }
+    let ready = [
+        "wait",
+        "--for=condition=Ready",
+        "pod/one",
+        "--namespace=kube-system",
+    ];
+    cluster.kubectl(&ready);
 }
 
 /// A test's name and whether it passed, from a line of pytest's summary.

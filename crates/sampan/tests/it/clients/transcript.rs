@@ -114,9 +114,7 @@ pub(crate) fn play(
     for (name, path) in programs {
         std::os::unix::fs::symlink(path, plane.path(name)).unwrap();
     }
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/it/clients")
-        .join(folder);
+    let folder = in_sources(folder);
     let mut wrong = String::new();
     for file in files(&folder) {
         let name = file.file_stem().unwrap().to_str().unwrap();
@@ -156,6 +154,20 @@ pub(crate) fn play(
         "{version:?}:\n{wrong}\nserver log:\n{}",
         plane.log()
     );
+}
+
+/// Every command of a folder's files for this version, each ended by a line's end.
+pub(crate) fn commands(folder: &str, version: Version) -> String {
+    let texts = files(&in_sources(folder)).into_iter();
+    let texts = texts.map(|file| std::fs::read_to_string(file).unwrap());
+    let steps = texts.flat_map(|text| parse(&text, version));
+    steps.map(|step| step.command + "\n").collect()
+}
+
+fn in_sources(folder: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/it/clients")
+        .join(folder)
 }
 
 fn files(folder: &Path) -> Vec<PathBuf> {
