@@ -129,10 +129,14 @@ pub(crate) type Dial = std::sync::Arc<
         + Sync,
 >;
 
-/// Answers a request for port-forward.
-pub(crate) fn port_forward(request: Request<Incoming>, dial: Dial) -> Response<Full<Bytes>> {
+/// Answers a request for port-forward; `ports` are those that its query names.
+pub(crate) fn port_forward(
+    request: Request<Incoming>,
+    ports: &[String],
+    dial: Dial,
+) -> Response<Full<Bytes>> {
     if handshake::is_websocket(request.headers()) {
-        return forward::over_websocket(request, dial);
+        return forward::over_websocket(request, ports, dial);
     }
     if handshake::is_spdy(request.headers()) {
         return forward::over_spdy(request, dial);

@@ -321,5 +321,6 @@ async fn port_forward(
                 .map_err(|error| error.to_string())
         })
     });
-    Ok(streaming::port_forward(request, dial).map(BodyExt::boxed))
+    let ports = Query::parse(request.uri().query().unwrap_or_default()).all("port");
+    Ok(streaming::port_forward(request, &ports, dial).map(BodyExt::boxed))
 }

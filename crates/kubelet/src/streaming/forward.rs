@@ -1,6 +1,8 @@
 //! Port-forward: each connection of the client to a port of the pod is a pair of streams, one for data and one for
 //! errors.
 
+mod channels;
+
 use super::{Dial, handshake, spdy, tunnel, websocket};
 use bytes::Bytes;
 use http::{Request, Response};
@@ -34,17 +36,36 @@ pub(super) fn over_spdy(mut request: Request<Incoming>, dial: Dial) -> Response<
     response
 }
 
-/// Switches to a WebSocket that carries SPDY.
-pub(super) fn over_websocket(mut request: Request<Incoming>, dial: Dial) -> Response<Full<Bytes>> {
-    let (_, response) = match handshake::websocket(request.headers(), &[TUNNEL_PROTOCOL], None) {
+/// Switches to a WebSocket that carries SPDY, or a channel for each port.
+pub(super) fn over_websocket(
+    mut request: Request<Incoming>,
+    ports: &[String],
+    dial: Dial,
+) -> Response<Full<Bytes>> {
+    let [plain, base64] = channels::PROTOCOLS;
+    let known = [TUNNEL_PROTOCOL, plain, base64];
+    let (protocol, response) = match handshake::websocket(request.headers(), &known, Some("")) {
         Ok(accepted) => accepted,
         Err(refusal) => return *refusal,
     };
+    let tunnels = protocol == TUNNEL_PROTOCOL;
+    let ports = match channels::ports(ports) {
+        Ok(ports) => ports,
+        Err(_) if tunnels => Vec::new(),
+        Err(why) => return handshake::refuse(&why),
+    };
     let upgrading: OnUpgrade = hyper::upgrade::on(&mut request);
     tokio::spawn(async move {
-        match upgrading.await {
-            Ok(upgraded) => serve(tunnel::open(websocket::open(upgraded).await), dial).await,
-            Err(error) => tracing::debug!(%error, "a client did not follow to WebSocket"),
+        let socket = match upgrading.await {
+            Ok(upgraded) => websocket::open(upgraded).await,
+            Err(error) => {
+                return tracing::debug!(%error, "a client did not follow to WebSocket");
+            }
+        };
+        if tunnels {
+            serve(tunnel::open(socket), dial).await;
+        } else {
+            channels::serve(socket, protocol == base64, ports, dial).await;
         }
     });
     response

@@ -140,7 +140,7 @@ async fn read(
 }
 
 /// The channel and data of a message; nothing for control messages and malformed ones.
-fn take_apart(message: Message, base64: bool) -> Option<(u8, Bytes)> {
+pub(super) fn take_apart(message: Message, base64: bool) -> Option<(u8, Bytes)> {
     let bytes = match message {
         Message::Binary(bytes) => bytes,
         Message::Text(text) => Bytes::from(text),
@@ -179,14 +179,7 @@ impl Output for WebSocketOutput {
     }
 
     async fn finish(&self) {
-        let mut sink = self.sink.lock().await;
-        let normal = tokio_tungstenite::tungstenite::protocol::CloseFrame {
-            code: tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode::Normal,
-            reason: "".into(),
-        };
-        // A client that is gone already is as good.
-        let _ = sink.send(Message::Close(Some(normal))).await;
-        let _ = sink.close().await;
+        close(&mut *self.sink.lock().await).await;
     }
 
     async fn gone(&self) {
@@ -194,8 +187,20 @@ impl Output for WebSocketOutput {
     }
 }
 
-fn put_together(channel: u8, data: &[u8], base64: bool) -> Message {
+/// Says that nothing follows. A client that is gone already is as good.
+pub(super) async fn close(sink: &mut SplitSink<Socket, Message>) {
+    let normal = tokio_tungstenite::tungstenite::protocol::CloseFrame {
+        code: tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode::Normal,
+        reason: "".into(),
+    };
+    let _ = sink.send(Message::Close(Some(normal))).await;
+    let _ = sink.close().await;
+}
+
+/// A message of a channel's data.
+pub(super) fn put_together(channel: u8, data: &[u8], base64: bool) -> Message {
     if base64 {
+        let channel = char::from(b'0'.saturating_add(channel));
         return Message::text(format!("{channel}{}", STANDARD.encode(data)));
     }
     let mut bytes = Vec::with_capacity(data.len() + 1);
