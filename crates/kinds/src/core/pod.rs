@@ -36,10 +36,9 @@ impl Strategy for Pod {
     }
 
     fn default(&self, pod: &mut upstream::Pod) {
-        if let Some(spec) = &mut pod.spec {
-            pod_spec::defaults::spec(spec);
-            pod_spec::defaults::pod_only(spec);
-        }
+        let spec = pod.spec.get_or_insert_default();
+        pod_spec::defaults::spec(spec);
+        pod_spec::defaults::pod_only(spec);
     }
 
     fn prepare_for_create(&self, context: &Context<'_>, pod: &mut upstream::Pod) {

@@ -17,9 +17,7 @@ const TOKEN_SECONDS: i64 = 60 * 60;
 /// Defaults of a workload's template.
 pub(crate) fn template(template: &mut PodTemplateSpec) {
     template.metadata.get_or_insert_default();
-    if let Some(spec) = &mut template.spec {
-        self::spec(spec);
-    }
+    self::spec(template.spec.get_or_insert_default());
 }
 
 /// Defaults of a pod spec.
