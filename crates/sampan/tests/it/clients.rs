@@ -1,6 +1,7 @@
 //! Other people's clients against the server: several versions of kubectl and Helm, Python's and Rust's libraries.
 //! `tools/clients/fetch` pins and fetches them.
 
+mod go;
 mod helm;
 mod known;
 mod kubectl;

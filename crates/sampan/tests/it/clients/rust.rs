@@ -1,4 +1,4 @@
-//! kube-rs: kube-client's own tests that need a cluster, on a node that has the image they name.
+//! kube-rs: its crates' own tests that need a cluster, on a node that has the image they name.
 
 use super::{cached, known, skip};
 use crate::{
@@ -8,23 +8,24 @@ use crate::{
 };
 
 #[test]
-fn kube_client_suite() {
-    let (None, Some(suite)) = (lacks(), cached("kube-client/suite")) else {
-        return skip("no root, tools or kube-client");
-    };
-    let Some(busybox) = image("busybox") else {
-        return skip("no test images (make images)");
+fn own_suites() {
+    let suites = ["kube-client", "kube-runtime"];
+    let fetched = |name: &&str| cached(&format!("kube-rs/{name}")).is_some();
+    if let Some(lack) = lacks() {
+        return skip(&lack);
+    }
+    let (true, Some(busybox)) = (suites.iter().all(fetched), image("busybox")) else {
+        return skip("no kube-rs or no test images (make images)");
     };
     let mut cluster = Cluster::start(&kubectl());
     cluster.import_as(&busybox, &["docker.io/library/busybox:stable"]);
-    let output = cluster.inside(suite).arg("--ignored").output().unwrap();
-    let text = said(&output);
-    let results = text.lines().filter_map(result);
-    known::judge(
-        "kube-client",
-        results,
-        &format!("{text}\n{}", cluster.log()),
-    );
+    for name in suites {
+        let suite = cached(&format!("kube-rs/{name}")).unwrap();
+        let output = cluster.inside(suite).arg("--ignored").output().unwrap();
+        let text = said(&output);
+        let results = text.lines().filter_map(result);
+        known::judge(name, results, &format!("{text}\n{}", cluster.log()));
+    }
     cluster.uninstall();
 }
 
