@@ -83,13 +83,10 @@ fn furnish(cluster: &Cluster) {
         ];
         cluster.kubectl(&["run", name, "--namespace", namespace, image[0], image[1]]);
     }
-    let ready = [
-        "wait",
-        "--for=condition=Ready",
-        "pod/one",
-        "--namespace=kube-system",
-    ];
-    cluster.kubectl(&ready);
+    let phase = ["get", "pod/one", "--namespace=kube-system"];
+    cluster.wait_for("a pod of the system", &phase, |text| {
+        text.contains("Running")
+    });
 }
 
 /// A test's name and whether it passed, from a line of pytest's summary.
