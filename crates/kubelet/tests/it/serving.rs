@@ -156,3 +156,41 @@ async fn exec_over_websocket() {
     );
     node.tasks.finish().await;
 }
+
+/// Each port has a channel for data and one for errors; both begin with the port's number.
+#[tokio::test]
+async fn port_forward_over_a_plain_websocket() {
+    use futures::{SinkExt, StreamExt};
+    use tokio_tungstenite::tungstenite::{Message, client::IntoClientRequest};
+    let node = Node::start().await;
+    node.run("p", json!({"containers": [{"name": "c", "image": "busybox", "imagePullPolicy": "IfNotPresent"}]}));
+    node.running("p").await;
+    let (near, far) = tokio::io::duplex(64 << 10);
+    tokio::spawn(node.kubelet.clone().serve(Box::new(far)));
+    let url = "ws://node/portForward/default/p?port=80%2C81";
+    let mut request = url.into_client_request().unwrap();
+    let protocol = http::HeaderValue::from_static("v4.channel.k8s.io");
+    request
+        .headers_mut()
+        .insert("sec-websocket-protocol", protocol);
+    let (mut socket, _) = tokio_tungstenite::client_async(request, near)
+        .await
+        .unwrap();
+    let mut begun = Vec::new();
+    for _ in 0..4 {
+        let message = socket.next().await.unwrap().unwrap();
+        begun.push(message.into_data().to_vec());
+    }
+    begun.sort();
+    let expected = [[0, 80, 0], [1, 80, 0], [2, 81, 0], [3, 81, 0]];
+    assert_eq!(begun, expected);
+    // The pod answers with what it is sent.
+    socket
+        .send(Message::binary(&b"\x02hello"[..]))
+        .await
+        .unwrap();
+    let answer = socket.next().await.unwrap().unwrap();
+    assert_eq!(&answer.into_data()[..], b"\x02hello");
+    drop(socket);
+    node.tasks.finish().await;
+}
