@@ -16,7 +16,12 @@ use crate::{
     schema::{Schemas, Shape, TypeRef},
 };
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use std::{cell::RefCell, collections::HashSet, fmt, ops::Range};
+use std::{
+    cell::{Cell, RefCell},
+    collections::HashSet,
+    fmt,
+    ops::Range,
+};
 
 /// Upstream reports no more than this many fields of one object.
 const REPORT_LIMIT: usize = 100;
@@ -29,6 +34,8 @@ pub struct Report {
     /// The first value of the wrong type, or the malformed JSON: the request is bad whatever the
     /// strictness asked for.
     pub malformed: Option<String>,
+    /// Whether some quantity may be written otherwise than upstream would write it: `1000m` for `1`.
+    pub odd_quantities: bool,
 }
 
 impl Report {
@@ -78,6 +85,7 @@ fn walked(json: &[u8], schemas: &Schemas, of: TypeRef, words: Words, values: boo
         keys: RefCell::default(),
         strict: RefCell::default(),
         wrong: RefCell::default(),
+        odd_quantities: Cell::default(),
     };
     let mut input = serde_json::Deserializer::from_slice(json);
     let seed = Seed {
@@ -94,6 +102,7 @@ fn walked(json: &[u8], schemas: &Schemas, of: TypeRef, words: Words, values: boo
     Report {
         strict: walk.strict.into_inner(),
         malformed,
+        odd_quantities: walk.odd_quantities.get(),
     }
 }
 
@@ -143,6 +152,7 @@ struct Walk<'a> {
     keys: RefCell<Vec<Range<usize>>>,
     strict: RefCell<Vec<String>>,
     wrong: RefCell<Option<String>>,
+    odd_quantities: Cell<bool>,
 }
 
 impl Walk<'_> {
@@ -180,6 +190,14 @@ struct Seed<'a, 'w> {
     root: bool,
 }
 
+impl Seed<'_, '_> {
+    /// A quantity that is a number: upstream writes text.
+    fn odd_quantity<E>(&self) -> Result<(), E> {
+        self.walk.odd_quantities.set(true);
+        Ok(())
+    }
+}
+
 impl<'de> DeserializeSeed<'de> for Seed<'_, '_> {
     type Value = ();
     fn deserialize<D: Deserializer<'de>>(self, input: D) -> Result<(), D::Error> {
@@ -215,9 +233,8 @@ impl<'de> Visitor<'de> for Seed<'_, '_> {
             Shape::Int32 | Shape::IntOrString if i32::try_from(number).is_err() => {
                 Err(self.refuse(Found::Integer(number.into())))
             }
-            Shape::Int32 | Shape::Int64 | Shape::Double | Shape::Quantity | Shape::IntOrString => {
-                Ok(())
-            }
+            Shape::Int32 | Shape::Int64 | Shape::Double | Shape::IntOrString => Ok(()),
+            Shape::Quantity => self.odd_quantity(),
             _ => Err(self.refuse(Found::Integer(number.into()))),
         }
     }
@@ -225,21 +242,28 @@ impl<'de> Visitor<'de> for Seed<'_, '_> {
     fn visit_u64<E: serde::de::Error>(self, number: u64) -> Result<(), E> {
         match (i64::try_from(number), self.shape) {
             (Ok(number), _) => self.visit_i64(number),
-            (Err(_), Shape::Double | Shape::Quantity) => Ok(()),
+            (Err(_), Shape::Double) => Ok(()),
+            (Err(_), Shape::Quantity) => self.odd_quantity(),
             (Err(_), _) => Err(self.refuse(Found::Integer(number.into()))),
         }
     }
 
     fn visit_f64<E: serde::de::Error>(self, _: f64) -> Result<(), E> {
         match self.shape {
-            Shape::Double | Shape::Quantity => Ok(()),
+            Shape::Double => Ok(()),
+            Shape::Quantity => self.odd_quantity(),
             _ => Err(self.refuse(Found::Float)),
         }
     }
 
     fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<(), E> {
         let fault = match self.shape {
-            Shape::Quantity => values::quantity_fault(text).map(str::to_owned),
+            Shape::Quantity => {
+                if !values::is_plain_quantity(text) {
+                    self.walk.odd_quantities.set(true);
+                }
+                values::quantity_fault(text).map(str::to_owned)
+            }
             Shape::Bytes if self.walk.values => {
                 go_base64::canonical(text).err().map(|it| it.to_string())
             }

@@ -10,7 +10,7 @@ use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, header};
 use http_body_util::BodyExt;
 use k8s_openapi::api::autoscaling::v1::Scale;
-use machinery::status::Status;
+use machinery::{quantity, status::Status};
 use refusal::malformed;
 use std::{io::Read, time::Duration};
 
@@ -226,8 +226,8 @@ pub(crate) fn object(
     warnings: &mut Vec<String>,
 ) -> Result<Box<dyn AnyObject>, Status> {
     expect(resource, json)?;
-    check_fields(resource, json, validation, warnings)?;
-    typed(resource, json, warnings)
+    let report = check_fields(resource, json, validation, warnings)?;
+    typed(resource, json, report.odd_quantities, warnings)
 }
 
 fn expect(resource: &Resource, json: &[u8]) -> Result<(), Status> {
@@ -239,22 +239,29 @@ fn expect(resource: &Resource, json: &[u8]) -> Result<(), Status> {
     expect_kind(json, &expected)
 }
 
-/// The same of JSON whose fields were checked already.
+/// The same of JSON whose fields were checked already, with what was found of its quantities.
 pub(crate) fn checked_object(
     resource: &Resource,
     json: &[u8],
+    odd_quantities: bool,
     warnings: &mut Vec<String>,
 ) -> Result<Box<dyn AnyObject>, Status> {
     expect(resource, json)?;
-    typed(resource, json, warnings)
+    typed(resource, json, odd_quantities, warnings)
 }
 
 fn typed(
     resource: &Resource,
     json: &[u8],
+    odd_quantities: bool,
     warnings: &mut Vec<String>,
 ) -> Result<Box<dyn AnyObject>, Status> {
-    let (mut object, instead) = resource.decode(json).map_err(|error| {
+    let canonical = match resource.schema() {
+        Some((schemas, of)) if odd_quantities => canonical(schemas, of, json),
+        _ => None,
+    };
+    let read = canonical.as_deref().unwrap_or(json);
+    let (mut object, instead) = resource.decode(read).map_err(|error| {
         let why = refusal::why(json, resource.schema(), &error.source);
         malformed(resource.kind(), resource.version(), &why)
     })?;
@@ -263,24 +270,31 @@ fn typed(
     Ok(object)
 }
 
-/// Holds the fields of a body against the kind's schema.
-pub(crate) fn check_fields(
+/// JSON with its quantities as upstream writes them: few bodies need it. What is no JSON is refused later.
+fn canonical(schemas: &schema::Schemas, of: schema::TypeRef, json: &[u8]) -> Option<Vec<u8>> {
+    let mut tree = serde_json::from_slice(json).ok()?;
+    quantity::canonicalize(schemas, &schema::Shape::Object(of), &mut tree);
+    Some(tree.to_string().into_bytes())
+}
+
+/// Holds the fields of a body against the kind's schema; what remains to be known of it.
+fn check_fields(
     resource: &Resource,
     json: &[u8],
     validation: FieldValidation,
     warnings: &mut Vec<String>,
-) -> Result<(), Status> {
+) -> Result<strict::Report, Status> {
     let (kind, version) = (resource.kind(), resource.version());
-    let report = findings(resource, json, strict::report);
+    let mut report = findings(resource, json, strict::report);
     if let Some(wrong) = &report.malformed {
         return Err(malformed(kind, version, wrong));
     }
     match (validation, report.strict_error()) {
         (FieldValidation::Strict, Some(error)) => Err(malformed(kind, version, &error)),
         (FieldValidation::Warn, Some(_)) => {
-            warnings.extend(report.strict);
-            Ok(())
+            warnings.append(&mut report.strict);
+            Ok(report)
         }
-        _ => Ok(()),
+        _ => Ok(report),
     }
 }

@@ -37,6 +37,14 @@ pub(super) fn quantity_fault(text: &str) -> Option<&'static str> {
     (!known).then_some(SUFFIX)
 }
 
+/// Whether a quantity's text is canonical for certain: up to three digits and a suffix. Others may be.
+pub(super) fn is_plain_quantity(text: &str) -> bool {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, suffix) = text.split_at(digits);
+    let plain = (1..=3).contains(&digits) && (!number.starts_with('0') || text == "0");
+    plain && SUFFIXES.contains(&suffix)
+}
+
 /// The parts of a moment, in the words of Go's layouts.
 const MOMENT: [&str; 12] = [
     "2006", "-", "01", "-", "02", "T", "15", ":", "04", ":", "05", "Z07:00",

@@ -107,7 +107,8 @@ impl Patch {
             FieldValidation::Warn => warnings.extend(all),
             _ => {}
         }
-        decode::checked_object(&call.resource, json.as_bytes(), warnings)
+        let odd = report.odd_quantities;
+        decode::checked_object(&call.resource, json.as_bytes(), odd, warnings)
     }
 }
 
