@@ -6,12 +6,19 @@ mod tunnel;
 use crate::{
     BoxError, Door,
     answer::{Answer, Body},
+    socket::{self, Bytewise},
     verbs::{Call, change::Current},
 };
 use async_trait::async_trait;
-use futures::{FutureExt as _, future::BoxFuture};
+use bytes::Bytes;
+use futures::{
+    FutureExt as _, StreamExt as _,
+    future::{self, BoxFuture},
+    stream,
+};
 use http::{HeaderValue, Request, Response, Uri, header};
 use http_body_util::{BodyExt, Limited};
+use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use kinds::{ProxyName, Route, Subresource};
@@ -99,11 +106,36 @@ pub(crate) async fn run(
     let stream = dialled.map_err(|_| {
         Status::failure(504, "Timeout", "Timeout: the node did not answer in time")
     })??;
-    let answer = forward(door, stream, &destination.path_and_query, request).await?;
-    if sub.name == "log" && answer.status().as_u16() >= 400 {
-        return Err(complaint(answer).await);
+    if sub.name != "log" {
+        return forward(door, stream, &destination.path_and_query, request).await;
     }
-    Ok(answer)
+    let (mut parts, body) = request.into_parts();
+    let upgrade = socket::is_asked_for(&parts.headers)
+        .then(|| parts.extensions.remove::<OnUpgrade>())
+        .flatten();
+    // The kubelet gives a log as a plain answer; a socket is the door's.
+    parts.headers.remove(header::UPGRADE);
+    let request = Request::from_parts(parts, body);
+    let answer = forward(door, stream, &destination.path_and_query, request).await?;
+    match upgrade {
+        _ if answer.status().as_u16() >= 400 => Err(complaint(answer).await),
+        Some(upgrade) => over_socket(door, call, upgrade, answer.into_body()),
+        None => Ok(answer),
+    }
+}
+
+/// A body as messages, after an empty one that says that it begins.
+fn over_socket(door: &Door, call: &Call, upgrade: OnUpgrade, body: Body) -> Answer {
+    let form = Bytewise::of(&call.headers)
+        .ok_or_else(|| Status::bad_request("none of the offered protocols is known"))?;
+    let pieces = body.into_data_stream();
+    let pieces = pieces.take_while(|piece| future::ready(piece.is_ok()));
+    let pieces = pieces.filter_map(|piece| future::ready(piece.ok()));
+    let begin = stream::once(future::ready(Bytes::new()));
+    let messages = begin.chain(pieces).map(move |bytes| form.message(bytes));
+    let mut response = socket::answer(door, &call.headers, upgrade, messages)?;
+    form.announce(&mut response);
+    Ok(response)
 }
 
 /// What a kubelet says in plain text when it has no log to give, as clients expect it.
@@ -193,9 +225,7 @@ async fn forward(
             tracing::debug!(%error, "a proxied connection ended early");
         }
     });
-    let upgrade = request
-        .extensions_mut()
-        .remove::<hyper::upgrade::OnUpgrade>();
+    let upgrade = request.extensions_mut().remove::<OnUpgrade>();
     let upgrades = request.headers().contains_key(header::UPGRADE);
     let (mut parts, body) = request.into_parts();
     parts.uri = path_and_query

@@ -1,8 +1,6 @@
 //! `watch`: every change after a revision, as it happens. Reads the cache's ring at the client's own
 //! pace; a client that stops reading falls behind the ring and is told to list again.
 
-mod socket;
-
 use super::{Call, list_options::ListOptions, too_old};
 use crate::{
     Door,
@@ -10,6 +8,7 @@ use crate::{
     forms::{self, Writer},
     frames,
     negotiate::{self, Encoding, Shape},
+    socket::{self, Message},
     watch_cache::{CacheEvent, Item, Lost, Selection},
 };
 use bytes::Bytes;
@@ -124,12 +123,22 @@ pub(crate) async fn run(door: &Arc<Door>, call: &Call, request: Request<Body>) -
         Some((bytes, watching))
     });
     if over_socket {
-        let upgrade = hyper::upgrade::on(request);
-        return socket::answer(door, &call.headers, upgrade, events, form.encoding);
+        let messages = events.map(move |event| message(form.encoding, event));
+        return socket::answer(door, &call.headers, hyper::upgrade::on(request), messages);
     }
     let mut response = answer::whole(200, form.stream_type(), Bytes::new());
     *response.body_mut() = forms::stream(events.map(|bytes| Ok(Frame::data(bytes))));
     Ok(response)
+}
+
+/// The message of a socket that tells of an event. A message has a length of its own, so that protobuf's is left out.
+fn message(encoding: Encoding, event: Bytes) -> Message {
+    match encoding {
+        Encoding::Protobuf => Message::binary(frames::without_length(event)),
+        Encoding::Json | Encoding::Yaml => {
+            Message::text(String::from_utf8_lossy(event.trim_ascii_end()).into_owned())
+        }
+    }
 }
 
 /// A watch of a path that names an object selects that one.

@@ -330,6 +330,41 @@ async fn forms_of_a_watch_over_a_socket() {
     }
 }
 
+/// Upstream's conformance test "retrieving logs from the container over websockets".
+#[tokio::test]
+async fn a_log_over_a_socket() {
+    let wire = listen().await;
+    let pods = "/api/v1/namespaces/default/pods";
+    let pod = json!({"metadata": {"name": "p"}, "spec": {
+        "nodeName": "n1", "containers": [{"name": "c", "image": "i"}],
+    }});
+    let account = json!({ "metadata": { "name": "default" } });
+    wire.post("/api/v1/namespaces/default/serviceaccounts", &account)
+        .await;
+    wire.post(pods, &pod).await;
+    let path = "/containerLogs/default/p/c";
+    let text = "L2NvbnRhaW5lckxvZ3MvZGVmYXVsdC9w";
+    for (offer, kind, said) in [
+        ("", 0x82, path),
+        ("odd, binary.k8s.io", 0x82, path),
+        ("base64.binary.k8s.io", 0x81, text),
+    ] {
+        let mut fields = SOCKET.to_owned();
+        if !offer.is_empty() {
+            fields += &format!("Sec-WebSocket-Protocol: {offer}\r\n");
+        }
+        let (mut stream, head) = wire.upgrade(&format!("GET {pods}/p/log"), &fields).await;
+        let chosen = head.to_lowercase().contains("k8s.io");
+        assert_eq!(chosen, !offer.is_empty(), "{head}");
+        // First comes an empty message, last the end.
+        assert_eq!(message(&mut stream).await, (kind, Vec::new()), "{offer}");
+        let (sort, told) = message(&mut stream).await;
+        let told = String::from_utf8(told).unwrap();
+        assert_eq!((sort, told.starts_with(said)), (kind, true), "{told}");
+        assert_eq!(message(&mut stream).await.0, 0x88, "{offer}");
+    }
+}
+
 #[tokio::test]
 async fn a_watch_over_a_socket() {
     let wire = listen().await;
