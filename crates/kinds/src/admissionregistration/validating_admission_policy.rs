@@ -93,11 +93,12 @@ impl Strategy for ValidatingAdmissionPolicy {
     }
 
     fn row(&self, object: &upstream::ValidatingAdmissionPolicy, now: Timestamp) -> Vec<Cell> {
-        let spec = object.spec.clone().unwrap_or_default();
+        let spec = object.spec.as_ref();
+        let validations = spec.and_then(|it| it.validations.as_ref());
         vec![
             columns::name(&object.metadata),
-            spec.validations.map_or(0, |it| it.len()).into(),
-            policies::kind_cell(spec.param_kind.as_ref()),
+            validations.map_or(0, Vec::len).into(),
+            policies::kind_cell(spec.and_then(|it| it.param_kind.as_ref())),
             columns::age(&object.metadata, now),
         ]
     }
