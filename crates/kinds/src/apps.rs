@@ -5,3 +5,6 @@ pub(crate) mod daemon_set;
 pub(crate) mod deployment;
 pub(crate) mod replica_set;
 pub(crate) mod stateful_set;
+
+#[cfg(test)]
+mod selectors;

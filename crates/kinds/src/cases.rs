@@ -19,7 +19,7 @@ pub(crate) type Table<'a> = &'a [(Value, &'a [&'a str])];
 
 /// An object with its defaults.
 pub(crate) fn object<S: Strategy>(law: &S, json: &Value) -> S::Object {
-    let mut object = S::Object::decode(json.to_string().as_bytes()).unwrap();
+    let mut object = law.read(json.to_string().as_bytes()).unwrap();
     law.default(&mut object);
     object
 }

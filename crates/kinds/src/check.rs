@@ -1,7 +1,7 @@
 //! Checks that many kinds share; each adds what it finds to the list it is given.
 
 use k8s_openapi::apimachinery::pkg::{
-    apis::meta::v1::{Condition, LabelSelector},
+    apis::meta::v1::{Condition, LabelSelector, LabelSelectorRequirement},
     util::intstr::IntOrString,
 };
 use machinery::{
@@ -9,6 +9,7 @@ use machinery::{
     field::{Error, ErrorList, Path, Value},
     names,
 };
+use serde_json::json;
 
 /// How upstream writes the path of nothing.
 pub(crate) const NOTHING: &str = "[]";
@@ -165,11 +166,17 @@ pub(crate) fn part<O: api::Object>(object: &O, pointer: &str) -> Value {
 /// A label selector as messages show it.
 pub(crate) fn shown(selector: Option<&LabelSelector>) -> Value {
     let mut tree = serde_json::Map::new();
-    if let Some(labels) = selector.and_then(|it| it.match_labels.as_ref()) {
-        tree.insert("matchLabels".to_owned(), serde_json::json!(labels));
+    let labels = selector.and_then(|it| it.match_labels.as_ref());
+    if let Some(labels) = labels.filter(|it| !it.is_empty()) {
+        tree.insert("matchLabels".to_owned(), json!(labels));
     }
-    if let Some(list) = selector.and_then(|it| it.match_expressions.as_ref()) {
-        let list: Vec<_> = list.iter().map(|it| serde_json::json!({"key": it.key, "operator": it.operator, "values": it.values})).collect();
+    let list = selector.and_then(|it| it.match_expressions.as_ref());
+    if let Some(list) = list.filter(|it| !it.is_empty()) {
+        let requirement = |it: &LabelSelectorRequirement| match it.values.as_deref() {
+            None | Some([]) => json!({"key": it.key, "operator": it.operator}),
+            Some(values) => json!({"key": it.key, "operator": it.operator, "values": values}),
+        };
+        let list: Vec<_> = list.iter().map(requirement).collect();
         tree.insert("matchExpressions".to_owned(), list.into());
     }
     serde_json::Value::Object(tree).into()

@@ -4,7 +4,7 @@
 use crate::{
     Action, Cell, Column, Context, Destination, Hub, Names, ProxyName, Strategy, Subresource, gates,
 };
-use api::{AnyObject, DecodeError, Object};
+use api::{AnyObject, DecodeError};
 use jiff::Timestamp;
 use k8s_openapi::{api::autoscaling::v1::Scale, apimachinery::pkg::apis::meta::v1::ObjectMeta};
 use machinery::{apply::Resets, field::ErrorList, status::Status};
@@ -168,7 +168,7 @@ impl<S: Strategy> Law for S {
         Strategy::hub(self)
     }
     fn decode(&self, json: &[u8]) -> Result<Box<dyn AnyObject>, DecodeError> {
-        Ok(Box::new(S::Object::decode(json)?))
+        Ok(Box::new(Strategy::read(self, json)?))
     }
     fn default(&self, object: &mut dyn AnyObject) {
         typed_mut!(object, S::Object, (), |it| Strategy::default(self, it));

@@ -2,7 +2,7 @@
 //! is special about its kind. Upstream: the `strategy.go` and `printers` of each registry folder.
 
 use crate::{ProxyName, gates::Gated};
-use api::{AnyObject, Object};
+use api::{AnyObject, DecodeError, Object};
 use jiff::Timestamp;
 use k8s_openapi::api::{autoscaling::v1::Scale, core::v1::PodSpec};
 use machinery::{apply::Resets, field::ErrorList, status::Status};
@@ -349,6 +349,15 @@ pub trait Strategy: Send + Sync + 'static {
     /// The stored form, when this kind is but a view of it.
     fn hub(&self) -> Option<&'static Hub> {
         None
+    }
+
+    /// Reads an object. A kind whose type cannot hold what its rules ask for (whether an empty struct was
+    /// given) looks at the JSON again.
+    ///
+    /// # Errors
+    /// See [`Object::decode`].
+    fn read(&self, json: &[u8]) -> Result<Self::Object, DecodeError> {
+        Object::decode(json)
     }
 
     /// Fills defaults; idempotent.

@@ -2,6 +2,7 @@
 //! their status, and the last columns of `get -o wide`.
 
 use crate::{Cell, check, columns, pod_spec};
+use api::{DecodeError, Object};
 use jiff::Timestamp;
 use k8s_openapi::{
     api::{
@@ -49,13 +50,52 @@ pub(crate) fn scale(
     }
 }
 
+/// Reads a workload and keeps whether its selector was given: k8s-openapi reads `{}` and nothing as the same,
+/// so an empty selector that was given gets an empty list of labels.
+pub(crate) fn read<O: Object>(
+    json: &[u8],
+    selector: impl FnOnce(&mut O) -> Option<&mut LabelSelector>,
+) -> Result<O, DecodeError> {
+    let mut object = O::decode(json)?;
+    let empty = selector(&mut object).filter(|it| **it == LabelSelector::default());
+    if let Some(selector) = empty {
+        let tree = serde_json::from_slice::<serde_json::Value>(json).unwrap_or_default();
+        if tree.pointer("/spec/selector").is_some_and(|it| !it.is_null()) {
+            selector.match_labels = Some(BTreeMap::new());
+        }
+    }
+    Ok(object)
+}
+
+/// How a workload is read: see [`read`].
+macro_rules! reads_selector {
+    () => {
+        fn read(&self, json: &[u8]) -> Result<Self::Object, api::DecodeError> {
+            crate::workload::read(json, |it: &mut Self::Object| {
+                it.spec.as_mut().map(|it| &mut it.selector)
+            })
+        }
+    };
+}
+pub(crate) use reads_selector;
+
+/// Whether no selector was given at all: see [`read`].
+fn is_absent(selector: &LabelSelector) -> bool {
+    *selector == LabelSelector::default()
+}
+
 /// Errors of a selector that must be given and select something; `noun` is what messages call the kind.
 pub(crate) fn selector(e: &mut ErrorList, path: &Path, selector: &LabelSelector, noun: &str) {
-    if *selector == LabelSelector::default() {
+    if is_absent(selector) {
         return e.push(Error::required(path, ""));
     }
     e.extend(labels::validate(selector, path));
-    if is_empty(selector) {
+    not_empty(e, path, selector, noun);
+}
+
+/// Errors of a selector that was given but would select everything.
+pub(crate) fn not_empty(e: &mut ErrorList, path: &Path, selector: &LabelSelector, noun: &str) {
+    if !is_absent(selector) && is_empty(selector) {
         let text = format!("empty selector is invalid for {noun}");
         e.push(Error::invalid(path, check::shown(Some(selector)), &text));
     }
@@ -75,11 +115,10 @@ pub(crate) fn matches(
     template: &PodTemplateSpec,
 ) {
     let own = template.metadata.as_ref().and_then(|it| it.labels.as_ref());
-    let absent = *selector == LabelSelector::default();
     let Ok(parsed) = labels::Selector::from_typed(Some(selector)) else {
         return;
     };
-    if absent || !parsed.matches(own) {
+    if is_absent(selector) || !parsed.matches(own) {
         mismatch(e, path, own);
     }
 }

@@ -6,7 +6,10 @@ use crate::{
 };
 use jiff::Timestamp;
 use k8s_openapi::{api::apps::v1 as upstream, apimachinery::pkg::util::intstr::IntOrString};
-use machinery::field::{Error, ErrorList, Path};
+use machinery::{
+    field::{Error, ErrorList, Path},
+    labels,
+};
 
 /// The law of DaemonSet.
 pub(crate) struct DaemonSet;
@@ -21,6 +24,8 @@ impl Strategy for DaemonSet {
             .short(&["ds"])
             .categories(&["all"])
     }
+
+    workload::reads_selector!();
 
     fn default(&self, object: &mut upstream::DaemonSet) {
         let Some(spec) = &mut object.spec else { return };
@@ -71,8 +76,10 @@ impl Strategy for DaemonSet {
         let empty = upstream::DaemonSetSpec::default();
         let spec = object.spec.as_ref().unwrap_or(&empty);
         let at = path.child("template");
+        let selector = path.child("selector");
+        e.extend(labels::validate(&spec.selector, &selector));
         workload::matches(e, &at, &spec.selector, &spec.template);
-        workload::selector(e, &path.child("selector"), &spec.selector, "daemonset");
+        workload::not_empty(e, &selector, &spec.selector, "daemonset");
         workload::template(e, &at, &spec.template, "DaemonSet");
         check::not_negative(e, &path.child("minReadySeconds"), spec.min_ready_seconds);
         strategy(

@@ -30,6 +30,8 @@ impl Strategy for Deployment {
             .categories(&["all"])
     }
 
+    workload::reads_selector!();
+
     fn default(&self, object: &mut upstream::Deployment) {
         let Some(spec) = &mut object.spec else { return };
         spec.replicas.get_or_insert(1);

@@ -19,6 +19,8 @@ impl Strategy for ReplicaSet {
             .categories(&["all"])
     }
 
+    workload::reads_selector!();
+
     fn default(&self, object: &mut upstream::ReplicaSet) {
         let Some(spec) = &mut object.spec else { return };
         spec.replicas.get_or_insert(1);

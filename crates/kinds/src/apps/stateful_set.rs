@@ -24,6 +24,8 @@ impl Strategy for StatefulSet {
             .categories(&["all"])
     }
 
+    workload::reads_selector!();
+
     fn default(&self, object: &mut upstream::StatefulSet) {
         let Some(spec) = &mut object.spec else { return };
         pod_spec::defaults::text(&mut spec.pod_management_policy, "OrderedReady");

@@ -5,7 +5,7 @@ use api::Object;
 
 fn deployment(spec: serde_json::Value) -> upstream::Deployment {
     let json = serde_json::json!({"metadata": {"name": "x"}, "spec": spec}).to_string();
-    let mut it = upstream::Deployment::decode(json.as_bytes()).unwrap();
+    let mut it = Strategy::read(&Deployment, json.as_bytes()).unwrap();
     Deployment.default(&mut it);
     it
 }
@@ -45,7 +45,7 @@ fn errors_are_upstreams() {
     };
     let mismatch = r#"spec.template.metadata.labels: Invalid value: {"a":"b"}: `selector` does not match template `labels`"#;
     assert_eq!(
-        check(serde_json::json!({"selector": {}, "template": template()})),
+        check(serde_json::json!({"selector": null, "template": template()})),
         ["spec.selector: Required value", mismatch]
     );
     assert_eq!(
@@ -58,7 +58,7 @@ fn errors_are_upstreams() {
         ),
         [
             r#"spec.selector.matchExpressions[0].operator: Invalid value: "x": not a valid selector operator"#,
-            r#"spec.selector: Invalid value: {"matchExpressions":[{"key":"a","operator":"x","values":null}]}: invalid label selector"#,
+            r#"spec.selector: Invalid value: {"matchExpressions":[{"key":"a","operator":"x"}]}: invalid label selector"#,
         ]
     );
     let old = deployment(
