@@ -51,6 +51,22 @@ pub(crate) fn port_or_name(errors: &mut ErrorList, path: &Path, value: &IntOrStr
     }
 }
 
+/// `example.com/path`: upstream's `IsDomainPrefixedPath`. Each half is shown alone.
+pub(crate) fn domain_prefixed_path(errors: &mut ErrorList, path: &Path, text: &str) {
+    let halves = text.split_once('/');
+    let Some((domain, rest)) = halves.filter(|it| !it.0.is_empty() && !it.1.is_empty()) else {
+        let fault = "must be a domain-prefixed path (such as \"acme.io/foo\")";
+        return errors.push(Error::invalid(path, text, fault));
+    };
+    messages(errors, path, domain, names::subdomain_errors(domain));
+    let letter = |it: u8| it.is_ascii_alphanumeric() || b"/-._~%!$&'()*+,;=:".contains(&it);
+    if !rest.bytes().all(letter) {
+        let fault =
+            r"Invalid path (regex used for validation is '[A-Za-z0-9/\-._~%!$&'()*+,;=:]+')";
+        errors.push(Error::invalid(path, rest, fault));
+    }
+}
+
 /// One error for each message about a text.
 pub(crate) fn messages(errors: &mut ErrorList, path: &Path, value: &str, messages: Vec<String>) {
     for message in messages {
@@ -163,23 +179,21 @@ pub(crate) fn part<O: api::Object>(object: &O, pointer: &str) -> Value {
     tree.pointer(pointer).cloned().unwrap_or_default().into()
 }
 
-/// A label selector as messages show it.
+/// A label selector as messages show it, in Go's order of fields.
 pub(crate) fn shown(selector: Option<&LabelSelector>) -> Value {
-    let mut tree = serde_json::Map::new();
     let labels = selector.and_then(|it| it.match_labels.as_ref());
-    if let Some(labels) = labels.filter(|it| !it.is_empty()) {
-        tree.insert("matchLabels".to_owned(), json!(labels));
-    }
+    let labels = labels.filter(|it| !it.is_empty());
+    let labels = labels.map(|it| format!("\"matchLabels\":{}", json!(it)));
+    let requirement = |it: &LabelSelectorRequirement| match it.values.as_deref() {
+        None | Some([]) => json!({"key": it.key, "operator": it.operator}),
+        Some(values) => json!({"key": it.key, "operator": it.operator, "values": values}),
+    };
     let list = selector.and_then(|it| it.match_expressions.as_ref());
-    if let Some(list) = list.filter(|it| !it.is_empty()) {
-        let requirement = |it: &LabelSelectorRequirement| match it.values.as_deref() {
-            None | Some([]) => json!({"key": it.key, "operator": it.operator}),
-            Some(values) => json!({"key": it.key, "operator": it.operator, "values": values}),
-        };
-        let list: Vec<_> = list.iter().map(requirement).collect();
-        tree.insert("matchExpressions".to_owned(), list.into());
-    }
-    serde_json::Value::Object(tree).into()
+    let list = list.filter(|it| !it.is_empty());
+    let list = list.map(|it| it.iter().map(requirement).collect::<Vec<_>>());
+    let list = list.map(|it| format!("\"matchExpressions\":{}", json!(it)));
+    let fields: Vec<_> = labels.into_iter().chain(list).collect();
+    Value::shown(format!("{{{}}}", fields.join(",")))
 }
 
 const REASON_BYTES: usize = 1024;

@@ -5,6 +5,7 @@ pub(crate) mod containers;
 pub(crate) mod defaults;
 mod dns;
 mod environment;
+mod image_name;
 mod lists;
 mod mounts;
 mod probes;

@@ -60,7 +60,10 @@ pub(crate) fn read<O: Object>(
     let empty = selector(&mut object).filter(|it| **it == LabelSelector::default());
     if let Some(selector) = empty {
         let tree = serde_json::from_slice::<serde_json::Value>(json).unwrap_or_default();
-        if tree.pointer("/spec/selector").is_some_and(|it| !it.is_null()) {
+        if tree
+            .pointer("/spec/selector")
+            .is_some_and(|it| !it.is_null())
+        {
             selector.match_labels = Some(BTreeMap::new());
         }
     }

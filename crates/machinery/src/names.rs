@@ -152,18 +152,6 @@ pub fn wildcard_subdomain_errors(name: &str) -> Vec<String> {
     errors
 }
 
-/// `example.com/path`: finalizers of Jobs' managedBy, condition names and such.
-#[must_use]
-pub fn domain_prefixed_path_errors(text: &str) -> Vec<String> {
-    let Some((domain, path)) = text.split_once('/') else {
-        return vec!["must be a domain-prefixed path (such as \"acme.io/foo\")".to_owned()];
-    };
-    if domain.is_empty() || path.is_empty() {
-        return vec!["must be a domain-prefixed path (such as \"acme.io/foo\")".to_owned()];
-    }
-    subdomain_errors(domain)
-}
-
 /// Names of container ports: upstream's `IsValidPortName` (IANA service names).
 #[must_use]
 pub fn port_name_errors(name: &str) -> Vec<String> {

@@ -44,13 +44,7 @@ impl Strategy for IngressClass {
             if controller.len() > CONTROLLER_LIMIT_BYTES {
                 e.push(Error::too_long(&at, CONTROLLER_LIMIT_BYTES));
             }
-            let found = names::domain_prefixed_path_errors(&controller);
-            // A faulty domain is shown without the path below it.
-            let domain = controller
-                .split_once('/')
-                .filter(|it| !it.0.is_empty() && !it.1.is_empty());
-            let shown = domain.map_or(controller.as_str(), |it| it.0);
-            check::messages(e, &at, shown, found);
+            check::domain_prefixed_path(e, &at, &controller);
         }
         let spec = object.spec.as_ref();
         if let Some(it) = spec.and_then(|it| it.parameters.as_ref()) {
@@ -166,6 +160,13 @@ mod tests {
                     json!({"spec": {"controller": "c"}}),
                     &[
                         "spec.controller: Invalid value: \"c\": must be a domain-prefixed path (such as \"acme.io/foo\")",
+                    ],
+                ),
+                (
+                    json!({"spec": {"controller": "_/a b"}}),
+                    &[
+                        "spec.controller: Invalid value: \"_\": a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')",
+                        "spec.controller: Invalid value: \"a b\": Invalid path (regex used for validation is '[A-Za-z0-9/\\-._~%!$&'()*+,;=:]+')",
                     ],
                 ),
                 (of(json!({"kind": "K", "name": "n"})), &[]),

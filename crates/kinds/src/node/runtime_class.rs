@@ -4,7 +4,7 @@ use crate::{Cell, Column, Names, Strategy, amounts, check, columns};
 use jiff::Timestamp;
 use k8s_openapi::api::{core::v1::Toleration, node::v1 as upstream};
 use machinery::{
-    field::{Error, ErrorList, Path},
+    field::{Error, ErrorList, Path, Value},
     labels, names,
 };
 use serde_json::json;
@@ -33,6 +33,10 @@ impl Strategy for RuntimeClass {
             amounts::amount(&mut errors, &path, name, amount);
         }
         let scheduling = object.scheduling.as_ref();
+        if let Some(selector) = scheduling.and_then(|it| it.node_selector.as_ref()) {
+            let path = Path::new("scheduling").child("nodeSelector");
+            errors.extend(labels::validate_labels(selector, &path));
+        }
         if let Some(list) = scheduling.and_then(|it| it.tolerations.as_deref()) {
             let path = Path::new("scheduling").child("tolerations");
             // Upstream names the list twice.
@@ -45,14 +49,15 @@ impl Strategy for RuntimeClass {
             for (index, it) in list.iter().enumerate() {
                 if list[..index].iter().any(|before| key(before) == key(it)) {
                     let [name, operator, value, effect] = key(it);
-                    let shown = json!({"Key": name, "Operator": operator, "Value": value, "Effect": effect, "TolerationSeconds": it.toleration_seconds});
-                    errors.push(Error::duplicate(&path.index(index), shown));
+                    let [name, operator, value, effect] =
+                        [name, operator, value, effect].map(|it| json!(it));
+                    let seconds = json!(it.toleration_seconds);
+                    let shown = format!(
+                        r#"{{"Key":{name},"Operator":{operator},"Value":{value},"Effect":{effect},"TolerationSeconds":{seconds}}}"#
+                    );
+                    errors.push(Error::duplicate(&path.index(index), Value::shown(shown)));
                 }
             }
-        }
-        if let Some(selector) = scheduling.and_then(|it| it.node_selector.as_ref()) {
-            let path = Path::new("scheduling").child("nodeSelector");
-            errors.extend(labels::validate_labels(selector, &path));
         }
         errors
     }
@@ -126,7 +131,7 @@ mod tests {
                     json!({"scheduling": {"tolerations": [{"key": "k", "operator": "Exists"}, {"key": "k", "operator": "Exists"}, {"operator": "x", "key": "k"}]}}),
                     &[
                         "scheduling.tolerations.tolerations[2].operator: Unsupported value: \"x\": supported values: \"Equal\", \"Exists\"",
-                        "scheduling.tolerations[1]: Duplicate value: {\"Effect\":\"\",\"Key\":\"k\",\"Operator\":\"Exists\",\"TolerationSeconds\":null,\"Value\":\"\"}",
+                        "scheduling.tolerations[1]: Duplicate value: {\"Key\":\"k\",\"Operator\":\"Exists\",\"Value\":\"\",\"Effect\":\"\",\"TolerationSeconds\":null}",
                     ],
                 ),
                 (

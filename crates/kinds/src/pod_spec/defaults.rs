@@ -1,5 +1,6 @@
 //! Defaults of a pod spec: upstream's `SetDefaults_PodSpec` and those of everything below it.
 
+use super::image_name;
 use k8s_openapi::{
     api::core::v1::{
         Container, ContainerPort, EnvVar, HTTPGetAction, Lifecycle, ObjectFieldSelector, PodSpec,
@@ -224,16 +225,11 @@ fn downward(items: &mut Option<Vec<k8s_openapi::api::core::v1::DownwardAPIVolume
     }
 }
 
-/// `Always` for a reference without a tag or with the tag `latest`, `IfNotPresent` otherwise.
+/// `Always` for the tag `latest` and for a reference without tag and digest, `IfNotPresent` otherwise, as for
+/// what is no reference at all.
 fn pull_policy(image: &str) -> &'static str {
-    let (reference, digest) = match image.split_once('@') {
-        Some((reference, _)) => (reference, true),
-        None => (image, false),
-    };
-    let last = reference.rsplit('/').next().unwrap_or_default();
-    match last.split_once(':') {
-        Some((_, "latest")) => "Always",
-        None if !digest => "Always",
+    match image_name::parse(image) {
+        Some(it) if it.tag == Some("latest") || it.tag.is_none() && it.digest.is_none() => "Always",
         _ => "IfNotPresent",
     }
 }

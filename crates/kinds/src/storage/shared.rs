@@ -95,10 +95,10 @@ pub(super) fn topologies(e: &mut ErrorList, path: &Path, terms: &[TopologySelect
                 e.push(Error::duplicate(&path.child("key"), &it.key));
             }
         }
-        // To upstream a term without expressions is one that was there.
-        if all.is_empty() || seen.contains(&all) {
-            e.push(Error::duplicate(&path, ""));
-        }
+        // Upstream compares with one empty term for each that was given, too.
+        let empty = if all.is_empty() { terms.len() } else { 0 };
+        let same = seen.iter().filter(|it| **it == all).count();
+        e.extend((0..empty + same).map(|_| Error::duplicate(&path, "")));
         seen.push(all);
     }
 }

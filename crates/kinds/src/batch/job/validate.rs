@@ -159,23 +159,10 @@ pub(in crate::batch) fn spec(e: &mut ErrorList, path: &Path, it: &JobSpec) {
 
 /// `acme.io/foo`.
 fn manager_name(e: &mut ErrorList, path: &Path, name: &str) {
-    let Some((host, rest)) = name
-        .split_once('/')
-        .filter(|it| !it.0.is_empty() && !it.1.is_empty())
-    else {
-        return if name.is_empty() {
-            e.push(Error::required(path, ""));
-        } else {
-            let text = "must be a domain-prefixed path (such as \"acme.io/foo\")";
-            e.push(Error::invalid(path, name, text));
-        };
-    };
-    check::messages(e, path, host, names::subdomain_errors(host));
-    let good = |byte: u8| byte.is_ascii_alphanumeric() || b"/-._~%!$&'()*+,;=:".contains(&byte);
-    if !rest.bytes().all(good) {
-        let text = "Invalid path (regex used for validation is '[A-Za-z0-9/\\-._~%!$&'()*+,;=:]+')";
-        e.push(Error::invalid(path, rest, text));
+    if !check::required(e, path, Some(&name.to_owned())) {
+        return;
     }
+    check::domain_prefixed_path(e, path, name);
     if name.len() > MANAGER_BYTES {
         e.push(Error::too_long(path, MANAGER_BYTES));
     }

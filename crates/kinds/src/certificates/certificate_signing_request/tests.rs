@@ -22,7 +22,7 @@ fn errors() {
             ),
             (
                 spec(json!({"usages": []})),
-                &["spec.usages: Required value"],
+                &["spec.usages: Required value: usages must be provided"],
             ),
             (
                 spec(json!({"usages": ["any", "any"]})),
@@ -38,6 +38,22 @@ fn errors() {
                 spec(json!({"signerName": "s"})),
                 &[
                     "spec.signerName: Invalid value: \"s\": must be a fully qualified domain and path of the form 'example.com/signer-name'",
+                ],
+            ),
+            (
+                spec(json!({"signerName": ""})),
+                &["spec.signerName: Required value: signerName must be provided"],
+            ),
+            (
+                spec(json!({"signerName": "a_.b_/s"})),
+                &[
+                    "spec.signerName: Invalid value: \"a_.b_\": validating label \"a_\": a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')",
+                ],
+            ),
+            (
+                spec(json!({"signerName": "a.b/s."})),
+                &[
+                    "spec.signerName: Invalid value: \"s.\": validating label \"\": a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')",
                 ],
             ),
             (

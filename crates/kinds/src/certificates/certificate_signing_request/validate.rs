@@ -38,6 +38,9 @@ const USAGES: &[&str] = &[
 ];
 const LEGACY: &str = "kubernetes.io/legacy-unknown";
 const EXPIRATION_MINIMUM_SECONDS: i32 = 600;
+const SUBDOMAIN_LIMIT_BYTES: usize = 253;
+/// A domain, a slash, a namespace, a dot and a name.
+const SIGNER_LIMIT_BYTES: usize = SUBDOMAIN_LIMIT_BYTES + 1 + 63 + 1 + SUBDOMAIN_LIMIT_BYTES;
 const EXCLUSIVE: &str = "Approved and Denied conditions are mutually exclusive";
 
 /// The conditions of a request.
@@ -89,7 +92,7 @@ pub(super) fn request(
     let at = path.child("usages");
     let usages = spec.usages.as_deref().unwrap_or_default();
     if usages.is_empty() {
-        e.push(Error::required(&at, ""));
+        e.push(Error::required(&at, "usages must be provided"));
     }
     for (index, it) in usages.iter().enumerate() {
         if !USAGES.contains(&it.as_str()) {
@@ -140,7 +143,7 @@ fn signer(e: &mut ErrorList, path: &Path, name: &str, old: Option<&CertificateSi
         return;
     }
     if name.is_empty() {
-        e.push(Error::required(path, ""));
+        e.push(Error::required(path, "signerName must be provided"));
         return;
     }
     let Some((domain, rest)) = name.split_once('/').filter(|it| !it.1.contains('/')) else {
@@ -149,12 +152,28 @@ fn signer(e: &mut ErrorList, path: &Path, name: &str, old: Option<&CertificateSi
         e.push(Error::invalid(path, name, text));
         return;
     };
-    check::messages(e, path, domain, names::subdomain_errors(domain));
+    if domain.len() > SUBDOMAIN_LIMIT_BYTES {
+        e.push(Error::too_long(path, SUBDOMAIN_LIMIT_BYTES));
+    }
+    labels(e, path, domain, names::label_errors);
     if !domain.contains('.') {
         let text = "should be a domain with at least two segments separated by dots";
         e.push(Error::invalid(path, domain, text));
     }
-    check::messages(e, path, rest, names::subdomain_errors(rest));
+    labels(e, path, rest, names::subdomain_errors);
+    if name.len() > SIGNER_LIMIT_BYTES {
+        e.push(Error::too_long(path, SIGNER_LIMIT_BYTES));
+    }
+}
+
+/// Errors of the first faulty word of a dotted name.
+fn labels(e: &mut ErrorList, path: &Path, text: &str, errors: fn(&str) -> Vec<String>) {
+    let words = text.split('.').map(|word| (word, errors(word)));
+    if let Some((word, found)) = words.into_iter().find(|it| !it.1.is_empty()) {
+        let found = found.iter();
+        let found = found.map(|it| format!("validating label {word:?}: {it}"));
+        check::messages(e, path, text, found.collect());
+    }
 }
 
 fn condition(e: &mut ErrorList, path: &Path, object: &CertificateSigningRequest, index: usize) {

@@ -40,6 +40,16 @@ fn errors_warnings_and_rows() {
                     "allowedTopologies[0].matchLabelExpressions[0].values[1]: Duplicate value: \"b\"",
                 ],
             ),
+            (
+                json!({"allowedTopologies": [{}, {}]}),
+                &[
+                    "allowedTopologies[0].matchLabelExpressions: Duplicate value: \"\"",
+                    "allowedTopologies[0].matchLabelExpressions: Duplicate value: \"\"",
+                    "allowedTopologies[1].matchLabelExpressions: Duplicate value: \"\"",
+                    "allowedTopologies[1].matchLabelExpressions: Duplicate value: \"\"",
+                    "allowedTopologies[1].matchLabelExpressions: Duplicate value: \"\"",
+                ],
+            ),
         ],
     );
     cases::updates(
