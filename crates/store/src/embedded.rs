@@ -2,10 +2,11 @@
 //! cache. Why an own log: docs/decisions/0001-own-log.md.
 //!
 //! `segment` is one file, `frame` the unit of a group commit in it, `recover` opens a directory,
-//! `writer` is the only thread that appends, `rewrite` drops garbage beside it.
+//! `writer` alone appends, `desk` says who holds it, `rewrite` drops garbage beside it.
 
 #[cfg(test)]
 mod bad_input;
+mod desk;
 mod frame;
 mod place;
 mod recover;
@@ -20,6 +21,7 @@ use crate::{
     ledger::Ledger, limits,
 };
 use async_trait::async_trait;
+use desk::Desk;
 use place::{Place, Volatile};
 use std::{
     fs::{DirBuilder, File, OpenOptions, TryLockError},
@@ -29,8 +31,7 @@ use std::{
     sync::Arc,
     thread::JoinHandle,
 };
-use tokio::sync::{mpsc, oneshot};
-use writer::{Request, Writer};
+use writer::Writer;
 
 /// How a store is opened.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -54,7 +55,7 @@ impl From<Limits> for Options {
 /// A durable store in one directory. Dropping it finishes the last commit and unlocks the directory.
 pub struct Embedded {
     ledger: Arc<Ledger<Place>>,
-    requests: Option<mpsc::Sender<Request>>,
+    desk: Arc<Desk>,
     writer: Option<JoinHandle<()>>,
     _lock: File,
 }
@@ -93,28 +94,24 @@ impl Embedded {
             limits,
             volatile,
         );
-        let (requests, queue) = mpsc::channel(limits::WRITE_QUEUE);
+        let desk = Arc::new(Desk::new(writer));
+        let served = Arc::clone(&desk);
         let thread = std::thread::Builder::new()
             .name("store-writer".into())
-            .spawn(move || writer.run(queue))
+            .spawn(move || served.serve())
             .map_err(failed("start a writer for", directory))?;
         Ok(Self {
             ledger,
-            requests: Some(requests),
+            desk,
             writer: Some(thread),
             _lock: lock,
         })
-    }
-
-    async fn send(&self, request: Request) -> Result<(), Error> {
-        let requests = self.requests.as_ref().ok_or(Error::Closed)?;
-        requests.send(request).await.map_err(|_| Error::Closed)
     }
 }
 
 impl Drop for Embedded {
     fn drop(&mut self) {
-        drop(self.requests.take());
+        self.desk.close();
         if let Some(writer) = self.writer.take()
             && writer.join().is_err()
         {
@@ -141,9 +138,7 @@ impl Store for Embedded {
 
     async fn transact(&self, transaction: Transaction) -> Result<Outcome, Error> {
         transaction.check()?;
-        let (answer, outcome) = oneshot::channel();
-        self.send(Request::Transact(transaction, answer)).await?;
-        outcome.await.map_err(|_| Error::Closed)?
+        self.desk.transact(transaction).await
     }
 
     async fn watch(&self, prefix: &str, from: Revision) -> Result<Watch, Error> {
@@ -152,7 +147,7 @@ impl Store for Embedded {
 
     async fn compact(&self, before: Revision) -> Result<(), Error> {
         self.ledger.compact(before)?;
-        self.send(Request::Compacted).await
+        self.desk.compacted()
     }
 
     fn revision(&self) -> Revision {

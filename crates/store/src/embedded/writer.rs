@@ -1,8 +1,9 @@
-//! The writer: one thread that owns the end of the log. It takes whatever is waiting, judges it,
-//! writes one frame, makes it durable once, shows it to readers and watchers, and answers. It never
-//! waits for more to come: the batch grows by itself while the disk is busy.
+//! The writer: it owns the end of the log. It takes whatever is waiting, judges it, writes one frame,
+//! makes it durable once, shows it to readers and watchers, and answers. It never waits for more to
+//! come: the batch grows by itself while the disk is busy. On whose thread it does so, `desk` decides.
 
 use super::{
+    desk::Asked,
     failed, frame,
     place::{Place, Volatile},
     recover,
@@ -18,15 +19,7 @@ use crate::{
 };
 use rustix::fs::{FallocateFlags, fallocate};
 use std::{os::unix::fs::FileExt, path::PathBuf, sync::Arc};
-use tokio::sync::{mpsc, oneshot};
-
-/// What the writer is asked to do.
-pub(super) enum Request {
-    /// Commit this and say how it went.
-    Transact(Transaction, oneshot::Sender<Result<Outcome, Error>>),
-    /// History was forgotten: see whether the log should be rewritten.
-    Compacted,
-}
+use tokio::sync::oneshot;
 
 /// The end of the log and its owner.
 pub(super) struct Writer {
@@ -83,33 +76,15 @@ impl Writer {
         }
     }
 
-    /// Serves until every sender is gone.
-    pub(super) fn run(mut self, mut queue: mpsc::Receiver<Request>) {
-        while let Some(first) = queue.blocking_recv() {
-            let mut batch = Vec::new();
-            let mut bytes = 0;
-            let mut next = Some(first);
-            while let Some(request) = next.take() {
-                if let Request::Transact(transaction, answer) = request {
-                    bytes += transaction.bytes();
-                    batch.push((transaction, answer));
-                }
-                if bytes < limits::BATCH_BYTES && batch.len() < limits::WRITE_QUEUE {
-                    next = queue.try_recv().ok();
-                }
-            }
-            if !batch.is_empty() {
-                self.commit(batch);
-            }
-            self.tend();
-        }
+    /// Lets go of the log.
+    pub(super) fn end(mut self) {
         if let Some(rewrite) = self.rewrite.take() {
             rewrite.stop();
         }
     }
 
     /// Commits what holds of a batch, all at once, and answers everybody.
-    fn commit(&mut self, batch: Vec<(Transaction, oneshot::Sender<Result<Outcome, Error>>)>) {
+    pub(super) fn commit(&mut self, batch: Vec<Asked>) {
         let (answers, changes) = self.judge(batch);
         let result = if changes.is_empty() {
             Ok(())
@@ -126,10 +101,7 @@ impl Writer {
         }
     }
 
-    fn judge(
-        &self,
-        batch: Vec<(Transaction, oneshot::Sender<Result<Outcome, Error>>)>,
-    ) -> (Vec<Answer>, Vec<Change>) {
+    fn judge(&self, batch: Vec<Asked>) -> (Vec<Answer>, Vec<Change>) {
         let index = self.ledger.index().read();
         let mut judged = Batch::new(&index);
         let mut answers = Vec::with_capacity(batch.len());
@@ -251,6 +223,7 @@ impl Writer {
                 until - from,
             ) {
                 Ok(()) => {
+                    self.blank(from, until)?;
                     self.reserved = until;
                     return Ok(());
                 }
@@ -261,6 +234,14 @@ impl Writer {
         Err(Error::Full {
             path: self.active.path.clone(),
         })
+    }
+
+    /// Writes zeros where room is reserved. Room that was never written is noted in the file system's journal
+    /// when it first is, in the flush that a commit waits for.
+    fn blank(&self, from: u64, until: u64) -> Result<(), Error> {
+        let zeros = vec![0; usize::try_from(until - from).unwrap_or_default()];
+        let written = self.active.file.write_all_at(&zeros, from);
+        written.map_err(failed("write", &self.active.path))
     }
 
     /// Undoes a write that failed. If even that fails, or the disk lost what it had, no later write
@@ -277,7 +258,7 @@ impl Writer {
     }
 
     /// Between commits: ends a finished rewrite, begins one when garbage outweighs the rest.
-    fn tend(&mut self) {
+    pub(super) fn tend(&mut self) {
         match self.rewrite.take() {
             Some(rewrite) if rewrite.is_finished() => self.finish_rewrite(rewrite.join()),
             running => self.rewrite = running,
