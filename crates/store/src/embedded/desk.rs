@@ -174,3 +174,80 @@ fn may_block() -> bool {
     Handle::try_current()
         .is_ok_and(|runtime| runtime.runtime_flavor() == RuntimeFlavor::MultiThread)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Limits, embedded::place::Volatile, embedded::recover, ledger::Ledger};
+    use std::{path::Path, sync::Arc};
+
+    fn desk(directory: &Path) -> Arc<Desk> {
+        let volatile = Volatile::default();
+        let found = recover::open(directory, Limits::default(), &volatile).unwrap();
+        let ledger = Arc::new(Ledger::new(found.index));
+        let (active, sealed) = (found.active, found.sealed);
+        let directory = directory.to_owned();
+        let limits = Limits::default();
+        let writer = Writer::new(directory, ledger, active, sealed, limits, volatile);
+        Arc::new(Desk::new(writer))
+    }
+
+    fn put(key: &str) -> Transaction {
+        Transaction::put(key, "value")
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_lone_write_needs_no_other_thread() {
+        let directory = tempfile::tempdir().unwrap();
+        let desk = desk(directory.path());
+        for revision in 2..5 {
+            let outcome = desk.transact(put("a")).await.unwrap();
+            assert_eq!(outcome, Outcome::Committed(revision));
+        }
+        desk.close();
+        assert!(matches!(desk.transact(put("a")).await, Err(Error::Closed)));
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn what_comes_while_somebody_writes_is_committed_by_the_thread() {
+        let directory = tempfile::tempdir().unwrap();
+        let desk = desk(directory.path());
+        let pen = desk.take(&mut desk.state.lock()).unwrap();
+        let mut tasks = tokio::task::JoinSet::new();
+        for n in 0..10 {
+            let desk = Arc::clone(&desk);
+            tasks.spawn(async move { desk.transact(put(&n.to_string())).await });
+        }
+        while desk.state.lock().waiting.len() < 10 {
+            tokio::task::yield_now().await;
+        }
+        let served = Arc::clone(&desk);
+        let thread = std::thread::spawn(move || served.serve());
+        drop(pen);
+        let mut revisions = Vec::new();
+        for outcome in tasks.join_all().await {
+            match outcome.unwrap() {
+                Outcome::Committed(revision) => revisions.push(revision),
+                refused => panic!("{refused:?}"),
+            }
+        }
+        revisions.sort_unstable();
+        assert_eq!(revisions, (2..12).collect::<Vec<_>>());
+        desk.close();
+        thread.join().unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_commit_that_breaks_off_closes_the_desk() {
+        let directory = tempfile::tempdir().unwrap();
+        let desk = desk(directory.path());
+        let broken = Arc::clone(&desk);
+        let broke = std::thread::spawn(move || {
+            let _pen = broken.take(&mut broken.state.lock()).unwrap();
+            panic!("as a commit might");
+        });
+        assert!(broke.join().is_err());
+        assert!(matches!(desk.transact(put("a")).await, Err(Error::Closed)));
+        desk.serve();
+    }
+}
