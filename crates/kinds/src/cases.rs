@@ -41,8 +41,10 @@ pub(crate) fn merged(base: &Value, patch: &Value) -> Value {
     Value::Object(all)
 }
 
+/// What is below the first line of an error says what changed: see [`crate::internal`].
 fn texts(errors: machinery::field::ErrorList) -> Vec<String> {
-    errors.iter().map(ToString::to_string).collect()
+    let first = |text: String| text.lines().next().unwrap_or_default().to_owned();
+    errors.iter().map(|it| first(it.to_string())).collect()
 }
 
 /// Each change of `base` created.

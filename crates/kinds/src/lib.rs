@@ -24,6 +24,7 @@ mod discovery;
 mod events;
 mod flowcontrol;
 mod gates;
+mod internal;
 mod law;
 mod networking;
 mod node;

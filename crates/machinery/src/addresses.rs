@@ -8,6 +8,8 @@ use std::net::{IpAddr, Ipv4Addr};
 mod tests;
 
 const NO_ADDRESS: &str = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)";
+const NO_INTERFACE: &str =
+    "must be a valid address in CIDR form, (e.g. 10.9.8.7/24 or 2001:db8::1/64)";
 const NO_NETWORK: &str = "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)";
 
 /// An address, with the leading zeros that old objects may still hold (upstream: `ParseIPSloppy`).
@@ -132,6 +134,26 @@ pub fn canonical_network_errors(text: &str) -> Vec<String> {
             vec![format!("must be in canonical form (\"{address}/{bits}\")")]
         }
         _ => errors,
+    }
+}
+
+/// Messages for the address of an interface with its prefix length; upstream's `IsValidInterfaceAddress`.
+#[must_use]
+pub fn interface_errors(text: &str) -> Vec<String> {
+    let Some((address, bits)) = parse_network(text) else {
+        return vec![NO_INTERFACE.to_owned()];
+    };
+    // Of a mapped address only what is left of the IPv4 address counts.
+    let mapped = is_mapped(address) && bits > 32;
+    let bits = if mapped {
+        bits.saturating_sub(96)
+    } else {
+        bits
+    };
+    let canonical = format!("{}/{bits}", shown(address));
+    match canonical == text {
+        true => Vec::new(),
+        false => vec![format!("must be in canonical form ({canonical:?})")],
     }
 }
 

@@ -1,6 +1,7 @@
 //! Devices that a driver offers.
 
 mod device;
+mod request_policy;
 mod validate;
 
 use crate::{

@@ -143,6 +143,7 @@ fn statuses_say_what_was_given_and_to_whom() {
         json!({"request": "one", "driver": "d.example.com", "pool": "p", "device": "gpu-0"});
     let given = json!({"devices": {"results": [result]}});
     let pod = json!({"resource": "pods", "name": "p", "uid": "1"});
+    let shared = |id: &str| json!({"status": {"allocation": {"devices": {"results": [{"request": "one", "driver": "d.example.com", "pool": "p", "device": "gpu-0", "shareID": id}]}}}});
     changes(
         &ResourceClaim,
         "status",
@@ -162,6 +163,25 @@ fn statuses_say_what_was_given_and_to_whom() {
                 json!({"status": {"allocation": {"devices": {"config": [{"source": "FromMe", "opaque": {"driver": "d.example.com", "parameters": {}}}]}}}}),
                 &[
                     "status.allocation.devices.config[0].source: Unsupported value: \"FromMe\": supported values: \"FromClaim\", \"FromClass\"",
+                ],
+            ),
+            (shared("01234567-89ab-cdef-0123-456789abcdef"), &[]),
+            (
+                shared("01234567-89AB-cdef-0123-456789abcdef"),
+                &[
+                    "status.allocation.devices.results[0].shareID: Invalid value: \"01234567-89AB-cdef-0123-456789abcdef\": uid must be in RFC 4122 normalized form, `xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx` with lowercase hexadecimal characters",
+                ],
+            ),
+            (
+                shared("x"),
+                &[
+                    "status.allocation.devices.results[0].shareID: Invalid value: \"x\": error validating uid: invalid UUID length: 1",
+                ],
+            ),
+            (
+                json!({"status": {"allocation": given, "devices": [{"driver": "d.example.com", "pool": "p", "device": "gpu-0", "networkData": {"ips": ["10.9.8.7/24", "10.9.8.7"]}}]}}),
+                &[
+                    "status.devices[0].networkData.ips[1]: Invalid value: \"10.9.8.7\": must be a valid address in CIDR form, (e.g. 10.9.8.7/24 or 2001:db8::1/64)",
                 ],
             ),
             (
@@ -234,6 +254,10 @@ fn slices_say_which_nodes_reach_which_devices() {
         "s|n|d.example.com|n|<unknown>"
     );
     let device = |it: Value| json!({"spec": {"devices": [it]}});
+    let shared = |policy: Value| {
+        let capacity = json!({"memory": {"value": "8", "requestPolicy": policy}});
+        device(json!({"name": "a", "allowMultipleAllocations": true, "capacity": capacity}))
+    };
     creates(
         &ResourceSlice,
         slice.clone(),
@@ -289,6 +313,55 @@ fn slices_say_which_nodes_reach_which_devices() {
                 ),
                 &[
                     "spec.devices[0].capacity[memory].requestPolicy: Forbidden: allowMultipleAllocations must be true",
+                ],
+            ),
+            (
+                shared(json!({"default": "1", "validValues": ["1", "2"]})),
+                &[],
+            ),
+            (
+                shared(
+                    json!({"default": "1", "validRange": {"min": "1", "max": "7", "step": "3"}}),
+                ),
+                &[],
+            ),
+            (
+                shared(json!({"validValues": ["1"]})),
+                &[
+                    "spec.devices[0].capacity[memory].requestPolicy.default: Required value: required when validValues is defined",
+                ],
+            ),
+            (
+                shared(json!({"default": "1", "validValues": ["1"], "validRange": {"min": "1"}})),
+                &[
+                    "spec.devices[0].capacity[memory].requestPolicy: Forbidden: exactly one policy can be specified, cannot specify \"validValues\" and \"validRange\" at the same time",
+                ],
+            ),
+            (
+                shared(json!({"default": "1", "validValues": ["3", "2", "9", "9"]})),
+                &[
+                    "spec.devices[0].capacity[memory].requestPolicy.validValues[1]: Invalid value: \"2\": values must be sorted in ascending order",
+                    "spec.devices[0].capacity[memory].requestPolicy.validValues[2]: Invalid value: \"9\": option is larger than capacity value: 8",
+                    "spec.devices[0].capacity[memory].requestPolicy.validValues[3]: Invalid value: \"9\": option is larger than capacity value: 8",
+                    "spec.devices[0].capacity[memory].requestPolicy.validValues[3]: Duplicate value: \"9\"",
+                    "spec.devices[0].capacity[memory].requestPolicy.validValues: Invalid value: \"1\": default value is not valid according to the requestPolicy",
+                ],
+            ),
+            (
+                shared(json!({"default": "1", "validRange": {}})),
+                &[
+                    "spec.devices[0].capacity[memory].requestPolicy.validRange.min: Required value: required when validRange is defined",
+                ],
+            ),
+            (
+                shared(
+                    json!({"default": "1", "validRange": {"min": "2", "max": "9", "step": "4"}}),
+                ),
+                &[
+                    "spec.devices[0].capacity[memory].requestPolicy.validRange.min: Invalid value: \"1\": default is less than min: 2",
+                    "spec.devices[0].capacity[memory].requestPolicy.validRange.max: Invalid value: \"9\": max is larger than capacity value: 8",
+                    "spec.devices[0].capacity[memory].requestPolicy.validRange.step: Invalid value: \"1\": value is not a multiple of a given step (4) from (2)",
+                    "spec.devices[0].capacity[memory].requestPolicy.validRange.step: Invalid value: \"9\": value is not a multiple of a given step (4) from (2)",
                 ],
             ),
         ],

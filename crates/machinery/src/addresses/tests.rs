@@ -76,6 +76,26 @@ fn networks() {
 }
 
 #[test]
+fn interfaces() {
+    for (text, expected) in [
+        ("10.9.8.7/24", ""),
+        ("2001:db8::1/64", ""),
+        ("10.9.8.7", NO_INTERFACE),
+        ("10.9.8.7/33", NO_INTERFACE),
+        (
+            "2001:DB8::1/64",
+            "must be in canonical form (\"2001:db8::1/64\")",
+        ),
+        (
+            "::ffff:10.9.8.7/120",
+            "must be in canonical form (\"10.9.8.7/24\")",
+        ),
+    ] {
+        assert_eq!(interface_errors(text).join("|"), expected, "{text}");
+    }
+}
+
+#[test]
 fn warnings() {
     let path = Path::new("spec").child("ip");
     let table = [

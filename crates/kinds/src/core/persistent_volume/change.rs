@@ -1,7 +1,7 @@
 //! Changes of persistent volumes, their errors, and warnings: upstream's `ValidatePersistentVolumeUpdate`
 //! and `GetWarningsForPersistentVolume`.
 
-use crate::{check, node_labels};
+use crate::{check, internal, node_labels};
 use k8s_openapi::api::core::v1::{NodeSelector, PersistentVolume, PersistentVolumeSpec};
 use machinery::field::{Error, ErrorList, Path};
 use serde_json::json;
@@ -17,8 +17,13 @@ pub(super) fn errors(new: &PersistentVolumeSpec, old: &PersistentVolumeSpec) -> 
     let mut errors = ErrorList::new();
     if source(new, old) != source(old, old) {
         let path = Path::new("spec").child("persistentvolumesource");
-        let text = "spec.persistentvolumesource is immutable after creation";
-        errors.push(Error::forbidden(&path, text));
+        let [before, after] = [source(old, old), source(new, old)].map(|spec| PersistentVolume {
+            spec: Some(spec),
+            ..Default::default()
+        });
+        let changes = internal::difference("PersistentVolumeSource", &before, &after);
+        let text = format!("spec.persistentvolumesource is immutable after creation\n{changes}");
+        errors.push(Error::forbidden(&path, &text));
     }
     let same = new.volume_mode == old.volume_mode;
     check::immutable(

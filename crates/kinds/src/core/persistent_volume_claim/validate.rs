@@ -6,6 +6,7 @@ use crate::{
         CLASS, OLD_CLASS,
         validate::{VOLUME_MODES, access_modes, class, mode_names},
     },
+    internal,
 };
 use k8s_openapi::{
     api::core::v1::{
@@ -195,8 +196,13 @@ pub(super) fn update(new: &PersistentVolumeClaim, old: &PersistentVolumeClaim) -
         let shown = annotation(new).cloned().unwrap_or_default();
         errors.push(Error::invalid(&path, shown, check::IMMUTABLE));
     }
-    if allowed(new, old, spec, old_spec, annotated.is_some()) != *old_spec {
-        errors.push(Error::forbidden(&Path::new("spec"), FROZEN));
+    let after = allowed(new, old, spec, old_spec, annotated.is_some());
+    if after != *old_spec {
+        let changes = changes(after, old_spec.clone(), spec);
+        errors.push(Error::forbidden(
+            &Path::new("spec"),
+            &format!("{FROZEN}\n{changes}"),
+        ));
     }
     let (now, then) = (amount(size(spec)), amount(size(old_spec)));
     let status = old.status.as_ref().and_then(|it| it.capacity.as_ref());
@@ -253,6 +259,23 @@ fn allowed(
         }
     }
     allowed
+}
+
+/// What changed but may not. The volume that a claim is bound to is shown with both.
+fn changes(
+    mut after: PersistentVolumeClaimSpec,
+    mut before: PersistentVolumeClaimSpec,
+    new: &PersistentVolumeClaimSpec,
+) -> String {
+    if before.volume_name.as_ref().is_none_or(String::is_empty) {
+        before.volume_name.clone_from(&new.volume_name);
+        after.volume_name.clone_from(&new.volume_name);
+    }
+    let [before, after] = [before, after].map(|spec| PersistentVolumeClaim {
+        spec: Some(spec),
+        ..Default::default()
+    });
+    internal::difference("PersistentVolumeClaimSpec", &before, &after)
 }
 
 fn attributes_class(

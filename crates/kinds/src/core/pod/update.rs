@@ -3,8 +3,7 @@
 #[cfg(test)]
 mod tests;
 
-use crate::{check, pod_spec::validate as pod_spec};
-use api::Object;
+use crate::{check, internal, pod_spec::validate as pod_spec};
 use k8s_openapi::api::core::v1::{
     Affinity, Container, NodeAffinity, NodeSelectorTerm, Pod, PodSpec,
 };
@@ -51,7 +50,12 @@ pub(super) fn validate(new: &Pod, old: &Pod) -> ErrorList {
         gated(e, &path, &mut rest, &old_spec);
     }
     if rest != old_spec {
-        let text = format!("{FROZEN}\n{}", difference(&old_spec, &rest));
+        let [before, after] = [&old_spec, &rest].map(|spec| Pod {
+            spec: Some(spec.clone()),
+            ..Default::default()
+        });
+        let changes = internal::difference("PodSpec", &before, &after);
+        let text = format!("{FROZEN}\n{changes}");
         e.push(Error::forbidden(&path, &text));
     }
     errors
@@ -199,36 +203,6 @@ fn only_adds(new: &NodeSelectorTerm, old: &NodeSelectorTerm) -> bool {
     let was_empty = old.iter().all(Vec::is_empty);
     let is_empty = new.iter().all(Vec::is_empty);
     (!was_empty || is_empty) && new.iter().zip(&old).all(|(new, old)| new.starts_with(old))
-}
-
-/// The fields that differ, before and after.
-fn difference(old: &PodSpec, new: &PodSpec) -> String {
-    let tree = |spec: &PodSpec| {
-        let pod = Pod {
-            spec: Some(spec.clone()),
-            ..Default::default()
-        };
-        let tree = serde_json::from_slice::<serde_json::Value>(&Object::encode(&pod));
-        let spec = tree
-            .ok()
-            .and_then(|mut it| it.get_mut("spec").map(serde_json::Value::take));
-        spec.and_then(|it| it.as_object().cloned())
-            .unwrap_or_default()
-    };
-    let (old, new) = (tree(old), tree(new));
-    let mut lines = String::new();
-    for field in old
-        .keys()
-        .chain(new.keys().filter(|it| !old.contains_key(*it)))
-    {
-        for (sign, before, after) in [('-', &old, &new), ('+', &new, &old)] {
-            let value = before.get(field).filter(|it| Some(*it) != after.get(field));
-            if let Some(value) = value {
-                lines += &format!("{sign} {field}: {value}\n");
-            }
-        }
-    }
-    lines
 }
 
 /// Errors of a change through `ephemeralcontainers`: they come, but never go or change.

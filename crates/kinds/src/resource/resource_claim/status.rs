@@ -6,7 +6,10 @@ use super::{
 };
 use crate::{check, pod_spec::scheduling};
 use k8s_openapi::api::resource::v1 as upstream;
-use machinery::field::{Error, ErrorList, Path};
+use machinery::{
+    addresses,
+    field::{Error, ErrorList, Path},
+};
 
 /// Pods that share a claim.
 const CONSUMERS: usize = 256;
@@ -108,6 +111,7 @@ fn device(e: &mut ErrorList, path: &Path, it: &upstream::AllocatedDeviceStatus, 
     devices::driver(e, &path.child("driver"), &it.driver);
     devices::pool(e, &path.child("pool"), &it.pool);
     label(e, &path.child("device"), &it.device);
+    share(e, path, it.share_id.as_ref());
     let id = id_of(it);
     if !given.contains(&id) {
         let text = "must be an allocated device in the claim";
@@ -149,8 +153,41 @@ fn device(e: &mut ErrorList, path: &Path, it: &upstream::AllocatedDeviceStatus, 
         addresses,
         ADDRESSES,
         String::clone,
-        |_, _, _| {},
+        |e, path, it| check::messages(e, path, it, addresses::interface_errors(it)),
     );
+}
+
+/// Errors of the id of a share, as Go's `uuid` tells them.
+fn share(e: &mut ErrorList, path: &Path, id: Option<&String>) {
+    let Some(id) = id else { return };
+    let path = path.child("shareID");
+    let fault = match id.len() {
+        36 => (!is_uuid(id)).then(|| "invalid UUID format".to_owned()),
+        32 => {
+            (!id.bytes().all(|it| it.is_ascii_hexdigit())).then(|| "invalid UUID format".to_owned())
+        }
+        38 if !(id.starts_with('{') && id.ends_with('}')) => {
+            Some("invalid bracketed UUID format".to_owned())
+        }
+        38 => (!id.get(1..37).is_some_and(is_uuid)).then(|| "invalid UUID format".to_owned()),
+        length => Some(format!("invalid UUID length: {length}")),
+    };
+    if let Some(fault) = fault {
+        let text = format!("error validating uid: {fault}");
+        e.push(Error::invalid(&path, id, &text));
+    } else if id.len() != 36 || id.bytes().any(|it| it.is_ascii_uppercase()) {
+        let text = "uid must be in RFC 4122 normalized form, `xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx` with lowercase hexadecimal characters";
+        e.push(Error::invalid(&path, id, text));
+    }
+}
+
+/// Five words of hexadecimal digits.
+fn is_uuid(text: &str) -> bool {
+    let words = text.split('-').map(|it| {
+        let digits = it.bytes().all(|it| it.is_ascii_hexdigit());
+        digits.then_some(it.len())
+    });
+    words.eq([8, 4, 4, 4, 12].map(Some))
 }
 
 fn allocation(
@@ -175,6 +212,7 @@ fn allocation(
             label(e, &path.child("device"), &it.device);
             let failing = it.binding_failure_conditions.as_ref();
             devices::binding(e, path, it.binding_conditions.as_ref(), failing);
+            share(e, path, it.share_id.as_ref());
             devices::tolerations(e, path, it.tolerations.as_ref());
         },
     );

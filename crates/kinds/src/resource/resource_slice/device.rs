@@ -1,5 +1,6 @@
-//! Errors of one device: upstream's `validateDevice`. Policies for shared capacity are not judged.
+//! Errors of one device: upstream's `validateDevice`.
 
+use super::request_policy;
 use crate::{
     check,
     pod_spec::scheduling,
@@ -69,7 +70,9 @@ pub(super) fn validate(
         let at = path.child("capacity");
         for (name, value) in it.capacity.iter().flatten() {
             qualified(e, &at, name);
-            if value.request_policy.is_some() && it.allow_multiple_allocations != Some(true) {
+            if it.allow_multiple_allocations == Some(true) {
+                request_policy::validate(e, &at.key(name), value);
+            } else if value.request_policy.is_some() {
                 let path = at.key(name).child("requestPolicy");
                 e.push(Error::forbidden(
                     &path,
