@@ -34,8 +34,9 @@ pub struct Report {
     /// The first value of the wrong type, or the malformed JSON: the request is bad whatever the
     /// strictness asked for.
     pub malformed: Option<String>,
-    /// Whether some quantity may be written otherwise than upstream would write it: `1000m` for `1`.
-    pub odd_quantities: bool,
+    /// Whether something may be written otherwise than upstream would write it: a quantity as `1000m` for
+    /// `1`, or a zero that Go leaves out.
+    pub is_odd: bool,
 }
 
 impl Report {
@@ -85,13 +86,15 @@ fn walked(json: &[u8], schemas: &Schemas, of: TypeRef, words: Words, values: boo
         keys: RefCell::default(),
         strict: RefCell::default(),
         wrong: RefCell::default(),
-        odd_quantities: Cell::default(),
+        is_odd: Cell::default(),
     };
     let mut input = serde_json::Deserializer::from_slice(json);
     let seed = Seed {
         walk: &walk,
         shape: &Shape::Object(of),
         owner: "",
+        named: None,
+        omits_zero: false,
         root: true,
     };
     let outcome = seed.deserialize(&mut input).and_then(|()| input.end());
@@ -102,7 +105,7 @@ fn walked(json: &[u8], schemas: &Schemas, of: TypeRef, words: Words, values: boo
     Report {
         strict: walk.strict.into_inner(),
         malformed,
-        odd_quantities: walk.odd_quantities.get(),
+        is_odd: walk.is_odd.get(),
     }
 }
 
@@ -152,7 +155,7 @@ struct Walk<'a> {
     keys: RefCell<Vec<Range<usize>>>,
     strict: RefCell<Vec<String>>,
     wrong: RefCell<Option<String>>,
-    odd_quantities: Cell<bool>,
+    is_odd: Cell<bool>,
 }
 
 impl Walk<'_> {
@@ -187,14 +190,39 @@ struct Seed<'a, 'w> {
     walk: &'w Walk<'a>,
     shape: &'w Shape,
     owner: &'w str,
+    /// Go's name of the value's type, where the shape does not tell.
+    named: Option<&'w str>,
+    omits_zero: bool,
     root: bool,
 }
 
-impl Seed<'_, '_> {
+impl<'w> Seed<'_, 'w> {
     /// A quantity that is a number: upstream writes text.
     fn odd_quantity<E>(&self) -> Result<(), E> {
-        self.walk.odd_quantities.set(true);
+        self.walk.is_odd.set(true);
         Ok(())
+    }
+
+    /// Notes a value that Go would leave out.
+    fn note_zero(&self, is_zero: bool) {
+        if is_zero && self.omits_zero {
+            self.walk.is_odd.set(true);
+        }
+    }
+
+    /// An item of the list, or a value of the map, that this is.
+    fn inside(self, shape: &'w Shape) -> Self {
+        let named = self.named.and_then(|named| match self.shape {
+            Shape::List(_) => named.strip_prefix("[]"),
+            _ => Some(named.strip_prefix("map[")?.split_once(']')?.1),
+        });
+        Seed {
+            shape,
+            named,
+            omits_zero: false,
+            root: false,
+            ..self
+        }
     }
 }
 
@@ -220,8 +248,9 @@ impl<'de> Visitor<'de> for Seed<'_, '_> {
         Ok(())
     }
 
-    fn visit_bool<E: serde::de::Error>(self, _: bool) -> Result<(), E> {
+    fn visit_bool<E: serde::de::Error>(self, value: bool) -> Result<(), E> {
         if matches!(self.shape, Shape::Boolean) {
+            self.note_zero(!value);
             Ok(())
         } else {
             Err(self.refuse(Found::Bool))
@@ -233,7 +262,11 @@ impl<'de> Visitor<'de> for Seed<'_, '_> {
             Shape::Int32 | Shape::IntOrString if i32::try_from(number).is_err() => {
                 Err(self.refuse(Found::Integer(number.into())))
             }
-            Shape::Int32 | Shape::Int64 | Shape::Double | Shape::IntOrString => Ok(()),
+            Shape::Int32 | Shape::Int64 | Shape::Double => {
+                self.note_zero(number == 0);
+                Ok(())
+            }
+            Shape::IntOrString => Ok(()),
             Shape::Quantity => self.odd_quantity(),
             _ => Err(self.refuse(Found::Integer(number.into()))),
         }
@@ -248,9 +281,12 @@ impl<'de> Visitor<'de> for Seed<'_, '_> {
         }
     }
 
-    fn visit_f64<E: serde::de::Error>(self, _: f64) -> Result<(), E> {
+    fn visit_f64<E: serde::de::Error>(self, number: f64) -> Result<(), E> {
         match self.shape {
-            Shape::Double => Ok(()),
+            Shape::Double => {
+                self.note_zero(number == 0.0);
+                Ok(())
+            }
             Shape::Quantity => self.odd_quantity(),
             _ => Err(self.refuse(Found::Float)),
         }
@@ -260,7 +296,7 @@ impl<'de> Visitor<'de> for Seed<'_, '_> {
         let fault = match self.shape {
             Shape::Quantity => {
                 if !values::is_plain_quantity(text) {
-                    self.walk.odd_quantities.set(true);
+                    self.walk.is_odd.set(true);
                 }
                 values::quantity_fault(text).map(str::to_owned)
             }
@@ -276,6 +312,7 @@ impl<'de> Visitor<'de> for Seed<'_, '_> {
             | Shape::IntOrString => None,
             _ => return Err(self.refuse(Found::String)),
         };
+        self.note_zero(text.is_empty() && matches!(self.shape, Shape::String | Shape::Bytes));
         fault.map_or(Ok(()), |fault| Err(self.stop(fault)))
     }
 
@@ -284,15 +321,12 @@ impl<'de> Visitor<'de> for Seed<'_, '_> {
             return Err(self.refuse(Found::Array));
         };
         for at in 0usize.. {
-            let seed = Seed {
-                shape: item,
-                root: false,
-                ..self
-            };
+            let seed = self.inside(item);
             let more = self
                 .walk
                 .within(format_args!("[{at}]"), "", || items.next_element_seed(seed))?;
             if more.is_none() {
+                self.note_zero(at == 0);
                 break;
             }
         }
@@ -307,7 +341,9 @@ impl<'de> Visitor<'de> for Seed<'_, '_> {
         };
         // Fields are told by their place in the type; other names by a set, which is rarely filled.
         let (mut seen, mut others) = (Seen::default(), HashSet::new());
+        let mut is_empty = true;
         while let Some(key) = entries.next_key::<std::borrow::Cow<'_, str>>()? {
+            is_empty = false;
             let field = of.and_then(|of| {
                 of.fields
                     .binary_search_by(|f| (*f.name).cmp(&*key))
@@ -324,10 +360,12 @@ impl<'de> Visitor<'de> for Seed<'_, '_> {
                 }
                 match (field, self.shape) {
                     (Some((of, at)), _) => {
-                        let owner = of.short_name();
+                        let field = &of.fields[at];
                         entries.next_value_seed(Seed {
-                            shape: &of.fields[at].shape,
-                            owner,
+                            shape: &field.shape,
+                            owner: of.short_name(),
+                            named: field.go_type.as_deref(),
+                            omits_zero: field.omits_zero,
                             root: false,
                             ..self
                         })
@@ -337,11 +375,7 @@ impl<'de> Visitor<'de> for Seed<'_, '_> {
                         // With the dot before it.
                         let start = end - key.len() - usize::from(end > key.len());
                         self.walk.keys.borrow_mut().push(start..end);
-                        entries.next_value_seed(Seed {
-                            shape: value,
-                            root: false,
-                            ..self
-                        })?;
+                        entries.next_value_seed(self.inside(value))?;
                         self.walk.keys.borrow_mut().pop();
                         Ok(())
                     }
@@ -354,6 +388,7 @@ impl<'de> Visitor<'de> for Seed<'_, '_> {
                 }
             })?;
         }
+        self.note_zero(is_empty && of.is_none());
         Ok(())
     }
 }

@@ -10,7 +10,7 @@ use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, header};
 use http_body_util::BodyExt;
 use k8s_openapi::api::autoscaling::v1::Scale;
-use machinery::{quantity, status::Status};
+use machinery::{canonical, status::Status};
 use refusal::malformed;
 use std::{io::Read, time::Duration};
 
@@ -227,7 +227,7 @@ pub(crate) fn object(
 ) -> Result<Box<dyn AnyObject>, Status> {
     expect(resource, json)?;
     let report = check_fields(resource, json, validation, warnings)?;
-    typed(resource, json, report.odd_quantities, warnings)
+    typed(resource, json, report.is_odd, warnings)
 }
 
 fn expect(resource: &Resource, json: &[u8]) -> Result<(), Status> {
@@ -239,28 +239,28 @@ fn expect(resource: &Resource, json: &[u8]) -> Result<(), Status> {
     expect_kind(json, &expected)
 }
 
-/// The same of JSON whose fields were checked already, with what was found of its quantities.
+/// The same of JSON whose fields were checked already, and whether something odd was found in it.
 pub(crate) fn checked_object(
     resource: &Resource,
     json: &[u8],
-    odd_quantities: bool,
+    is_odd: bool,
     warnings: &mut Vec<String>,
 ) -> Result<Box<dyn AnyObject>, Status> {
     expect(resource, json)?;
-    typed(resource, json, odd_quantities, warnings)
+    typed(resource, json, is_odd, warnings)
 }
 
 fn typed(
     resource: &Resource,
     json: &[u8],
-    odd_quantities: bool,
+    is_odd: bool,
     warnings: &mut Vec<String>,
 ) -> Result<Box<dyn AnyObject>, Status> {
-    let canonical = match resource.schema() {
-        Some((schemas, of)) if odd_quantities => canonical(schemas, of, json),
+    let written = match resource.schema() {
+        Some((schemas, of)) if is_odd => as_written(schemas, of, json),
         _ => None,
     };
-    let read = canonical.as_deref().unwrap_or(json);
+    let read = written.as_deref().unwrap_or(json);
     let (mut object, instead) = resource.decode(read).map_err(|error| {
         let why = refusal::why(json, resource.schema(), &error.source);
         malformed(resource.kind(), resource.version(), &why)
@@ -270,10 +270,10 @@ fn typed(
     Ok(object)
 }
 
-/// JSON with its quantities as upstream writes them: few bodies need it. What is no JSON is refused later.
-fn canonical(schemas: &schema::Schemas, of: schema::TypeRef, json: &[u8]) -> Option<Vec<u8>> {
+/// JSON as upstream writes what it read: few bodies need it. What is no JSON is refused later.
+fn as_written(schemas: &schema::Schemas, of: schema::TypeRef, json: &[u8]) -> Option<Vec<u8>> {
     let mut tree = serde_json::from_slice(json).ok()?;
-    quantity::canonicalize(schemas, &schema::Shape::Object(of), &mut tree);
+    canonical::write(schemas, &schema::Shape::Object(of), &mut tree);
     Some(tree.to_string().into_bytes())
 }
 

@@ -8,6 +8,7 @@ pub mod addresses;
 pub mod apply;
 #[cfg(test)]
 mod bad_input;
+pub mod canonical;
 pub mod conditions;
 pub mod durations;
 pub mod endpoint_slices;

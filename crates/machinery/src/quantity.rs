@@ -4,15 +4,12 @@
 #[cfg(test)]
 mod tests;
 mod text;
-mod tree;
 
 pub use k8s_openapi::apimachinery::pkg::api::resource::Quantity as Wire;
 use std::{
     collections::BTreeMap,
     ops::{Add, AddAssign, Neg, Sub, SubAssign},
 };
-
-pub use tree::canonicalize;
 
 /// Text that is not a quantity; upstream's messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

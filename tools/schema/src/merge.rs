@@ -180,6 +180,8 @@ impl<'a> Merge<'a> {
             let declared = go.iter().find(|f| !f.json.is_empty() && f.json == *json);
             if let Some(declared) = declared {
                 self.declare(prefix, declared, &mut field, &mut notes, &mut words);
+            } else if let Some((prefix, declared)) = self.inlined(prefix, go, json) {
+                self.declare_for_go(&prefix, &declared, &mut field);
             }
             self.describe(name, json, &words);
             self.note(name, json, notes);
@@ -206,6 +208,7 @@ impl<'a> Merge<'a> {
         words: &mut String,
     ) {
         field.proto = self.proto(prefix, declared);
+        self.declare_for_go(prefix, declared, field);
         field.default = default(declared.default.as_deref());
         self.enumerate(prefix, declared, notes, words);
         if !declared.omitempty && !declared.pointer {
@@ -214,6 +217,59 @@ impl<'a> Merge<'a> {
         if matches!(field.shape, Shape::Object(_)) && !declared.pointer {
             notes.insert("default".into(), json!({}));
         }
+    }
+
+    /// How Go writes the zero of a field, and what it calls its type.
+    fn declare_for_go(&self, prefix: &str, declared: &GoField, field: &mut Field) {
+        field.omits_zero = declared.omitempty && !declared.pointer;
+        let telling = match &field.shape {
+            Shape::Object(_) | Shape::Any | Shape::Quantity | Shape::IntOrString => true,
+            Shape::Time | Shape::MicroTime | Shape::Duration => true,
+            Shape::List(item) => matches!(**item, Shape::Object(_)) && declared.of.starts_with("[]"),
+            _ => false,
+        };
+        let named = (!telling).then(|| self.named_type(prefix, &declared.of));
+        field.go_type = named.flatten().map(Into::into);
+    }
+
+    /// The field as a struct declares it whose fields JSON lists beside the outer one's own.
+    fn inlined(&self, prefix: &str, go: &[GoField], json: &str) -> Option<(String, GoField)> {
+        let inline = go.iter().filter(|field| field.json.is_empty());
+        let mut names = inline.map(|field| self.go_name(prefix, &field.of));
+        names.find_map(|name| {
+            let (owner, short) = name.rsplit_once('.')?;
+            let fields = self.packages.get(owner)?.structs.get(short)?;
+            let own = fields.iter().find(|field| field.json == json);
+            let own = own.map(|field| (owner.to_owned(), field.clone()));
+            own.or_else(|| self.inlined(owner, fields, json))
+        })
+    }
+
+    /// A type with a name of its own as Go's messages write it; none for what has none.
+    fn named_type(&self, prefix: &str, of: &str) -> Option<String> {
+        for start in ["[]", "map[string]"] {
+            if let Some(rest) = of.strip_prefix(start) {
+                let named = self.named_type(prefix, rest.trim_start_matches('*'))?;
+                return Some(format!("{start}{named}"));
+            }
+        }
+        if let Some((key, rest)) = of.strip_prefix("map[").and_then(|it| it.split_once(']')) {
+            let key = self.named_type(prefix, key)?;
+            let plain = || rest.to_owned();
+            let value = self.named_type(prefix, rest).unwrap_or_else(plain);
+            return Some(format!("map[{key}]{value}"));
+        }
+        let (package, name) = match of.split_once('.') {
+            None if !of.starts_with(char::is_uppercase) => return None,
+            None => (prefix.rsplit('.').next().unwrap_or(prefix), of),
+            // `metav1` and its like are the package `v1`.
+            Some((package, name)) => {
+                let version = package.rfind('v').map(|at| &package[at..]);
+                let digit = |it: &&str| it[1..].starts_with(|it: char| it.is_ascii_digit());
+                (version.filter(digit).unwrap_or(package), name)
+            }
+        };
+        Some(format!("{package}.{name}"))
     }
 
     fn go_type(&mut self, name: &str, prefix: &str, go: &[GoField]) -> Type {

@@ -52,6 +52,10 @@ pub struct Field {
     pub patch: PatchStrategy,
     /// The published default.
     pub default: Option<Box<serde_json::Value>>,
+    /// Whether Go writes no zero of it: `omitempty` on what is no pointer.
+    pub omits_zero: bool,
+    /// The name that Go gives its type, such as `v1.PullPolicy`, where the shape does not tell.
+    pub go_type: Option<Arc<str>>,
     /// How protobuf writes it; none for a field that has no place there, or that an inline message holds.
     pub proto: Option<ProtoField>,
 }
@@ -68,6 +72,8 @@ impl Field {
             structure: Structure::Granular,
             patch: PatchStrategy::default(),
             default: None,
+            omits_zero: false,
+            go_type: None,
             proto: None,
         }
     }

@@ -109,6 +109,8 @@ impl Writer {
             field.patch.replace,
             field.default.is_some(),
             field.proto.is_some(),
+            field.omits_zero,
+            field.go_type.is_some(),
         ];
         self.number(
             flags
@@ -130,6 +132,9 @@ impl Writer {
         }
         if let Some(default) = &field.default {
             self.text(&default.to_string());
+        }
+        if let Some(of) = &field.go_type {
+            self.text(of);
         }
         if let Some(proto) = &field.proto {
             self.number(u64::from(proto.tag) << 1 | u64::from(proto.pointer));
@@ -270,6 +275,7 @@ impl Reader<'_> {
             true => Some(Box::new(serde_json::from_str(&self.text()?).ok()?)),
             false => None,
         };
+        let go_type = if flag(9) { Some(self.text()?) } else { None };
         let proto = if flag(7) {
             Some(self.read_proto()?)
         } else {
@@ -288,6 +294,8 @@ impl Reader<'_> {
                 replace: flag(5),
             },
             default,
+            omits_zero: flag(8),
+            go_type,
             proto,
         })
     }

@@ -95,3 +95,35 @@ fn descriptions_are_there() {
             .is_some()
     );
 }
+
+#[test]
+fn go_says_what_is_left_out_and_what_types_are_called() {
+    let of = |name: &str| builtin().get(builtin().named(name).expect("known"));
+    let container = of("io.k8s.api.core.v1.Container");
+    let field = |name: &str| container.field(name).expect("known");
+    assert!(field("args").omits_zero && !field("name").omits_zero);
+    assert_eq!(
+        field("imagePullPolicy").go_type.as_deref(),
+        Some("v1.PullPolicy")
+    );
+    assert_eq!(field("image").go_type, None);
+    // A pointer, and a field of a struct whose fields stand beside the outer one's own.
+    assert!(
+        !of("io.k8s.api.core.v1.PodSpec")
+            .field("automountServiceAccountToken")
+            .expect("known")
+            .omits_zero
+    );
+    assert!(
+        of("io.k8s.api.core.v1.EphemeralContainer")
+            .field("args")
+            .expect("known")
+            .omits_zero
+    );
+    assert!(
+        !of("io.k8s.api.rbac.v1.Role")
+            .field("rules")
+            .expect("known")
+            .omits_zero
+    );
+}

@@ -66,6 +66,57 @@ fn wrong_types_are_told_in_go_words() {
         r#"{"spec":{"strategy":{"rollingUpdate":{"maxSurge":true}}}}"#,
         "json: cannot unmarshal bool into Go struct field RollingUpdateDeployment.spec.strategy.rollingUpdate.maxSurge of type int32",
     );
+    let container = |field: &str| {
+        format!(r#"{{"spec":{{"template":{{"spec":{{"containers":[{{{field}}}]}}}}}}}}"#)
+    };
+    let of_container = |found: &str, owner: &str, field: &str, of: &str| {
+        format!(
+            "json: cannot unmarshal {found} into Go struct field {owner}.spec.template.spec.containers.{field} of type {of}"
+        )
+    };
+    for (json, expected) in [
+        (
+            r#""imagePullPolicy":7"#,
+            of_container("number", "Container", "imagePullPolicy", "v1.PullPolicy"),
+        ),
+        (
+            r#""env":{}"#,
+            of_container("object", "Container", "env", "[]v1.EnvVar"),
+        ),
+        (
+            r#""resources":{"limits":[]}"#,
+            of_container(
+                "array",
+                "ResourceRequirements",
+                "resources.limits",
+                "v1.ResourceList",
+            ),
+        ),
+        (
+            r#""securityContext":{"capabilities":{"add":"x"}}"#,
+            of_container(
+                "string",
+                "Capabilities",
+                "securityContext.capabilities.add",
+                "[]v1.Capability",
+            ),
+        ),
+        (
+            r#""securityContext":{"capabilities":{"add":[1]}}"#,
+            of_container(
+                "number",
+                "Capabilities",
+                "securityContext.capabilities.add",
+                "v1.Capability",
+            ),
+        ),
+    ] {
+        check(&container(json), &expected);
+    }
+    check(
+        r#"{"metadata":{"uid":true}}"#,
+        "json: cannot unmarshal bool into Go struct field ObjectMeta.metadata.uid of type types.UID",
+    );
     let limits = |amount: &str| {
         format!(
             r#"{{"spec":{{"template":{{"spec":{{"containers":[{{"resources":{{"limits":{{"cpu":{amount}}}}}}}]}}}}}}}}"#
@@ -158,4 +209,28 @@ fn null_is_absent() {
         deployment(r#"{"spec":{"replicas":null,"template":null,"selector":{"matchLabels":null}}}"#),
         Report::default()
     );
+}
+
+#[test]
+fn what_go_would_write_otherwise_is_odd() {
+    let of = builtin().kind("", "v1", "Pod").expect("a known kind");
+    let odd = |json: &str| report(json.as_bytes(), builtin(), of).is_odd;
+    for json in [
+        r#"{"metadata":{"labels":{}}}"#,
+        r#"{"metadata":{"generation":0}}"#,
+        r#"{"spec":{"hostNetwork":false}}"#,
+        r#"{"spec":{"nodeName":""}}"#,
+        r#"{"spec":{"containers":[{"args":[]}]}}"#,
+        r#"{"spec":{"containers":[{"resources":{"limits":{"cpu":"1000m"}}}]}}"#,
+        r#"{"spec":{"ephemeralContainers":[{"args":[]}]}}"#,
+    ] {
+        assert!(odd(json), "{json}");
+    }
+    for json in [
+        r#"{"metadata":{"labels":{"a":""},"creationTimestamp":null,"finalizers":[""]},"status":{}}"#,
+        r#"{"spec":{"terminationGracePeriodSeconds":0,"enableServiceLinks":false,"volumes":null}}"#,
+        r#"{"spec":{"containers":[{"name":"","resources":{},"ports":[{"containerPort":0}],"args":[""]}]}}"#,
+    ] {
+        assert!(!odd(json), "{json}");
+    }
 }

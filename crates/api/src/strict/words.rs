@@ -6,7 +6,18 @@ use crate::schema::{Shape, Type};
 
 impl Seed<'_, '_> {
     pub(super) fn go_type(&self) -> String {
-        let of = |shape| Seed { shape, ..*self }.go_type();
+        match self.named {
+            Some(named) => named.to_owned(),
+            None => self.plain_type(),
+        }
+    }
+
+    /// What the type is made of.
+    fn plain_type(&self) -> String {
+        let of = |shape| {
+            let plain = Seed { shape, ..*self };
+            plain.plain_type()
+        };
         match self.shape {
             Shape::String => "string".into(),
             Shape::Bytes => "[]uint8".into(),
@@ -93,7 +104,7 @@ impl Seed<'_, '_> {
                 };
                 alone.json_message(found)
             }
-            _ => format!("unrecognized type: {}", self.go_type()),
+            _ => format!("unrecognized type: {}", self.plain_type()),
         }
     }
 

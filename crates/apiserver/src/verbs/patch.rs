@@ -107,7 +107,7 @@ impl Patch {
             FieldValidation::Warn => warnings.extend(all),
             _ => {}
         }
-        let odd = report.odd_quantities;
+        let odd = report.is_odd;
         decode::checked_object(&call.resource, json.as_bytes(), odd, warnings)
     }
 }

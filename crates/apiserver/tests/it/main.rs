@@ -22,3 +22,4 @@ mod quotas;
 mod service_addresses;
 mod watches;
 mod wire;
+mod zeros;
