@@ -298,3 +298,30 @@ fn check_fields(
         _ => Ok(report),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write as _;
+
+    #[test]
+    fn damaged_gzip_is_refused_or_bounded() {
+        let packed = |plain: &[u8]| {
+            let mut out = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+            out.write_all(plain).unwrap();
+            out.finish().unwrap()
+        };
+        let (good, bomb) = (
+            packed(b"{\"metadata\":{}}"),
+            packed(&vec![b' '; BODY_BYTES + 1]),
+        );
+        assert_eq!(inflate(&bomb).unwrap_err().code, 413);
+        fuzz::run("gzip", 600, |random| {
+            let bytes = random.damaged(&good, &bomb);
+            match inflate(&bytes) {
+                Ok(plain) => assert!(plain.len() <= BODY_BYTES),
+                Err(status) => assert!(matches!(status.code, 400 | 413), "{status:?}"),
+            }
+        });
+    }
+}

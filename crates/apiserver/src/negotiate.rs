@@ -279,4 +279,38 @@ mod tests {
         assert!(check("kubectl/v1.36.0", Some("pretty=true")));
         assert!(!check("kubectl/v1.36.0", None));
     }
+
+    #[test]
+    fn damaged_accept_headers_are_answered_in_a_form_or_refused() {
+        let good = "application/json;as=Table;v=v1;g=meta.k8s.io;q=0.5, application/vnd.kubernetes.protobuf, */*;q=nan";
+        fuzz::run("Accept headers", 3000, |random| {
+            let bytes = random.damaged(good.as_bytes(), b";q=inf,,;=;as=Table,application/yaml");
+            let Ok(value) = http::HeaderValue::from_bytes(&bytes) else {
+                return;
+            };
+            let headers: HeaderMap = [(header::ACCEPT, value)].into_iter().collect();
+            let ranges = ranges(&headers);
+            assert!(
+                ranges.is_sorted_by(|a, b| a.quality >= b.quality),
+                "{headers:?}"
+            );
+            assert!(
+                ranges
+                    .iter()
+                    .all(|it| it.quality > 0.0 && !it.media_type.is_empty()),
+                "{headers:?}"
+            );
+            let query = Query::parse(None);
+            match form(&headers, &query, false) {
+                Ok(form) => assert!(form.encoding != Encoding::Protobuf, "{headers:?}"),
+                Err(status) => assert_eq!(status.code, 406, "{headers:?}"),
+            }
+            // A Status is always told.
+            assert_eq!(
+                super::status(&headers, &query).shape,
+                Shape::Whole,
+                "{headers:?}"
+            );
+        });
+    }
 }

@@ -119,4 +119,45 @@ mod tests {
         assert_eq!(query.get("bad"), Some("%zz"));
         assert_eq!(query.get("sign"), Some("% 1"));
     }
+
+    #[test]
+    fn damaged_queries_are_read_as_far_as_they_go() {
+        const PARTS: [&str; 14] = [
+            "limit", "timeout", "watch", "=", "&", "%", "%2", "%41", "%ff", "%zz", "+", "-9", "1h",
+            "é",
+        ];
+        fuzz::run("queries", 3000, |random| {
+            let raw = match random.below(2) {
+                0 => random.text(&PARTS, 20),
+                _ => String::from_utf8_lossy(
+                    &random.damaged(b"limit=5&timeout=1h&labelSelector=a%3Db", b"%%41%"),
+                )
+                .into_owned(),
+            };
+            let query = Query::parse(Some(&raw));
+            let read: usize = query
+                .0
+                .iter()
+                .map(|(key, value)| key.len() + value.len())
+                .sum();
+            // A byte that is no UTF-8 becomes three.
+            assert!(read <= raw.len() * 3, "{raw:?}");
+            for key in ["limit", "timeout", "watch"] {
+                query.truth(key);
+                assert!(
+                    query
+                        .integer(key)
+                        .is_ok_and(|it| it.is_none() == query.get(key).is_none())
+                        || query.get(key).is_some()
+                );
+            }
+            let most = Duration::from_secs(60);
+            assert!(
+                query.deadline(most).is_ok_and(|it| it <= most) || query.get("timeout").is_some(),
+                "{raw:?}"
+            );
+            let escaped: String = raw.bytes().map(|byte| format!("%{byte:02x}")).collect();
+            assert_eq!(decode(&escaped, true), raw);
+        });
+    }
 }

@@ -257,3 +257,76 @@ pub(crate) fn well_known(door: &Door, path: &str) -> Option<Answer> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+
+    fn claims() -> Claims {
+        Claims {
+            aud: vec!["door".to_owned()],
+            exp: 2,
+            iat: 1,
+            nbf: 1,
+            iss: "https://door".to_owned(),
+            sub: "system:serviceaccount:default:a".to_owned(),
+            jti: "1".to_owned(),
+            kubernetes: Bound {
+                namespace: "default".to_owned(),
+                ..Bound::default()
+            },
+        }
+    }
+
+    /// Another header, or other claims, under the signature that there is.
+    fn forged(random: &mut fuzz::Random, good: &str) -> String {
+        let mut parts: Vec<String> = good.split('.').map(str::to_owned).collect();
+        let at = random.below(parts.len());
+        let plain = URL_SAFE_NO_PAD.decode(&parts[at]).unwrap();
+        let other =
+            br#"{"alg":"none","kid":"","typ":"JWT","aud":[],"exp":1e99,"kubernetes.io":null}"#;
+        let plain = match serde_json::from_slice(&plain) {
+            Ok(mut tree) if random.one_in(2) => {
+                random.bend(&mut tree);
+                fuzz::json_text(&tree, random, 20).into_bytes()
+            }
+            _ => random.damaged(&plain, other),
+        };
+        parts[at] = URL_SAFE_NO_PAD.encode(plain);
+        parts.join(".")
+    }
+
+    #[test]
+    fn damaged_tokens_say_nothing_that_was_not_signed() {
+        let key = stdx::certificates::create_signing_key().unwrap();
+        let tokens = Tokens::new(&key, "https://door", vec!["door".to_owned()]).unwrap();
+        let good = tokens.sign(&claims()).unwrap();
+        assert!(tokens.claims(&good, &tokens.audiences).is_some());
+        let (signed, _) = good.rsplit_once('.').unwrap();
+        let strangers = Tokens::new(
+            &stdx::certificates::create_signing_key().unwrap(),
+            "https://door",
+            Vec::new(),
+        );
+        let strange = strangers.unwrap().sign(&claims()).unwrap();
+        assert!(tokens.claims(&strange, &tokens.audiences).is_none());
+        fuzz::run("service-account tokens", 1500, |random| {
+            let text = match random.below(3) {
+                0 => String::from_utf8_lossy(&random.damaged(good.as_bytes(), strange.as_bytes()))
+                    .into_owned(),
+                1 => random.text(
+                    &["e30", ".", "=", "eyJhbGciOiJub25lIn0", "AA", "-_", "é"],
+                    12,
+                ),
+                _ => forged(random, &good),
+            };
+            if tokens.claims(&text, &tokens.audiences).is_some() {
+                let same = text
+                    .rsplit_once('.')
+                    .is_some_and(|(part, _)| part == signed);
+                assert!(same, "{text}");
+            }
+        });
+    }
+}

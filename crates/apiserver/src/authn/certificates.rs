@@ -53,3 +53,30 @@ impl Authenticate for ClientCertificates {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use stdx::certificates::{Authority, Leaf};
+
+    #[test]
+    fn damaged_certificates_name_nobody_or_somebody() {
+        let now = jiff::Timestamp::now();
+        let authority = Authority::create("ca", now).unwrap();
+        let leaf = Leaf {
+            common_name: "admin".to_owned(),
+            organizations: vec!["system:masters".to_owned()],
+            client: true,
+            ..Leaf::default()
+        };
+        let pem = authority.issue(&leaf, now).unwrap().certificate_pem;
+        let (_, block) = x509_parser::pem::parse_x509_pem(pem.as_bytes()).unwrap();
+        assert_eq!(Holder::read(&block.contents).unwrap().user.name, "admin");
+        fuzz::run("client certificates", 2000, |random| {
+            let der = random.damaged(&block.contents, &block.contents);
+            if let Some(holder) = Holder::read(&der) {
+                assert!(!holder.user.name.is_empty() && holder.user.name.len() <= der.len());
+            }
+        });
+    }
+}

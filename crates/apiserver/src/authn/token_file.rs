@@ -193,4 +193,42 @@ mod tests {
             "token file 'f' must have at least 3 columns (token, user name, user uid), found 2"
         );
     }
+
+    /// A file of quoted fields, which nothing in them can end early.
+    fn quoted(records: &[Vec<String>]) -> String {
+        let field = |field: &String| format!("\"{}\"", field.replace('"', "\"\""));
+        let line = |record: &Vec<String>| record.iter().map(field).collect::<Vec<_>>().join(",");
+        records.iter().map(|record| line(record) + "\n").collect()
+    }
+
+    #[test]
+    fn damaged_files_are_refused_or_mean_the_same_written_anew() {
+        const TOKENS: [&str; 14] = [
+            "t1", "alice", ",", ",", ",", "\"", "\"\"", "\n", "\r\n", " ", "\t", "a,b", "é", "\0",
+        ];
+        let good = b"t1,alice,1,\"system:masters,dev\"\nt2,bob,3\n\"t\"\"3\",carol,4,\r\n";
+        fuzz::run("token files", 3000, |random| {
+            let text = match random.below(2) {
+                0 => random.text(&TOKENS, 20),
+                _ => String::from_utf8_lossy(&random.damaged(good, b"\",\"\n,,")).into_owned(),
+            };
+            let read = records(&text);
+            if let Some(read) = &read {
+                let most = text.len() + 1;
+                assert!(read.iter().map(Vec::len).sum::<usize>() <= most, "{text:?}");
+                assert_eq!(records(&quoted(read)).as_ref(), Some(read), "{text:?}");
+            }
+            let read = read.unwrap_or_default();
+            if let Ok(users) = TokenFile::parse("f", &text) {
+                assert!(users.0.len() <= read.len(), "{text:?}");
+                for record in read.iter().filter(|record| !record[0].is_empty()) {
+                    let digest = <[u8; 32]>::from(Sha256::digest(&record[0]));
+                    assert!(users.0.contains_key(&digest), "{text:?}");
+                }
+                // Nobody is without a token.
+                let nobody = <[u8; 32]>::from(Sha256::digest(""));
+                assert!(!users.0.contains_key(&nobody), "{text:?}");
+            }
+        });
+    }
 }

@@ -245,4 +245,22 @@ y8s+SpIv5X4izprLoI+T7Tw77RO/sxUomA==
             assert!(Checking::read_all(text).is_err(), "{text}");
         }
     }
+
+    #[test]
+    fn damaged_keys_are_refused_or_one_for_each_block() {
+        let rsa = create_signing_key().unwrap();
+        fuzz::run("keys of tokens", 300, |random| {
+            let key = random.pick(&[rsa.as_str(), SEC1]);
+            let text = random.damaged(key.as_bytes(), SEC1.as_bytes());
+            let text = String::from_utf8_lossy(&text);
+            let blocks = text.matches("-----BEGIN").count();
+            if let Ok(keys) = Checking::read_all(&text) {
+                assert!(keys.len() <= blocks, "{text}");
+                assert!(keys.iter().all(|key| !key.id.is_empty()), "{text}");
+            }
+            if let Ok(signing) = Signing::read(&text) {
+                assert!(blocks > 0 && !signing.checking.id.is_empty(), "{text}");
+            }
+        });
+    }
 }

@@ -191,4 +191,35 @@ mod tests {
             assert!(error.contains(wrong), "{error}");
         }
     }
+
+    #[test]
+    fn damaged_continue_tokens_lead_nowhere_else() {
+        fuzz::run("continue tokens", 3000, |random| {
+            let parts = ["default", "/", "..", ".", "\\u0000", "a", "\\", "\""];
+            let (start, rv) = (
+                random.text(&parts, 6),
+                random.pick(&["1", "-1", "0", "1e3", "9223372036854775808"]),
+            );
+            let json = format!(r#"{{"v":"{TOKEN_VERSION}","rv":{rv},"start":"{start}"}}"#);
+            let json = match random.below(2) {
+                0 => json.into_bytes(),
+                _ => random.damaged(json.as_bytes(), br#","rv":-1,"start":"../../secrets/"#),
+            };
+            let text = match random.below(4) {
+                0 => String::from_utf8_lossy(
+                    &random.damaged(URL_SAFE_NO_PAD.encode(json).as_bytes(), b"=+/"),
+                )
+                .into_owned(),
+                _ => URL_SAFE_NO_PAD.encode(json),
+            };
+            let Ok(token) = decode(&text) else { return };
+            let parts = token.start.trim_start_matches('/').split('/');
+            assert!(
+                parts.clone().all(|part| !matches!(part, "" | "." | "..")),
+                "{token:?}"
+            );
+            assert!(token.rv != 0, "{token:?}");
+            assert_eq!(decode(&encode(token.rv, &token.start)), Ok(token));
+        });
+    }
 }

@@ -264,6 +264,26 @@ const ACCEPTS: [&str; 12] = [
     "application/vnd.kubernetes.protobuf",
     "application/yaml",
 ];
+/// Who somebody else wants to be: names of headers, and parts of values.
+const IMPERSONATED: [&str; 8] = [
+    "impersonate-user",
+    "impersonate-user",
+    "impersonate-group",
+    "impersonate-uid",
+    "impersonate-extra-",
+    "impersonate-extra-a%2fb",
+    "impersonate-extra-%ff%",
+    "impersonate-",
+];
+const NAMES: [&str; 7] = [
+    "jane",
+    "system:masters",
+    "",
+    " ",
+    "%00",
+    "system:serviceaccount:a:b",
+    "\u{e9}",
+];
 const METHODS: [Method; 8] = [
     Method::GET,
     Method::GET,
@@ -297,6 +317,12 @@ fn hostile_requests_get_statuses() {
         let mut sent = request(method, &uri, "application/json", "{}");
         if let Ok(accept) = random.text(&ACCEPTS, 6).parse() {
             sent.headers_mut().insert(header::ACCEPT, accept);
+        }
+        for _ in 0..random.below(4) / 2 * 2 {
+            let name = header::HeaderName::from_static(random.pick(&IMPERSONATED));
+            if let Ok(value) = random.text(&NAMES, 2).parse() {
+                sent.headers_mut().append(name, value);
+            }
         }
         let response = runtime.block_on(door.door.handle(sent));
         let code = response.status().as_u16();
