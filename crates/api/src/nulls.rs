@@ -3,13 +3,13 @@
 //! Go reads null as the zero of whatever is expected, also inside lists and maps, where the types of
 //! k8s-openapi refuse it, and base64 with line breaks, which they refuse, too; and its zero time, which those
 //! types cannot tell from any other, is written as null. All are rare, so all are settled on a tree, and only
-//! when they are met.
+//! when they are met. So are moments that a type demands and Go does not.
 
 use crate::{
     go_base64,
-    schema::{Field, Schemas, Shape, TypeRef, builtin},
+    schema::{Field, Schemas, Shape, Type, TypeRef, builtin},
 };
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 /// How the types hold Go's zero time.
 const ZERO_TIME: &str = "0001-01-01T00:00:00Z";
@@ -43,6 +43,10 @@ fn settle(schemas: &Schemas, shape: &Shape, tree: &mut Value, found: &mut bool) 
             let before = fields.len();
             fields.retain(|_, value| !value.is_null());
             *found |= fields.len() < before;
+            for absent in absent_times(schemas.get(*of), fields) {
+                *found = true;
+                fields.insert(absent, json!(ZERO_TIME));
+            }
             for (name, value) in fields {
                 if let Some(field) = schemas.get(*of).field(name) {
                     settle(schemas, &field.shape, value, found);
@@ -61,6 +65,14 @@ fn settle(schemas: &Schemas, shape: &Shape, tree: &mut Value, found: &mut bool) 
         }
         _ => {}
     }
+}
+
+/// Moments that the type demands and Go does not: `series: {}` of an event.
+fn absent_times(of: &Type, fields: &Map<String, Value>) -> Vec<String> {
+    let is_time = |field: &&Field| matches!(field.shape, Shape::Time | Shape::MicroTime);
+    let times = of.fields.iter().filter(is_time).filter(|it| it.required);
+    let absent = times.filter(|it| !fields.contains_key(&*it.name));
+    absent.map(|it| it.name.to_string()).collect()
 }
 
 fn zero(shape: &Shape) -> Value {

@@ -62,6 +62,12 @@ fn nulls_are_zeros_wherever_they_stand() {
             r#""metadata":{"name":"0001-01-01T00:00:00Z"}"#,
         ),
         (
+            "events.k8s.io/v1",
+            "Event",
+            r#"{"series":{}}"#,
+            r#""series":{"count":0}"#,
+        ),
+        (
             "apps/v1",
             "ControllerRevision",
             r#"{"data":{"a":null},"revision":1}"#,

@@ -67,6 +67,9 @@ impl Strategy for Event {
     }
 }
 
+/// Go's zero time, which is an absent one.
+const GO_ZERO_SECONDS: i64 = -62_135_596_800;
+
 fn to_core(view: &upstream::Event) -> core::Event {
     let view = view.clone();
     core::Event {
@@ -84,7 +87,8 @@ fn to_core(view: &upstream::Event) -> core::Event {
         reporting_instance: view.reporting_instance,
         series: view.series.map(|it| core::EventSeries {
             count: Some(it.count),
-            last_observed_time: Some(it.last_observed_time),
+            last_observed_time: Some(it.last_observed_time)
+                .filter(|it| it.0.as_second() > GO_ZERO_SECONDS),
         }),
         source: view.deprecated_source,
         type_: view.type_,

@@ -39,6 +39,13 @@ fn both_forms_have_their_errors() {
                 &["series.count: Invalid value: \"\": should be at least 2"],
             ),
             (
+                json!({"series": {}}),
+                &[
+                    "series.count: Invalid value: \"\": should be at least 2",
+                    "series.lastObservedTime: Required value",
+                ],
+            ),
+            (
                 json!({"regarding": {"namespace": null}, "metadata": {"namespace": "b"}}),
                 &["involvedObject.namespace: Invalid value: \"\": does not match event.namespace"],
             ),
