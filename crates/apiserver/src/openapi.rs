@@ -5,6 +5,7 @@ mod parameters;
 mod paths;
 mod pieces;
 mod roots;
+mod shared;
 mod shelf;
 
 use crate::{
@@ -256,7 +257,8 @@ fn v3<'a>(resources: &'a Resources, words: &'a Descriptions, name: &str) -> Docu
         }
         None => {
             let root = roots::document(name);
-            let answer = root.iter().map(|(_, answer)| answer.clone()).collect();
+            let answer = root.iter().filter_map(|(_, answer)| answer.clone());
+            let answer = answer.collect();
             let paths: Box<dyn Iterator<Item = _>> =
                 Box::new(root.map(|(entry, _)| entry).into_iter());
             (paths, answer)
@@ -281,6 +283,8 @@ fn v2<'a>(resources: &'a Resources, words: &'a Descriptions) -> Document<'a> {
     let (paths, answers) = roots::all(resources);
     let all = || resources.all().iter().map(|it| &**it);
     let types = served_types(all()).into_iter().chain(answers);
+    let parameters = shared::Shared::default();
+    let met = parameters.clone();
     Document {
         head: json!({
             "swagger": "2.0",
@@ -299,8 +303,13 @@ fn v2<'a>(resources: &'a Resources, words: &'a Descriptions) -> Document<'a> {
                 entries: Box::new(
                     paths
                         .into_iter()
-                        .chain(paths::of(all(), words, Dialect::V2)),
+                        .chain(paths::of(all(), words, Dialect::V2))
+                        .map(move |(path, item)| (path, met.replace(item))),
                 ),
+            },
+            Section {
+                path: &["parameters"],
+                entries: Box::new(parameters.definitions()),
             },
             Section {
                 path: &["definitions"],

@@ -11,6 +11,7 @@ use crate::{
     Door, User,
     answer::{self, Answer},
 };
+use http::{HeaderValue, header};
 use jsonwebtoken::{Header, Validation};
 use k8s_openapi::api::core::v1::ServiceAccount;
 use keys::{Checking, Signing};
@@ -235,27 +236,30 @@ impl Door {
     }
 }
 
+/// How long others may keep what is published, upstream's hour.
+const PUBLISHED: HeaderValue = HeaderValue::from_static("public, max-age=3600");
+
 /// `/.well-known/openid-configuration` and `/openid/v1/jwks`.
 pub(crate) fn well_known(door: &Door, path: &str) -> Option<Answer> {
     let tokens = door.config.tokens.as_ref()?;
-    match path {
-        "/.well-known/openid-configuration" => {
-            let document = json!({
+    let (media_type, document) = match path.trim_end_matches('/') {
+        "/.well-known/openid-configuration" => (
+            "application/json",
+            json!({
                 "issuer": tokens.issuer(),
                 "jwks_uri": format!("{}/openid/v1/jwks", tokens.issuer().trim_end_matches('/')),
                 "response_types_supported": ["id_token"],
                 "subject_types_supported": ["public"],
                 "id_token_signing_alg_values_supported": tokens.algorithms(),
-            });
-            Some(Ok(answer::json(200, document.to_string())))
-        }
-        "/openid/v1/jwks" => Some(Ok(answer::whole(
-            200,
-            "application/jwk-set+json",
-            tokens.published().to_string(),
-        ))),
-        _ => None,
-    }
+            }),
+        ),
+        "/openid/v1/jwks" => ("application/jwk-set+json", tokens.published()),
+        _ => return None,
+    };
+    let mut response = answer::whole(200, media_type, document.to_string());
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, PUBLISHED);
+    Some(Ok(response))
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ pub(super) struct Document<'a> {
 
 /// A large map.
 pub(super) struct Section<'a> {
-    /// Where it stands.
+    /// Where it stands. Sections are written in their order.
     pub(super) path: &'static [&'static str],
     pub(super) entries: Box<dyn Iterator<Item = (String, Value)> + 'a>,
 }

@@ -1,4 +1,4 @@
-//! The documents about discovery itself: `api`, `apis`, each group, `version`.
+//! The documents about discovery itself: `api`, `apis`, each group, `version`, and the issuer of tokens.
 
 use crate::resources::{Resources, api_version};
 use api::openapi::Dialect;
@@ -13,7 +13,44 @@ struct Root {
     description: &'static str,
     operation: String,
     tag: String,
-    answer: String,
+    /// The type that is answered; none: text.
+    answer: Option<String>,
+    produces: &'static [&'static str],
+}
+
+const OBJECTS: &[&str] = &[
+    "application/json",
+    "application/yaml",
+    "application/vnd.kubernetes.protobuf",
+];
+
+/// What is published about the issuer of service-account tokens.
+const ISSUER: [&str; 2] = [".well-known/openid-configuration", "openid/v1/jwks"];
+
+fn issuer(name: &str) -> Option<Root> {
+    let (description, operation, tag, produces): (_, _, _, &[_]) = match name {
+        ".well-known/openid-configuration" => (
+            "get service account issuer OpenID configuration, also known as the 'OIDC discovery doc'",
+            "getServiceAccountIssuerOpenIDConfiguration",
+            "WellKnown",
+            &["application/json"],
+        ),
+        "openid/v1/jwks" => (
+            "get service account issuer OpenID JSON Web Key Set (contains public token verification keys)",
+            "getServiceAccountIssuerOpenIDKeyset",
+            "openid",
+            &["application/jwk-set+json"],
+        ),
+        _ => return None,
+    };
+    Some(Root {
+        path: format!("/{name}/"),
+        description,
+        operation: operation.to_owned(),
+        tag: tag.to_owned(),
+        answer: None,
+        produces,
+    })
 }
 
 /// `Status` of `status`.
@@ -67,9 +104,11 @@ fn root(name: &str) -> Option<Root> {
                 description: "get the version information for this server",
                 operation: "getCodeVersion".to_owned(),
                 tag: "version".to_owned(),
-                answer: "io.k8s.apimachinery.pkg.version.Info".to_owned(),
+                answer: Some("io.k8s.apimachinery.pkg.version.Info".to_owned()),
+                produces: OBJECTS,
             });
         }
+        name if ISSUER.contains(&name) => return issuer(name),
         name => {
             let group = name
                 .strip_prefix("apis/")
@@ -87,7 +126,8 @@ fn root(name: &str) -> Option<Root> {
         description,
         operation,
         tag,
-        answer: format!("{META}.{answer}"),
+        answer: Some(format!("{META}.{answer}")),
+        produces: OBJECTS,
     })
 }
 
@@ -99,33 +139,35 @@ fn resources(group: &str, version: &str) -> Root {
         description: "get available resources",
         operation: format!("get{}APIResources", title_of_version(group, version)),
         tag: tag_of_version(group, version),
-        answer: format!("{META}.APIResourceList"),
+        answer: Some(format!("{META}.APIResourceList")),
+        produces: OBJECTS,
     }
 }
 
 impl Root {
     fn entry(self, dialect: Dialect) -> (String, Value) {
-        let types = [
-            "application/json",
-            "application/yaml",
-            "application/vnd.kubernetes.protobuf",
-        ];
         let mut operation = json!({
             "description": self.description,
             "operationId": self.operation,
             "tags": [self.tag],
         });
+        let schema = match &self.answer {
+            Some(of) => dialect.reference(of),
+            None => json!({ "type": "string" }),
+        };
         let ok = match dialect {
             Dialect::V3 => {
-                let schema = dialect.reference(&self.answer);
-                let content = types.map(|of| (of.to_owned(), json!({ "schema": schema })));
+                let content = self.produces.iter();
+                let content = content.map(|of| ((*of).to_owned(), json!({ "schema": schema })));
                 json!({ "description": "OK", "content": Map::from_iter(content) })
             }
             Dialect::V2 => {
-                operation["consumes"] = json!(types);
-                operation["produces"] = json!(types);
+                if self.answer.is_some() {
+                    operation["consumes"] = json!(self.produces);
+                }
+                operation["produces"] = json!(self.produces);
                 operation["schemes"] = json!(["https"]);
-                json!({ "description": "OK", "schema": dialect.reference(&self.answer) })
+                json!({ "description": "OK", "schema": schema })
             }
         };
         operation["responses"] = json!({ "200": ok, "401": { "description": "Unauthorized" } });
@@ -136,6 +178,7 @@ impl Root {
 /// Names of these documents.
 pub(super) fn names(served: &Resources) -> Vec<String> {
     let mut names = vec!["api".to_owned(), "apis".to_owned(), "version".to_owned()];
+    names.extend(ISSUER.map(str::to_owned));
     for resource in served.all().iter().filter(|it| !it.group().is_empty()) {
         let name = format!("apis/{}", resource.group());
         if !names.contains(&name) {
@@ -145,8 +188,8 @@ pub(super) fn names(served: &Resources) -> Vec<String> {
     names
 }
 
-/// The path of one of these documents, and the type that it answers.
-pub(super) fn document(name: &str) -> Option<((String, Value), String)> {
+/// The path of one of these documents, and the type that it answers, if it is one.
+pub(super) fn document(name: &str) -> Option<((String, Value), Option<String>)> {
     let root = root(name)?;
     let answer = root.answer.clone();
     Some((root.entry(Dialect::V3), answer))
@@ -160,7 +203,10 @@ pub(super) fn of_version(group: &str, version: &str, dialect: Dialect) -> (Strin
 /// Every discovery path, for the document that has them all, and the types that they answer.
 pub(super) fn all(served: &Resources) -> (Vec<(String, Value)>, Vec<String>) {
     let roots: Vec<Root> = names(served).iter().filter_map(|name| root(name)).collect();
-    let answers = roots.iter().map(|root| root.answer.clone()).collect();
+    let answers = roots
+        .iter()
+        .filter_map(|root| root.answer.clone())
+        .collect();
     let versions = served.all().iter().map(|it| (it.group(), it.version()));
     let versions: BTreeSet<_> = versions.collect();
     let lists = versions

@@ -369,7 +369,9 @@ async fn operations_are_named_as_upstreams() {
         "#/definitions/io.k8s.apimachinery.pkg.apis.meta.v1.WatchEvent"
     );
     let parameters = path["parameters"].as_array().unwrap().iter();
-    let parameters: Vec<_> = parameters.map(|it| it["name"].as_str().unwrap()).collect();
+    let parameters: Vec<_> = parameters
+        .map(|it| meant(&two, it)["name"].as_str().unwrap())
+        .collect();
     let expected = [
         "allowWatchBookmarks",
         "continue",
@@ -388,4 +390,77 @@ async fn operations_are_named_as_upstreams() {
     ];
     assert_eq!(parameters, expected);
     assert_eq!(two["securityDefinitions"]["BearerToken"]["type"], "apiKey");
+}
+
+/// What a reference to a shared parameter refers to; a parameter of its own as it is.
+fn meant<'d>(document: &'d Value, parameter: &'d Value) -> &'d Value {
+    match parameter["$ref"].as_str() {
+        Some(reference) => {
+            let found = document.pointer(reference.strip_prefix('#').unwrap());
+            found.unwrap_or_else(|| panic!("{reference} is not there"))
+        }
+        None => parameter,
+    }
+}
+
+#[tokio::test]
+async fn parameters_of_version_2_are_shared_under_upstreams_names() {
+    let door = open().await;
+    let document = json(&door, "/openapi/v2").await;
+    for name in [
+        "body-2Y1dVQaQ",
+        "command-Py3eQybp",
+        "namespace-vgWSWtn3",
+        "path-z6Ciiujn",
+        "pretty-tJGM1-ng",
+    ] {
+        assert!(document["parameters"][name].is_object(), "{name}");
+    }
+    let mut own = std::collections::BTreeSet::new();
+    for item in document["paths"].as_object().unwrap().values() {
+        let operations = item.as_object().unwrap().values();
+        for parameters in operations.chain([item]).map(|it| &it["parameters"]) {
+            for parameter in parameters.as_array().into_iter().flatten() {
+                meant(&document, parameter);
+                own.extend(parameter["name"].as_str());
+            }
+        }
+    }
+    let asked = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf";
+    let (_, _, bytes) = get(&door, "/openapi/v2", &[(header::ACCEPT, asked)]).await;
+    for text in ["#/parameters/body-2Y1dVQaQ", "\x0a\x0dbody-2Y1dVQaQ"] {
+        let mut parts = bytes.windows(text.len());
+        assert!(parts.any(|part| part == text.as_bytes()), "{text}");
+    }
+    let own: Vec<_> = own.into_iter().collect();
+    assert_eq!(own, ["body", "dryRun", "fieldValidation", "name"]);
+}
+
+#[tokio::test]
+async fn the_issuer_of_tokens_is_published() {
+    let door = open().await;
+    let two = json(&door, "/openapi/v2").await;
+    let index = json(&door, "/openapi/v3").await;
+    for (name, media_type, operation) in [
+        (
+            ".well-known/openid-configuration",
+            "application/json",
+            "getServiceAccountIssuerOpenIDConfiguration",
+        ),
+        (
+            "openid/v1/jwks",
+            "application/jwk-set+json",
+            "getServiceAccountIssuerOpenIDKeyset",
+        ),
+    ] {
+        let url = index["paths"][name]["serverRelativeURL"].as_str().unwrap();
+        let three = json(&door, url).await;
+        let path = format!("/{name}/");
+        let (two, three) = (&two["paths"][&path]["get"], &three["paths"][&path]["get"]);
+        assert_eq!(two["operationId"], operation);
+        assert_eq!(three["operationId"], operation);
+        assert_eq!(two["produces"], serde_json::json!([media_type]));
+        let ok = &three["responses"]["200"]["content"];
+        assert_eq!(ok[media_type]["schema"]["type"], "string", "{three}");
+    }
 }

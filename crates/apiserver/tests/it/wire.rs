@@ -382,3 +382,30 @@ async fn a_watch_over_a_socket() {
         (&json!("ADDED"), &json!("a"))
     );
 }
+
+#[tokio::test]
+async fn the_issuer_of_tokens_says_how_they_are_checked() {
+    let wire = listen().await;
+    let admin = wire.admin();
+    let body = |answer: &str| -> Value {
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+        let kept = "cache-control: public, max-age=3600";
+        assert!(head.to_lowercase().contains(kept), "{head}");
+        serde_json::from_str(body).unwrap()
+    };
+    for end in ["", "/"] {
+        let path = format!("/.well-known/openid-configuration{end}");
+        let configuration = body(&wire.ask(Some(&admin), &path, "").await);
+        assert_eq!(configuration["issuer"], "https://door");
+        assert_eq!(configuration["jwks_uri"], "https://door/openid/v1/jwks");
+        let algorithms = &configuration["id_token_signing_alg_values_supported"];
+        let keys = body(
+            &wire
+                .ask(Some(&admin), &format!("/openid/v1/jwks{end}"), "")
+                .await,
+        );
+        let key = &keys["keys"][0];
+        assert_eq!((&algorithms[0], &key["use"]), (&key["alg"], &"sig".into()));
+    }
+}
