@@ -48,7 +48,7 @@ pub(crate) fn answer(
         _ => return None,
     };
     let form = negotiate::form(headers, query, true);
-    Some(form.and_then(|form| forms::simple(form, 200, document.to_string())))
+    Some(form.and_then(|form| forms::simple(form, 200, document)))
 }
 
 /// The encoding of the aggregated document, when that is what the client likes best.

@@ -115,6 +115,23 @@ pub(crate) async fn observe<T: Object>(
     })
 }
 
+fn metadata_of<T: Object>(owner: &T, template: &PodTemplateSpec, hash: &str) -> ObjectMeta {
+    let metadata = owner.metadata();
+    let labels = template.metadata.as_ref().and_then(|it| it.labels.clone());
+    let mut labels = labels.unwrap_or_default();
+    labels.insert(HASH.to_owned(), hash.to_owned());
+    let owner_name = metadata.name.as_deref().unwrap_or_default();
+    ObjectMeta {
+        name: Some(format!("{owner_name}-{hash}")),
+        namespace: metadata.namespace.clone(),
+        labels: Some(labels),
+        // Among them the change's cause, which `kubectl rollout history` shows.
+        annotations: metadata.annotations.clone(),
+        owner_references: Some(vec![owners::controller_reference(owner)]),
+        ..ObjectMeta::default()
+    }
+}
+
 async fn create<T: Object>(
     owner: &T,
     template: &PodTemplateSpec,
@@ -127,17 +144,8 @@ async fn create<T: Object>(
     let owner_name = metadata.name.as_deref().unwrap_or_default();
     for _ in 0..ATTEMPTS {
         let hash = workloads::template_hash(template, collisions);
-        let labels = template.metadata.as_ref().and_then(|it| it.labels.clone());
-        let mut labels = labels.unwrap_or_default();
-        labels.insert(HASH.to_owned(), hash.clone());
         let new = ControllerRevision {
-            metadata: ObjectMeta {
-                name: Some(format!("{owner_name}-{hash}")),
-                namespace: metadata.namespace.clone(),
-                labels: Some(labels),
-                owner_references: Some(vec![owners::controller_reference(owner)]),
-                ..ObjectMeta::default()
-            },
+            metadata: metadata_of(owner, template, &hash),
             data: Some(RawExtension(data.clone())),
             revision,
         };
@@ -189,6 +197,16 @@ pub(crate) async fn truncate(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_revision_tells_the_cause_of_its_change() {
+        let owner = json!({"metadata": {"name": "d", "annotations": {"kubernetes.io/change-cause": "c"}}});
+        let owner = PodTemplate::decode(owner.to_string().as_bytes()).unwrap();
+        let metadata = metadata_of(&owner, &PodTemplateSpec::default(), "h");
+        assert_eq!(metadata.name.as_deref(), Some("d-h"));
+        assert_eq!(metadata.annotations, owner.metadata.annotations);
+        assert_eq!(hash_of(&metadata), "h");
+    }
 
     #[test]
     fn templates_come_back() {

@@ -40,6 +40,8 @@ pub trait Law: Send + Sync {
     );
     /// See [`Strategy::validate`].
     fn validate(&self, object: &dyn AnyObject) -> ErrorList;
+    /// See [`Strategy::validate_older`].
+    fn validate_older(&self, object: &dyn AnyObject) -> ErrorList;
     /// See [`Strategy::validate_update`].
     fn validate_update(&self, new: &dyn AnyObject, old: &dyn AnyObject) -> ErrorList;
     /// See [`Strategy::name_errors`].
@@ -197,6 +199,11 @@ impl<S: Strategy> Law for S {
     }
     fn validate(&self, object: &dyn AnyObject) -> ErrorList {
         typed!(object, S::Object, foreign(), |it| Strategy::validate(
+            self, it
+        ))
+    }
+    fn validate_older(&self, object: &dyn AnyObject) -> ErrorList {
+        typed!(object, S::Object, foreign(), |it| Strategy::validate_older(
             self, it
         ))
     }

@@ -397,6 +397,11 @@ pub trait Strategy: Send + Sync + 'static {
         ErrorList::new()
     }
 
+    /// Errors of a new object that was written in a version that is no longer served.
+    fn validate_older(&self, object: &Self::Object) -> ErrorList {
+        self.validate(object)
+    }
+
     /// Errors of a changed object; upstream's `ValidateUpdate`, immutable fields included.
     fn validate_update(&self, new: &Self::Object, old: &Self::Object) -> ErrorList {
         let _ = old;

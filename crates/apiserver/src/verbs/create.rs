@@ -165,7 +165,10 @@ fn judge(
             &|name: &str| law.name_errors(name),
             &field::Path::new("metadata"),
         );
-        errors.extend(law.validate(object));
+        errors.extend(match call.resource.older {
+            Some(_) => law.validate_older(object),
+            None => law.validate(object),
+        });
         if !errors.is_empty() {
             let name = object.metadata().name.clone().unwrap_or_default();
             return Err(Status::invalid(call.resource.kind_named(), &name, &errors));

@@ -239,6 +239,34 @@ async fn malformed_protobuf_is_a_bad_request() {
 }
 
 #[tokio::test]
+async fn scripts_find_members_of_discovery_in_upstreams_order() {
+    let door = open().await;
+    for (path, found) in [
+        ("/api", r#"{"kind":"APIVersions","versions":["v1"],"#),
+        ("/apis", r#"{"kind":"APIGroupList","apiVersion":"v1","groups":[{"name":"#),
+        (
+            "/apis/apps",
+            r#"{"kind":"APIGroup","apiVersion":"v1","name":"apps","versions":[{"groupVersion":"apps/v1","version":"v1"}],"preferredVersion":{"#,
+        ),
+        (
+            "/api/v1",
+            r#"{"kind":"APIResourceList","apiVersion":"v1","groupVersion":"v1","resources":[{"name":"bindings","#,
+        ),
+        (
+            "/api/v1",
+            r#"{"name":"configmaps","singularName":"configmap","namespaced":true,"kind":"ConfigMap","verbs":["create","delete","deletecollection","get","list","patch","update","watch"],"shortNames":["cm"],"storageVersionHash":"#,
+        ),
+        (
+            "/api/v1",
+            r#""namespaced":true,"group":"policy","version":"v1","kind":"Eviction","verbs":["create"]}"#,
+        ),
+    ] {
+        let answer = get(&door, path, "").await.json().to_string();
+        assert!(answer.contains(found), "{path}: {answer}");
+    }
+}
+
+#[tokio::test]
 async fn discovery_in_every_form() {
     let door = open().await;
     for path in ["/api", "/apis", "/apis/apps", "/apis/apps/v1", "/api/v1"] {

@@ -374,6 +374,21 @@ async fn what_has_no_current_form_is_refused_with_a_reason() {
 }
 
 #[tokio::test]
+async fn the_signer_of_old_is_for_those_who_write_as_of_old() {
+    let door = open().await;
+    let asks = |version: &str| {
+        json!({ "apiVersion": format!("certificates.k8s.io/{version}"), "kind": "CertificateSigningRequest", "metadata": { "name": version },
+            "spec": { "signerName": "kubernetes.io/legacy-unknown", "usages": ["client auth"],
+                "request": "LS0tLS1CRUdJTiBDRVJUSUZJQ0FURSBSRVFVRVNULS0tLS0=" } })
+    };
+    let path = |version| format!("/apis/certificates.k8s.io/{version}/certificatesigningrequests");
+    let (code, answer, _) = warned(&door, post(&path("v1beta1"), &asks("v1beta1"))).await;
+    assert_eq!(code, 201, "{answer}");
+    let (code, answer, _) = warned(&door, post(&path("v1"), &asks("v1"))).await;
+    assert_eq!(code, 422, "{answer}");
+}
+
+#[tokio::test]
 async fn discovery_is_silent_about_them() {
     let door = open().await;
     let (_, groups) = door.get("/apis").await;

@@ -93,6 +93,11 @@ impl Strategy for CertificateSigningRequest {
         validate::request(object, None)
     }
 
+    /// Version v1beta1 knows the signer of old.
+    fn validate_older(&self, object: &upstream::CertificateSigningRequest) -> ErrorList {
+        validate::request(object, Some(object))
+    }
+
     fn validate_update(
         &self,
         new: &upstream::CertificateSigningRequest,
