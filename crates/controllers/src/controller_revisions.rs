@@ -200,7 +200,8 @@ mod tests {
 
     #[test]
     fn a_revision_tells_the_cause_of_its_change() {
-        let owner = json!({"metadata": {"name": "d", "annotations": {"kubernetes.io/change-cause": "c"}}});
+        let owner =
+            json!({"metadata": {"name": "d", "annotations": {"kubernetes.io/change-cause": "c"}}});
         let owner = PodTemplate::decode(owner.to_string().as_bytes()).unwrap();
         let metadata = metadata_of(&owner, &PodTemplateSpec::default(), "h");
         assert_eq!(metadata.name.as_deref(), Some("d-h"));
