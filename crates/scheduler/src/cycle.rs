@@ -15,33 +15,64 @@ use stdx::random::Random;
 /// Why it fits nowhere.
 pub(crate) fn find(
     pod: &PodInfo,
-    snapshot: &Snapshot,
+    snapshot: &mut Snapshot,
     random: &Random,
 ) -> Result<String, Diagnosis> {
-    let feasible = filter(pod, snapshot)?;
+    let refusals = judge(pod, snapshot, None);
+    let snapshot = &*snapshot;
+    let mut diagnosis = Diagnosis::default();
+    let mut feasible = Vec::new();
+    for (info, refusal) in snapshot.nodes().zip(refusals) {
+        match refusal {
+            Some((plugin, verdict)) => diagnosis.refuse(info.name(), plugin, verdict),
+            None => feasible.push(info),
+        }
+    }
+    if feasible.is_empty() {
+        return Err(diagnosis);
+    }
+    // The node on which others made room for it is not left for another.
+    let nominated = snapshot.nomination(&pod.key);
+    if let Some(info) = feasible.iter().find(|info| nominated == Some(info.name())) {
+        return Ok(info.name().to_owned());
+    }
     Ok(choose(pod, snapshot, &feasible, random))
 }
 
-fn filter<'a>(pod: &PodInfo, snapshot: &'a Snapshot) -> Result<Vec<&'a NodeInfo>, Diagnosis> {
+/// The plugin that refuses a node, and what it says.
+pub(crate) type Refusal = Option<(&'static str, Verdict)>;
+
+/// Judges all nodes in order, or the one named. Pods for which room is kept, and which are no less
+/// important, count as placed; a node must do without them as well, since they may go elsewhere.
+pub(crate) fn judge(pod: &PodInfo, snapshot: &mut Snapshot, only: Option<&str>) -> Vec<Refusal> {
+    let above: Vec<_> = snapshot
+        .nominees()
+        .filter(|other| other.key != pod.key && other.priority() >= pod.priority())
+        .cloned()
+        .collect();
+    if above.is_empty() {
+        return filter(pod, snapshot, only);
+    }
+    let crowded = snapshot.with(above, |snapshot| filter(pod, snapshot, only));
+    let plain = filter(pod, snapshot, only);
+    let both = crowded.into_iter().zip(plain);
+    both.map(|(crowded, plain)| crowded.or(plain)).collect()
+}
+
+fn filter(pod: &PodInfo, snapshot: &Snapshot, only: Option<&str>) -> Vec<Refusal> {
     let judges: Vec<_> = FILTERS
         .iter()
         .filter_map(|filter| Some((filter.name(), filter.prepare(pod, snapshot)?)))
         .collect();
-    let mut diagnosis = Diagnosis::default();
-    let mut feasible = Vec::new();
-    'nodes: for info in snapshot.nodes() {
-        for (plugin, judge) in &judges {
-            if let Verdict::Unfit(reasons) = judge(info) {
-                diagnosis.refuse(plugin, reasons);
-                continue 'nodes;
-            }
-        }
-        feasible.push(info);
-    }
-    if feasible.is_empty() {
-        Err(diagnosis)
-    } else {
-        Ok(feasible)
+    let refusal = |info: &NodeInfo| {
+        judges.iter().find_map(|(plugin, judge)| match judge(info) {
+            Verdict::Fits => None,
+            refused => Some((*plugin, refused)),
+        })
+    };
+    match only {
+        Some(name) => snapshot.node(name).into_iter().map(refusal).collect(),
+        None => snapshot.nodes().map(refusal).collect(),
     }
 }
 

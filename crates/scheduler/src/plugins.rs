@@ -20,8 +20,10 @@ use crate::{
 pub(crate) enum Verdict {
     /// The pod may go there.
     Fits,
-    /// It may not; upstream's reason texts.
+    /// It may not while the pods are where they are; upstream's reason texts.
     Unfit(Vec<String>),
+    /// It may not, whichever pods leave (upstream's `UnschedulableAndUnresolvable`).
+    Never(Vec<String>),
 }
 
 impl Verdict {
@@ -31,6 +33,15 @@ impl Verdict {
             Self::Fits
         } else {
             Self::Unfit(vec![reason.to_owned()])
+        }
+    }
+
+    /// Fits when `holds`, else no leaving pod would change it.
+    pub(crate) fn of_node(holds: bool, reason: &str) -> Self {
+        if holds {
+            Self::Fits
+        } else {
+            Self::Never(vec![reason.to_owned()])
         }
     }
 }

@@ -47,6 +47,20 @@ impl PodInfo {
         self.pod.spec.as_ref()
     }
 
+    /// The pod as it is once it is on `node`.
+    pub(crate) fn placed(&self, node: &str) -> Self {
+        let mut pod = Pod::clone(&self.pod);
+        pod.spec.get_or_insert_default().node_name = Some(node.to_owned());
+        Self {
+            pod: Arc::new(pod),
+            ..self.clone()
+        }
+    }
+
+    pub(crate) fn priority(&self) -> i32 {
+        self.spec().and_then(|spec| spec.priority).unwrap_or(0)
+    }
+
     pub(crate) fn node(&self) -> &str {
         self.spec()
             .and_then(|spec| spec.node_name.as_deref())

@@ -1,11 +1,22 @@
 //! The loop around the cycle: takes pods from the queue, places them in the snapshot at once, and
 //! binds them in the background.
 
+mod room;
+
 use crate::{
-    cycle, diagnosis::Diagnosis, plugins::Event, pod::PodInfo, queue::Queue, snapshot::Snapshot,
+    cycle,
+    diagnosis::Diagnosis,
+    plugins::Event,
+    pod::PodInfo,
+    preemption::{self, Outcome},
+    queue::Queue,
+    snapshot::Snapshot,
 };
 use client::{Client, Patch};
-use k8s_openapi::api::core::v1::{Binding, Node, ObjectReference, Pod};
+use k8s_openapi::api::{
+    core::v1::{Binding, Node, ObjectReference, Pod},
+    policy::v1::PodDisruptionBudget,
+};
 use machinery::pods;
 use parking_lot::Mutex;
 use reconcile::{Cache, Caches, Change, Key, Recorder, reference};
@@ -26,6 +37,7 @@ pub struct Scheduler {
     clock: Clock,
     random: Random,
     pods: Arc<Cache<Pod>>,
+    budgets: Arc<Cache<PodDisruptionBudget>>,
     snapshot: Mutex<Snapshot>,
     queue: Queue,
     bindings: Arc<Semaphore>,
@@ -39,6 +51,7 @@ pub fn run(caches: &Caches, recorder: Recorder, clock: Clock, random: Random, ta
         clock,
         random,
         pods: caches.of::<Pod>(),
+        budgets: caches.of::<PodDisruptionBudget>(),
         snapshot: Mutex::default(),
         queue: Queue::default(),
         bindings: Arc::new(Semaphore::new(BINDINGS_LIMIT)),
@@ -59,6 +72,7 @@ pub fn run(caches: &Caches, recorder: Recorder, clock: Clock, random: Random, ta
     tasks.spawn("scheduler", async move {
         nodes.synced().await;
         scheduler.pods.synced().await;
+        scheduler.budgets.synced().await;
         loop {
             let key = scheduler.queue.next().await;
             scheduler.schedule(&key, &group).await;
@@ -114,11 +128,14 @@ impl Scheduler {
         let info = PodInfo::new(Arc::clone(&pod));
         let found = {
             let mut snapshot = self.snapshot.lock();
-            let found = cycle::find(&info, &snapshot, &self.random);
-            if let Ok(node) = &found {
-                snapshot.place(PodInfo::new(Arc::new(placed(&pod, node))));
+            let found = cycle::find(&info, &mut snapshot, &self.random);
+            match found {
+                Ok(node) => {
+                    snapshot.place(info.placed(&node));
+                    Ok(node)
+                }
+                Err(diagnosis) => Err(self.make_room(&info, diagnosis, &mut snapshot)),
             }
-            found
         };
         match found {
             Ok(node) => {
@@ -132,7 +149,12 @@ impl Scheduler {
                     drop(permit);
                 });
             }
-            Err(diagnosis) => self.refuse(key, &pod, diagnosis).await,
+            Err((diagnosis, outcome)) => {
+                self.refuse(key, &pod, diagnosis, outcome.as_ref()).await;
+                if let Some(Outcome::Room(room)) = outcome {
+                    self.evict(&info, room).await;
+                }
+            }
         }
     }
 
@@ -177,20 +199,31 @@ impl Scheduler {
             .action(&about, "Warning", "FailedScheduling", action, message);
     }
 
-    async fn refuse(&self, key: &Key, pod: &Pod, diagnosis: Diagnosis) {
+    async fn refuse(&self, key: &Key, pod: &Pod, diagnosis: Diagnosis, outcome: Option<&Outcome>) {
         let message = diagnosis.message();
         self.queue.refuse(key, diagnosis.plugins);
         self.failed(pod, "Scheduling", &message);
+        let nominated = room::nominated(pod);
+        let nominee = match outcome {
+            Some(Outcome::Room(room)) => Some(room.node.as_str()),
+            Some(Outcome::Refused {
+                withdraws: true, ..
+            }) => None,
+            _ => nominated,
+        };
+        if already_says(pod, &message) && nominee == nominated {
+            return;
+        }
         let condition = serde_json::json!({
             "type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": message,
             "lastTransitionTime": stdx::clock::whole_seconds(self.clock.now()).to_string(),
             "observedGeneration": pod.metadata.generation,
         });
-        if already_says(pod, &message) {
-            return;
+        let mut status = serde_json::json!({ "conditions": [condition] });
+        if nominee != nominated {
+            status["nominatedNodeName"] = nominee.into();
         }
-        let patch =
-            Patch::Strategic(serde_json::json!({ "status": { "conditions": [condition] } }));
+        let patch = Patch::Strategic(serde_json::json!({ "status": status }));
         let patched = self
             .client
             .patch::<Pod>(&key.namespace, &key.name, "status", &patch)
@@ -250,10 +283,4 @@ fn priority(pod: &Pod) -> i32 {
         .as_ref()
         .and_then(|spec| spec.priority)
         .unwrap_or(0)
-}
-
-fn placed(pod: &Pod, node: &str) -> Pod {
-    let mut pod = pod.clone();
-    pod.spec.get_or_insert_default().node_name = Some(node.to_owned());
-    pod
 }

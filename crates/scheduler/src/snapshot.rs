@@ -76,12 +76,68 @@ impl NodeInfo {
 pub(crate) struct Snapshot {
     nodes: BTreeMap<String, NodeInfo>,
     places: HashMap<Key, String>,
+    /// Waiting pods for which others made room, as they will be on their node.
+    nominees: BTreeMap<Key, PodInfo>,
 }
 
 impl Snapshot {
     /// The nodes that exist, in order of name.
     pub(crate) fn nodes(&self) -> impl Iterator<Item = &NodeInfo> {
         self.nodes.values().filter(|info| info.node.is_some())
+    }
+
+    /// The node of this name, if it exists.
+    pub(crate) fn node(&self, name: &str) -> Option<&NodeInfo> {
+        self.nodes.get(name).filter(|info| info.node.is_some())
+    }
+
+    /// Keeps room on `node` for a waiting pod.
+    pub(crate) fn nominate(&mut self, pod: &PodInfo, node: &str) {
+        self.nominees.insert(pod.key.clone(), pod.placed(node));
+    }
+
+    /// Keeps no room for a pod any more.
+    pub(crate) fn withdraw(&mut self, key: &Key) {
+        self.nominees.remove(key);
+    }
+
+    /// The node on which room is kept for a pod.
+    pub(crate) fn nomination(&self, key: &Key) -> Option<&str> {
+        self.nominees.get(key).map(PodInfo::node)
+    }
+
+    /// The pods for which room is kept.
+    pub(crate) fn nominees(&self) -> impl Iterator<Item = &PodInfo> {
+        self.nominees.values()
+    }
+
+    /// Looks at the cluster as if `pods` were placed too.
+    pub(crate) fn with<T>(&mut self, pods: Vec<PodInfo>, look: impl FnOnce(&Self) -> T) -> T {
+        let keys: Vec<_> = pods.iter().map(|pod| pod.key.clone()).collect();
+        for pod in pods {
+            self.settle(pod);
+        }
+        let seen = look(self);
+        for key in &keys {
+            self.displace(key);
+        }
+        seen
+    }
+
+    /// Tries something out while `pods`, which are placed, are gone.
+    pub(crate) fn without<T>(
+        &mut self,
+        pods: &[PodInfo],
+        try_out: impl FnOnce(&mut Self) -> T,
+    ) -> T {
+        for pod in pods {
+            self.displace(&pod.key);
+        }
+        let result = try_out(self);
+        for pod in pods {
+            self.settle(pod.clone());
+        }
+        result
     }
 
     /// Takes a change of a node.
@@ -106,6 +162,7 @@ impl Snapshot {
             return;
         };
         let key = Key::of(&latest.metadata);
+        self.see_nomination(&key, change);
         match &change.new {
             Some(pod) if is_placed(pod) => self.place(PodInfo::new(Arc::clone(pod))),
             // A pod that is assumed on a node and still pending in the cache keeps its place.
@@ -114,8 +171,29 @@ impl Snapshot {
         }
     }
 
+    /// A nomination that was made here and is not written yet is kept.
+    fn see_nomination(&mut self, key: &Key, change: &Change<Pod>) {
+        let waits = |pod: &&Arc<Pod>| {
+            !is_placed(pod) && !pods::is_terminal(pod) && pod.metadata.deletion_timestamp.is_none()
+        };
+        let old = change.old.as_ref().and_then(|pod| nominated(pod));
+        match change.new.as_ref().filter(waits) {
+            Some(pod) => match nominated(pod) {
+                Some(node) => self.nominate(&PodInfo::new(Arc::clone(pod)), node),
+                None if old.is_some() => self.withdraw(key),
+                None => {}
+            },
+            None => self.withdraw(key),
+        }
+    }
+
     /// Puts a pod on the node its spec names.
     pub(crate) fn place(&mut self, pod: PodInfo) {
+        self.withdraw(&pod.key);
+        self.settle(pod);
+    }
+
+    fn settle(&mut self, pod: PodInfo) {
         self.displace(&pod.key);
         let node = pod.node().to_owned();
         self.places.insert(pod.key.clone(), node.clone());
@@ -141,6 +219,11 @@ impl Snapshot {
             self.nodes.remove(name);
         }
     }
+}
+
+fn nominated(pod: &Pod) -> Option<&str> {
+    let node = pod.status.as_ref()?.nominated_node_name.as_deref();
+    node.filter(|node| !node.is_empty())
 }
 
 fn is_placed(pod: &Pod) -> bool {

@@ -147,7 +147,7 @@ impl Filter for InterPodAffinity {
                     .is_some_and(|domain| *first || found.contains(domain))
             });
             if !fits_near {
-                return Verdict::when(false, NO_AFFINITY);
+                return Verdict::of_node(false, NO_AFFINITY);
             }
             let too_near = away
                 .iter()

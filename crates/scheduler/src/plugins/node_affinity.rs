@@ -20,7 +20,7 @@ impl Filter for NodeAffinity {
             return None;
         }
         Some(Box::new(|info| {
-            Verdict::when(
+            Verdict::of_node(
                 node_selector::allows(spec, info),
                 "node(s) didn't match Pod's node affinity/selector",
             )

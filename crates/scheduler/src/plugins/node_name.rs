@@ -18,7 +18,7 @@ impl Filter for NodeName {
         let wanted = pod.node();
         (!wanted.is_empty()).then(|| -> Judge<'a> {
             Box::new(move |info| {
-                Verdict::when(
+                Verdict::of_node(
                     info.name() == wanted,
                     "node(s) didn't match the requested node name",
                 )

@@ -20,18 +20,19 @@ impl Filter for NodeResourcesFit {
 
     fn prepare<'a>(&self, pod: &'a PodInfo, _: &'a Snapshot) -> Option<Judge<'a>> {
         Some(Box::new(|info| {
-            let lacking = lacking(pod, info);
-            if lacking.is_empty() {
-                Verdict::Fits
-            } else {
-                Verdict::Unfit(lacking)
+            let (lacking, hopeless) = lacking(pod, info);
+            match (lacking.is_empty(), hopeless) {
+                (true, _) => Verdict::Fits,
+                (false, true) => Verdict::Never(lacking),
+                (false, false) => Verdict::Unfit(lacking),
             }
         }))
     }
 }
 
-fn lacking(pod: &PodInfo, info: &NodeInfo) -> Vec<String> {
-    let mut reasons = Vec::new();
+/// What there is too little of, and whether even the empty node has too little.
+fn lacking(pod: &PodInfo, info: &NodeInfo) -> (Vec<String>, bool) {
+    let (mut reasons, mut hopeless) = (Vec::new(), false);
     if i64::try_from(info.pods.len()).unwrap_or(i64::MAX) + 1 > info.allowed_pods {
         reasons.push("Too many pods".to_owned());
     }
@@ -39,6 +40,7 @@ fn lacking(pod: &PodInfo, info: &NodeInfo) -> Vec<String> {
     let mut check = |name: &str, wanted: i64, used: i64, has: i64| {
         if wanted > 0 && wanted > has - used {
             reasons.push(format!("Insufficient {name}"));
+            hopeless |= wanted > has;
         }
     };
     check("cpu", wanted.cpu_milli, used.cpu_milli, has.cpu_milli);
@@ -59,7 +61,7 @@ fn lacking(pod: &PodInfo, info: &NodeInfo) -> Vec<String> {
             |map: &std::collections::BTreeMap<String, i64>| map.get(name).copied().unwrap_or(0);
         check(name, *amount, of(&used.extended), of(&has.extended));
     }
-    reasons
+    (reasons, hopeless)
 }
 
 impl Score for NodeResourcesFit {

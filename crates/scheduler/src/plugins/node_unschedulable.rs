@@ -29,7 +29,7 @@ impl Filter for NodeUnschedulable {
                 .as_ref()
                 .and_then(|node| node.spec.as_ref()?.unschedulable)
                 .unwrap_or(false);
-            Verdict::when(tolerated || !cordoned, "node(s) were unschedulable")
+            Verdict::of_node(tolerated || !cordoned, "node(s) were unschedulable")
         }))
     }
 }

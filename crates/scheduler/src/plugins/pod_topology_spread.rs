@@ -60,7 +60,7 @@ fn constraints<'a>(
 fn judge(constraints: &[Constraint<'_>], info: &NodeInfo) -> Verdict {
     for constraint in constraints {
         let Some(domain) = info.label(constraint.key) else {
-            return Verdict::Unfit(vec![MISSING_LABEL.to_owned()]);
+            return Verdict::Never(vec![MISSING_LABEL.to_owned()]);
         };
         let here = constraint.counts.get(domain).copied().unwrap_or(0);
         let with_it = here + i64::from(constraint.selects_itself);

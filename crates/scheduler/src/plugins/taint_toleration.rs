@@ -35,7 +35,7 @@ impl Filter for TaintToleration {
                 &["NoSchedule", "NoExecute"],
             ) {
                 None => Verdict::Fits,
-                Some(taint) => Verdict::Unfit(vec![format!(
+                Some(taint) => Verdict::Never(vec![format!(
                     "node(s) had untolerated taint {{{}: {}}}",
                     taint.key,
                     taint.value.as_deref().unwrap_or_default()

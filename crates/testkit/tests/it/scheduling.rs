@@ -152,3 +152,83 @@ async fn waits_for_room() {
     cluster.wait("default", "second", ready).await.unwrap();
     cluster.stop().await.unwrap();
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_important_make_room() {
+    let cluster = Cluster::start().await.unwrap();
+    cluster.add_node("one").await.unwrap();
+    cluster
+        .apply("apiVersion: scheduling.k8s.io/v1\nkind: PriorityClass\nmetadata: {name: high}\nvalue: 1000\n")
+        .await
+        .unwrap();
+    let node = cluster
+        .wait("", "one", |it: &Node| {
+            let status = it.status.as_ref();
+            status.is_some_and(|it| it.allocatable.is_some())
+        })
+        .await
+        .unwrap();
+    let cpu = node.status.unwrap().allocatable.unwrap()["cpu"].0.clone();
+    let whole = |name: &str, more: &str| {
+        let resources =
+            format!("image: registry.test/app:1, resources: {{requests: {{cpu: {cpu}}}}}");
+        pod(name, more).replace("image: registry.test/app:1", &resources)
+    };
+    let low = whole("low", ", terminationGracePeriodSeconds: 5");
+    cluster
+        .apply(&low.replace("labels:", "finalizers: [test/hold], labels:"))
+        .await
+        .unwrap();
+    cluster.wait("default", "low", ready).await.unwrap();
+    let meek = ", priorityClassName: high, preemptionPolicy: Never";
+    cluster.apply(&whole("meek", meek)).await.unwrap();
+    let message = cluster
+        .wait_event("default", "meek", "FailedScheduling")
+        .await
+        .unwrap();
+    assert_eq!(
+        message,
+        "0/1 nodes are available: 1 Insufficient cpu. preemption: not eligible due to preemptionPolicy=Never."
+    );
+    cluster.delete::<Pod>("default", "meek", "").await.unwrap();
+    let high = whole("high", ", priorityClassName: high");
+    cluster.apply(&high).await.unwrap();
+    let message = cluster
+        .wait_event("default", "low", "Preempted")
+        .await
+        .unwrap();
+    assert!(message.starts_with("Preempted by pod "), "{message}");
+    assert!(message.ends_with(" on node one"), "{message}");
+    cluster
+        .wait("default", "high", |it: &Pod| {
+            let status = it.status.as_ref();
+            status.is_some_and(|it| it.nominated_node_name.as_deref() == Some("one"))
+        })
+        .await
+        .unwrap();
+    let low = cluster
+        .wait("default", "low", |it: &Pod| {
+            it.metadata.deletion_timestamp.is_some()
+        })
+        .await
+        .unwrap();
+    let why = condition(&low, "DisruptionTarget").unwrap();
+    assert_eq!(
+        (why.reason.as_deref(), why.message.as_deref()),
+        (
+            Some("PreemptionByScheduler"),
+            Some("default-scheduler: preempting to accommodate a higher priority pod")
+        )
+    );
+    cluster
+        .patch::<Pod>(
+            "default",
+            "low",
+            json!({ "metadata": { "finalizers": null } }),
+        )
+        .await
+        .unwrap();
+    let high = cluster.wait("default", "high", ready).await.unwrap();
+    assert_eq!(high.status.unwrap().nominated_node_name, None);
+    cluster.stop().await.unwrap();
+}
