@@ -14,11 +14,15 @@ use k8s_openapi::{
             NodeStatus,
         },
     },
-    apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta, Time},
+    apimachinery::pkg::{
+        api::resource::Quantity,
+        apis::meta::v1::{MicroTime, ObjectMeta, Time},
+    },
 };
 use machinery::{
     conditions::{self, Condition as _},
-    owners, quantity,
+    owners,
+    quantity::{self, Amounts},
 };
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -123,39 +127,52 @@ fn labels(shared: &Shared) -> BTreeMap<String, String> {
     labels
 }
 
-/// Writes the status if it changed.
-async fn report(shared: &Shared, node: &Node) -> Result<Node, client::Error> {
-    let old = node.status.clone().unwrap_or_default();
-    let status = status(shared, &old).await;
-    if old == status {
-        return Ok(node.clone());
-    }
-    let mut next = Node {
-        status: Some(status),
-        ..node.clone()
-    };
-    match shared.client.update_status(&next).await {
-        Err(error) if error.is_conflict() => {
-            // Somebody else changed labels, taints or conditions: ours go on top of theirs.
-            let fresh = shared
-                .client
-                .get::<Node>("", &shared.config.node_name)
-                .await?;
-            let old = fresh.status.clone().unwrap_or_default();
-            next = Node {
-                status: Some(self::status(shared, &old).await),
-                ..fresh
-            };
-            shared.client.update_status(&next).await
+/// Writes the status if the server has another: a condition or a resource may be somebody else's.
+async fn report(shared: &Shared, known: &Node) -> Result<Node, client::Error> {
+    let name = &shared.config.node_name;
+    let mut again = true;
+    loop {
+        let node = match shared.client.get::<Node>("", name).await {
+            Err(error) if error.is_not_found() => return return_to(shared, known).await,
+            found => found?,
+        };
+        let old = node.status.clone().unwrap_or_default();
+        let status = status(shared, &old).await;
+        if old == status {
+            return Ok(node);
         }
-        Err(error) if error.is_not_found() => {
-            // Deleted under us: register again.
-            next.metadata.resource_version = None;
-            next.metadata.uid = None;
-            shared.client.create(&next).await
+        let next = Node {
+            status: Some(status),
+            ..node
+        };
+        match shared.client.update_status(&next).await {
+            // Somebody was quicker: ours goes on top of theirs.
+            Err(error) if error.is_conflict() && again => again = false,
+            written => return written,
         }
-        other => other,
     }
+}
+
+/// Registers again a node that was deleted under us.
+async fn return_to(shared: &Shared, known: &Node) -> Result<Node, client::Error> {
+    let mut node = known.clone();
+    node.metadata.resource_version = None;
+    node.metadata.uid = None;
+    node.status = Some(status(shared, &known.status.clone().unwrap_or_default()).await);
+    shared.client.create(&node).await
+}
+
+/// What the node has: of the machine, and what others say it offers, such as a device.
+fn capacity(
+    machine: &Amounts,
+    before: Option<&BTreeMap<String, Quantity>>,
+) -> BTreeMap<String, Quantity> {
+    let mut all = quantity::to_wire_map(machine);
+    let others = before.into_iter().flatten().filter(|it| it.0.contains('/'));
+    for (name, amount) in others {
+        all.entry(name.clone()).or_insert_with(|| amount.clone());
+    }
+    all
 }
 
 async fn status(shared: &Shared, old: &NodeStatus) -> NodeStatus {
@@ -171,7 +188,7 @@ async fn status(shared: &Shared, old: &NodeStatus) -> NodeStatus {
         .collect();
     addresses.push(address("Hostname", shared.config.node_name.clone()));
     status.addresses = Some(addresses);
-    status.capacity = Some(quantity::to_wire_map(&shared.allocatable));
+    status.capacity = Some(capacity(&shared.allocatable, old.capacity.as_ref()));
     status.allocatable.clone_from(&status.capacity);
     status.daemon_endpoints = Some(NodeDaemonEndpoints {
         kubelet_endpoint: Some(DaemonEndpoint {
@@ -281,5 +298,25 @@ async fn renew(shared: &Shared, node: &Node, held: Option<Lease>) -> Result<Leas
             shared.client.create(&renewed(lease)).await
         }
         Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn resources_of_others_stay() {
+        let wire = |all: &[(&str, &str)]| -> BTreeMap<_, _> {
+            let one =
+                |&(name, amount): &(&str, &str)| (name.to_owned(), Quantity(amount.to_owned()));
+            all.iter().map(one).collect()
+        };
+        let machine = wire(&[("cpu", "2"), ("memory", "1Gi")]);
+        let amounts = quantity::amounts(Some(&machine));
+        assert_eq!(capacity(&amounts, None), machine);
+        let before = wire(&[("cpu", "4"), ("attic", "1"), ("example.com/gpu", "3")]);
+        let all = wire(&[("cpu", "2"), ("example.com/gpu", "3"), ("memory", "1Gi")]);
+        assert_eq!(capacity(&amounts, Some(&before)), all);
     }
 }
