@@ -1,6 +1,8 @@
 //! Streams and requests passed on: logs, exec, attach, port-forward and proxies. The door finds out
 //! where they go and copies bytes; what they mean is between the client and who answers.
 
+mod links;
+mod proxied;
 mod tunnel;
 
 use crate::{
@@ -76,38 +78,27 @@ pub(crate) async fn run(
     };
     let query = request.uri().query().unwrap_or_default();
     let (law, rest) = (call.resource.law, &call.target.rest);
+    if sub.name == "proxy"
+        && let Some(response) = proxied::to_the_root(&request, rest)
+    {
+        return Ok(response);
+    }
     let destination = if *name == ProxyName::plain(&call.target.name) {
         law.connect(sub.name, &*current.view, rest, query)?
     } else {
         law.proxy(&*current.view, name, rest, query)?
     };
-    let dialled = tokio::time::timeout(DIAL, async {
-        match &destination.route {
-            Route::Kubelet { node } => dialer.dial_node(node).await.map_err(unreachable),
-            Route::Address { host, port, tls } => dialer
-                .dial_address(host, *port, *tls)
-                .await
-                .map_err(unreachable),
-            Route::Service {
-                namespace,
-                name,
-                port,
-                tls,
-            } => {
-                let (host, port) = endpoint(door, namespace, name, port)?;
-                dialer
-                    .dial_address(&host, port, *tls)
-                    .await
-                    .map_err(unreachable)
-            }
-        }
-    })
-    .await;
-    let stream = dialled.map_err(|_| {
+    let dialled = tokio::time::timeout(DIAL, dial(door, &**dialer, &destination.route)).await;
+    let (stream, asked) = dialled.map_err(|_| {
         Status::failure(504, "Timeout", "Timeout: the node did not answer in time")
     })??;
-    if sub.name != "log" {
-        return forward(door, stream, &destination.path_and_query, request).await;
+    match sub.name {
+        "log" => {}
+        "proxy" => {
+            let paths = (&**rest, &*destination.path_and_query);
+            return proxied::run(door, stream, asked, paths, request).await;
+        }
+        _ => return forward(door, stream, &destination.path_and_query, request).await,
     }
     let (mut parts, body) = request.into_parts();
     let upgrade = socket::is_asked_for(&parts.headers)
@@ -122,6 +113,36 @@ pub(crate) async fn run(
         Some(upgrade) => over_socket(door, call, upgrade, answer.into_body()),
         None => Ok(answer),
     }
+}
+
+/// A connection to who answers, and his host and port.
+async fn dial(
+    door: &Door,
+    dialer: &dyn NodeDialer,
+    route: &Route,
+) -> Result<(Box<dyn Stream>, String), Status> {
+    let (host, port, tls) = match route {
+        Route::Kubelet { node } => {
+            let stream = dialer.dial_node(node).await.map_err(unreachable)?;
+            return Ok((stream, node.clone()));
+        }
+        Route::Address { host, port, tls } => (host.clone(), *port, *tls),
+        Route::Service {
+            namespace,
+            name,
+            port,
+            tls,
+        } => {
+            let (host, port) = endpoint(door, namespace, name, port)?;
+            (host, port, *tls)
+        }
+    };
+    let stream = dialer.dial_address(&host, port, tls).await;
+    let asked = match host.contains(':') {
+        true => format!("[{host}]:{port}"),
+        false => format!("{host}:{port}"),
+    };
+    Ok((stream.map_err(unreachable)?, asked))
 }
 
 /// A body as messages, after an empty one that says that it begins.
@@ -228,18 +249,19 @@ async fn forward(
     let upgrade = request.extensions_mut().remove::<OnUpgrade>();
     let upgrades = request.headers().contains_key(header::UPGRADE);
     let (mut parts, body) = request.into_parts();
-    parts.uri = path_and_query
-        .parse::<Uri>()
-        .map_err(|error| Status::bad_request(format!("the path cannot be passed on: {error}")))?;
     parts.version = http::Version::HTTP_11;
     parts.extensions = http::Extensions::new();
     // The answerer must not be given the client's credentials.
     parts.headers.remove(header::AUTHORIZATION);
     if !parts.headers.contains_key(header::HOST) {
-        parts
-            .headers
-            .insert(header::HOST, HeaderValue::from_static("localhost"));
+        let host = parts.uri.authority().map_or("localhost", |it| it.as_str());
+        let host = HeaderValue::from_str(host)
+            .map_err(|error| Status::bad_request(format!("the host cannot be named: {error}")))?;
+        parts.headers.insert(header::HOST, host);
     }
+    parts.uri = path_and_query
+        .parse::<Uri>()
+        .map_err(|error| Status::bad_request(format!("the path cannot be passed on: {error}")))?;
     if !upgrades {
         parts.headers.remove(header::CONNECTION);
     }

@@ -16,6 +16,7 @@ mod images;
 mod kube_apiserver;
 mod kubeconfig;
 mod node;
+mod nodes;
 mod paths;
 mod requirements;
 mod server;

@@ -1,69 +1,17 @@
-//! The node in this process: runtime, network, kubelet, proxy and DNS, and how the door reaches it.
+//! The node in this process: runtime, network, kubelet, proxy and DNS.
 
-use crate::{cluster_dns, hello_image, server::Server, wiring};
+use crate::{cluster_dns, hello_image, nodes::Nodes, server::Server, wiring};
 use anyhow::Context as _;
-use apiserver::{DialError, Door, NodeDialer, Stream, User};
-use async_trait::async_trait;
+use apiserver::{Door, User};
 use ipnet::IpNet;
 use kubelet::Kubelet;
 use network::{Bridge, BridgeConfig, ClusterRanges, Firewall, Journal, Nftables, PodNetwork as _};
 use reconcile::Caches;
 use runtime::{Native, Options, image::Registries};
-use std::{
-    path::Path,
-    sync::{Arc, OnceLock},
-};
-use tokio::net::TcpStream;
+use std::{path::Path, sync::Arc};
 
 /// The links' MTU; what every network that a node may hang on carries.
 const MTU: u32 = 1500;
-/// Bytes under way between the door and the kubelet of the same process.
-const PIPE_BYTES: usize = 64 << 10;
-
-/// Reaches this process's kubelet by a function call, and addresses of the pod network by TCP.
-#[derive(Default)]
-pub(crate) struct Nodes {
-    own: OnceLock<(String, Arc<Kubelet>)>,
-}
-
-#[async_trait]
-impl NodeDialer for Nodes {
-    async fn dial_node(&self, node: &str) -> Result<Box<dyn Stream>, DialError> {
-        match self.own.get() {
-            Some((name, kubelet)) if name == node => {
-                let (ours, theirs) = tokio::io::duplex(PIPE_BYTES);
-                tokio::spawn(Arc::clone(kubelet).serve(Box::new(theirs)));
-                Ok(Box::new(ours))
-            }
-            _ => Err(DialError {
-                target: format!("node {node:?}"),
-                source: "it is not a node of this server".into(),
-            }),
-        }
-    }
-
-    async fn dial_address(
-        &self,
-        host: &str,
-        port: u16,
-        tls: bool,
-    ) -> Result<Box<dyn Stream>, DialError> {
-        let target = format!("{host}:{port}");
-        if tls {
-            return Err(DialError {
-                target,
-                source: "this server does not proxy to TLS ports; use kubectl port-forward".into(),
-            });
-        }
-        match TcpStream::connect((host, port)).await {
-            Ok(stream) => Ok(Box::new(stream)),
-            Err(source) => Err(DialError {
-                target,
-                source: source.into(),
-            }),
-        }
-    }
-}
 
 /// Starts the node's parts. `caches` are the process's shared ones.
 pub(crate) async fn start(
@@ -104,8 +52,7 @@ pub(crate) async fn start(
         &server.tasks,
     )
     .await?;
-    // A node starts once in a process, so the cell is empty.
-    let _ = nodes.own.set((server.node_name.clone(), kubelet));
+    nodes.add(server.node_name.clone(), kubelet);
     Ok(())
 }
 

@@ -6,6 +6,7 @@ use crate::{
     certificates::Certificates,
     kubeconfig::{self, Access},
     node,
+    nodes::Nodes,
     paths::Paths,
     requirements, wiring,
 };
@@ -126,7 +127,7 @@ impl Server {
             self.address,
             self.clock.now(),
         )?);
-        let nodes = Arc::new(node::Nodes::default());
+        let nodes = Arc::new(Nodes::default());
         let door = self.door(Arc::new(store), &certificates, &nodes).await?;
         door.bootstrap().await?;
         door.expire(self.options.api.event_ttl, &self.tasks);
@@ -142,7 +143,7 @@ impl Server {
         &self,
         store: Arc<dyn store::Store>,
         certificates: &Certificates,
-        nodes: &Arc<node::Nodes>,
+        nodes: &Arc<Nodes>,
     ) -> anyhow::Result<Arc<Door>> {
         let tokens = Arc::new(access::tokens(
             &self.options,

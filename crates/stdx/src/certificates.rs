@@ -3,9 +3,11 @@
 
 mod files;
 mod server;
+mod unverified;
 
 pub use files::{load_or_create_authority, load_or_create_signing_key, load_or_issue};
 pub use server::{ServedCertificate, server_config};
+pub use unverified::unverified;
 
 use jiff::Timestamp;
 use rcgen::{

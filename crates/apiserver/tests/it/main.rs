@@ -17,6 +17,7 @@ mod options;
 mod ownership;
 mod paging;
 mod pods;
+mod proxied;
 mod quantities;
 mod quotas;
 mod service_addresses;

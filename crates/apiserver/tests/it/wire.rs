@@ -39,15 +39,18 @@ impl NodeDialer for Echo {
             let head = String::from_utf8(head).unwrap();
             assert!(!head.to_lowercase().contains("authorization"), "{head}");
             let answer = if head.to_lowercase().contains("upgrade: spdy") {
-                "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: SPDY/3.1\r\n\r\n".to_owned()
+                "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: SPDY/3.1\r\n\r\n".into()
             } else {
                 let path = head.split(' ').nth(1).unwrap();
-                format!(
-                    "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{path}",
-                    path.len()
-                )
+                crate::proxied::page(path, &head).unwrap_or_else(|| {
+                    format!(
+                        "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{path}",
+                        path.len()
+                    )
+                    .into_bytes()
+                })
             };
-            theirs.write_all(answer.as_bytes()).await.unwrap();
+            theirs.write_all(&answer).await.unwrap();
             let (mut from, mut to) = tokio::io::split(theirs);
             let _ = tokio::io::copy(&mut from, &mut to).await;
         });
