@@ -140,7 +140,7 @@ fn room_on(
             return Err(refusal);
         }
         let mut reprieve = |all: Vec<PodInfo>| -> Vec<PodInfo> {
-            let stays = |other: &PodInfo| {
+            let mut stays = |other: &PodInfo| {
                 snapshot.place(other.clone());
                 let fits = refusal(node, pod, snapshot).is_none();
                 if !fits {
@@ -148,7 +148,6 @@ fn room_on(
                 }
                 fits
             };
-            let mut stays = stays;
             all.into_iter().filter(|other| !stays(other)).collect()
         };
         let first = reprieve(violating);

@@ -10,7 +10,7 @@ use crate::{
     pod::PodInfo,
     preemption::{self, Outcome},
     queue::Queue,
-    snapshot::Snapshot,
+    snapshot::{self, Snapshot},
 };
 use client::{Client, Patch};
 use k8s_openapi::api::{
@@ -203,7 +203,7 @@ impl Scheduler {
         let message = diagnosis.message();
         self.queue.refuse(key, diagnosis.plugins);
         self.failed(pod, "Scheduling", &message);
-        let nominated = room::nominated(pod);
+        let nominated = snapshot::nominated(pod);
         let nominee = match outcome {
             Some(Outcome::Room(room)) => Some(room.node.as_str()),
             Some(Outcome::Refused {

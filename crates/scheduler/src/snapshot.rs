@@ -221,7 +221,8 @@ impl Snapshot {
     }
 }
 
-fn nominated(pod: &Pod) -> Option<&str> {
+/// The node on which room is kept for a pod, as its status says.
+pub(crate) fn nominated(pod: &Pod) -> Option<&str> {
     let node = pod.status.as_ref()?.nominated_node_name.as_deref();
     node.filter(|node| !node.is_empty())
 }

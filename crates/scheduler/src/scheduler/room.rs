@@ -6,12 +6,6 @@ use client::{DeleteOptions, Error, Patch};
 use k8s_openapi::api::core::v1::Pod;
 use reconcile::{Key, reference};
 
-/// The node on which room is kept for a pod, as its status says.
-pub(super) fn nominated(pod: &Pod) -> Option<&str> {
-    let node = pod.status.as_ref()?.nominated_node_name.as_deref();
-    node.filter(|node| !node.is_empty())
-}
-
 impl Scheduler {
     /// Plans, and keeps the room that will be made; the diagnosis tells when there is none.
     pub(super) fn make_room(
