@@ -49,6 +49,13 @@ pub(crate) fn text(code: u16, text: impl Into<String>) -> Response<Body> {
     response
 }
 
+/// What was asked for is elsewhere.
+pub(crate) fn moved(to: HeaderValue) -> Response<Body> {
+    let mut response = text(301, "");
+    response.headers_mut().insert(header::LOCATION, to);
+    response
+}
+
 /// A Status as an answer, in JSON.
 pub(crate) fn status(status: &Status) -> Response<Body> {
     status_in(Form::JSON, status)

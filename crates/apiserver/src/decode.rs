@@ -12,7 +12,10 @@ use http_body_util::BodyExt;
 use k8s_openapi::api::autoscaling::v1::Scale;
 use machinery::{canonical, status::Status};
 use refusal::malformed;
-use std::{io::Read, time::Duration};
+use std::{
+    io::{self, Read},
+    time::Duration,
+};
 
 /// Largest body, upstream's `MaxRequestBodyBytes`.
 const BODY_BYTES: usize = 3 << 20;
@@ -61,15 +64,20 @@ async fn collect(mut body: Body) -> Result<Bytes, Status> {
 }
 
 fn inflate(bytes: &[u8]) -> Result<Bytes, Status> {
-    let mut plain = Vec::new();
-    flate2::read::GzDecoder::new(bytes)
-        .take(BODY_BYTES as u64 + 1)
-        .read_to_end(&mut plain)
+    let plain = unpacked(bytes, BODY_BYTES)
         .map_err(|error| Status::bad_request(format!("the gzip body is damaged: {error}")))?;
-    if plain.len() > BODY_BYTES {
-        return Err(too_large());
-    }
-    Ok(plain.into())
+    plain.map(Bytes::from).ok_or_else(too_large)
+}
+
+/// What was packed with gzip; none when it is longer than `limit`.
+///
+/// # Errors
+/// When it is damaged.
+pub(crate) fn unpacked(bytes: &[u8], limit: usize) -> io::Result<Option<Vec<u8>>> {
+    let mut plain = Vec::new();
+    let packed = flate2::read::GzDecoder::new(bytes);
+    packed.take(limit as u64 + 1).read_to_end(&mut plain)?;
+    Ok((plain.len() <= limit).then_some(plain))
 }
 
 fn too_large() -> Status {

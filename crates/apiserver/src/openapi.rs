@@ -124,11 +124,10 @@ fn one_of_v3(door: &Door, name: &str, query: &Query, headers: &HeaderMap) -> Ans
     let asked = query.get("hash").filter(|hash| !hash.is_empty());
     let names = Names::new(&door.resources);
     if asked.is_some_and(|asked| asked != names.hash(name)) {
-        let mut response = answer::text(301, "");
-        if let Ok(url) = HeaderValue::from_str(&names.url(name)) {
-            response.headers_mut().insert(header::LOCATION, url);
-        }
-        return Ok(response);
+        let url = HeaderValue::from_str(&names.url(name));
+        return Ok(answer::moved(
+            url.map_err(|error| Status::internal(&error))?,
+        ));
     }
     let encoding = encoding(headers, &V3_PROTOBUF)?;
     let mut response = document(door, name, headers, encoding)?;

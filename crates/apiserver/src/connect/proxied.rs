@@ -5,14 +5,13 @@ use super::{Stream, forward, links::Mount};
 use crate::{
     Door,
     answer::{self, Answer, Body},
+    decode::unpacked,
 };
 use bytes::{Bytes, BytesMut};
-use flate2::read::GzDecoder;
 use futures::{FutureExt as _, StreamExt as _, future::BoxFuture, stream};
 use http::{HeaderName, HeaderValue, Method, Request, Response, header};
 use http_body::Frame;
 use http_body_util::{BodyExt, StreamBody};
-use std::io::Read as _;
 
 /// The longest page whose links are followed; a longer one is passed on as it is.
 const PAGE_BYTES: usize = 4 << 20;
@@ -30,9 +29,7 @@ pub(super) fn to_the_root(request: &Request<Body>, rest: &str) -> Option<Respons
     }
     let query = uri.query().map_or(String::new(), |it| format!("?{it}"));
     let to = HeaderValue::from_str(&format!("{}/{query}", uri.path())).ok()?;
-    let mut response = answer::text(301, "");
-    response.headers_mut().insert(header::LOCATION, to);
-    Some(response)
+    Some(answer::moved(to))
 }
 
 /// Passes the request on to `asked`, a host and port.
@@ -96,7 +93,7 @@ async fn followed(response: Response<Body>, mount: &Mount) -> Response<Body> {
     };
     let packed = parts.headers.contains_key(header::CONTENT_ENCODING);
     let plain = if packed {
-        unpacked(&page)
+        unpacked(&page, PAGE_BYTES).ok().flatten()
     } else {
         Some(page.to_vec())
     };
@@ -133,11 +130,4 @@ async fn page(mut body: Body) -> Result<Bytes, Body> {
         }
     }
     Ok(page.freeze())
-}
-
-fn unpacked(page: &[u8]) -> Option<Vec<u8>> {
-    let mut plain = Vec::new();
-    let limit = PAGE_BYTES as u64 + 1;
-    let read = GzDecoder::new(page).take(limit).read_to_end(&mut plain);
-    (read.is_ok() && plain.len() <= PAGE_BYTES).then_some(plain)
 }
