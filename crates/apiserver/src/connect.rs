@@ -24,7 +24,7 @@ use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use kinds::{ProxyName, Route, Subresource};
-use machinery::status::Status;
+use machinery::{addresses::with_port, status::Status};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -138,11 +138,7 @@ async fn dial(
         }
     };
     let stream = dialer.dial_address(&host, port, tls).await;
-    let asked = match host.contains(':') {
-        true => format!("[{host}]:{port}"),
-        false => format!("{host}:{port}"),
-    };
-    Ok((stream.map_err(unreachable)?, asked))
+    Ok((stream.map_err(unreachable)?, with_port(&host, port)))
 }
 
 /// A body as messages, after an empty one that says that it begins.

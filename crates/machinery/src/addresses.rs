@@ -2,7 +2,10 @@
 //! Upstream: `util/validation/ip.go` and `ValidateEndpointIP`, with their texts.
 
 use crate::field::Path;
-use std::net::{IpAddr, Ipv4Addr};
+use std::{
+    fmt::Display,
+    net::{IpAddr, Ipv4Addr},
+};
 
 #[cfg(test)]
 mod tests;
@@ -11,6 +14,16 @@ const NO_ADDRESS: &str = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8
 const NO_INTERFACE: &str =
     "must be a valid address in CIDR form, (e.g. 10.9.8.7/24 or 2001:db8::1/64)";
 const NO_NETWORK: &str = "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)";
+
+/// A host and its port: `10.42.0.5:80`, `[fd00::5]:80` (Go's `JoinHostPort`).
+#[must_use]
+pub fn with_port(host: &str, port: impl Display) -> String {
+    if host.contains(':') {
+        format!("[{host}]:{port}")
+    } else {
+        format!("{host}:{port}")
+    }
+}
 
 /// An address, with the leading zeros that old objects may still hold (upstream: `ParseIPSloppy`).
 #[must_use]

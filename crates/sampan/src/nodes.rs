@@ -3,6 +3,7 @@
 use apiserver::{BoxError, DialError, NodeDialer, Stream};
 use async_trait::async_trait;
 use kubelet::Kubelet;
+use machinery::addresses::with_port;
 use rustls::pki_types::ServerName;
 use std::sync::{Arc, OnceLock};
 use tokio::net::TcpStream;
@@ -47,7 +48,7 @@ impl NodeDialer for Nodes {
         tls: bool,
     ) -> Result<Box<dyn Stream>, DialError> {
         dial(host, port, tls).await.map_err(|source| DialError {
-            target: format!("{host}:{port}"),
+            target: with_port(host, port),
             source,
         })
     }

@@ -1,6 +1,7 @@
 //! `describe service`.
 
 use super::text::{Text, items, plain, text};
+use machinery::addresses::with_port;
 use serde_json::Value;
 
 pub(super) fn describe(out: &mut Text, service: &Value, slices: &[Value]) {
@@ -93,12 +94,7 @@ fn endpoints(slices: &[Value], port: &str) -> String {
             continue;
         };
         for endpoint in items(&slice["endpoints"]).filter(|it| it["conditions"]["ready"] != false) {
-            all.extend(
-                items(&endpoint["addresses"]).map(|address| match text(address) {
-                    it if it.contains(':') => format!("[{it}]:{number}"),
-                    it => format!("{it}:{number}"),
-                }),
-            );
+            all.extend(items(&endpoint["addresses"]).map(|it| with_port(text(it), number)));
         }
     }
     let more = all.len().saturating_sub(SHOWN);

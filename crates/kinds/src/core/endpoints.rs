@@ -11,7 +11,7 @@ use crate::{
 };
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1 as upstream;
-use machinery::field::ErrorList;
+use machinery::{addresses::with_port, field::ErrorList};
 
 /// The law of Endpoints.
 pub(crate) struct Endpoints;
@@ -83,15 +83,11 @@ impl Strategy for Endpoints {
             let addresses = || subset.addresses.iter().flatten();
             match subset.ports.as_deref() {
                 None | Some([]) => all.extend(addresses().map(|it| it.ip.clone())),
-                Some(ports) => all.extend(ports.iter().flat_map(|port| {
-                    addresses().map(|it| {
-                        if it.ip.contains(':') {
-                            format!("[{}]:{}", it.ip, port.port)
-                        } else {
-                            format!("{}:{}", it.ip, port.port)
-                        }
-                    })
-                })),
+                Some(ports) => all.extend(
+                    ports
+                        .iter()
+                        .flat_map(|port| addresses().map(|it| with_port(&it.ip, port.port))),
+                ),
             }
         }
         let none = object.subsets.as_ref().is_none_or(Vec::is_empty);

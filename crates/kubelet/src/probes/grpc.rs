@@ -6,6 +6,7 @@ use bytes::{Bytes, BytesMut};
 use http::{Request, header};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use machinery::addresses::with_port;
 use std::time::Duration;
 use tokio::net::TcpStream;
 
@@ -14,7 +15,7 @@ const SERVING: u8 = 1;
 
 /// Asks whether `service` serves.
 pub async fn check(host: &str, port: u16, service: &str, timeout: Duration) -> Result<(), Failed> {
-    let address = tcp::address(host, port);
+    let address = with_port(host, port);
     let late = || {
         Failed::new(format!(
             "timeout: failed to connect service {address:?} within {timeout:?}: context deadline exceeded"
@@ -49,7 +50,7 @@ async fn ask(host: &str, port: u16, service: &str) -> Result<Result<u8, String>,
     let connection = tokio::spawn(connection);
     let request = Request::post(format!(
         "http://{}/grpc.health.v1.Health/Check",
-        tcp::address(host, port)
+        with_port(host, port)
     ))
     .header(header::CONTENT_TYPE, "application/grpc")
     .header(header::TE, "trailers")

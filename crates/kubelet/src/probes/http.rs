@@ -8,6 +8,7 @@ use http_body_util::{BodyExt, Empty, Limited};
 use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
 use k8s_openapi::api::core::v1::{Container, HTTPGetAction, Pod};
+use machinery::addresses::with_port;
 use std::time::Duration;
 use tokio::net::TcpStream;
 
@@ -65,7 +66,7 @@ impl Target {
         let scheme = if self.tls { "https" } else { "http" };
         format!(
             "{scheme}://{}{}",
-            tcp::address(&self.host, self.port),
+            with_port(&self.host, self.port),
             self.path
         )
     }
@@ -157,7 +158,7 @@ async fn ask(target: &Target) -> Result<Response<Incoming>, Fault> {
         request = request.header(name, value);
     }
     for (name, value) in [
-        (header::HOST, tcp::address(&target.host, target.port)),
+        (header::HOST, with_port(&target.host, target.port)),
         (header::USER_AGENT, "kube-probe/1.36".to_owned()),
         (header::ACCEPT, "*/*".to_owned()),
         (header::CONNECTION, "close".to_owned()),

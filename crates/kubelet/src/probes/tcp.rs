@@ -1,6 +1,7 @@
 //! A probe that opens a connection.
 
 use super::Failed;
+use machinery::addresses::with_port;
 use std::time::Duration;
 use tokio::net::TcpStream;
 
@@ -11,17 +12,8 @@ pub async fn connect(host: &str, port: u16, timeout: Duration) -> Result<(), Fai
         Ok(Err(error)) => Err(Failed::new(refused(host, port, &error))),
         Err(_) => Err(Failed::new(format!(
             "dial tcp {}: i/o timeout",
-            address(host, port)
+            with_port(host, port)
         ))),
-    }
-}
-
-/// `10.42.0.5:80`, `[fd00::5]:80`.
-pub(super) fn address(host: &str, port: u16) -> String {
-    if host.contains(':') {
-        format!("[{host}]:{port}")
-    } else {
-        format!("{host}:{port}")
     }
 }
 
@@ -32,5 +24,5 @@ pub(super) fn refused(host: &str, port: u16, error: &std::io::Error) -> String {
         std::io::ErrorKind::HostUnreachable => "connect: no route to host".to_owned(),
         _ => error.to_string(),
     };
-    format!("dial tcp {}: {why}", address(host, port))
+    format!("dial tcp {}: {why}", with_port(host, port))
 }

@@ -169,3 +169,14 @@ fn parts_of_networks() {
         assert_eq!(is_strict_part(part, whole), verdict, "{part}");
     }
 }
+
+#[test]
+fn hosts_with_ports() {
+    for (host, expected) in [
+        ("10.42.0.5", "10.42.0.5:80"),
+        ("fd00::5", "[fd00::5]:80"),
+        ("a.example", "a.example:80"),
+    ] {
+        assert_eq!(with_port(host, 80), expected);
+    }
+}
