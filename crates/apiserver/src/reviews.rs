@@ -3,170 +3,114 @@
 
 use crate::{
     Door, User,
-    answer::Answer,
+    answer::{self, Answer},
     authn::Credentials,
     authz::{Attributes, Decision},
     decode, forms,
-    verbs::Call,
+    verbs::{Call, change, subresource},
 };
 use bytes::Bytes;
-use machinery::status::Status;
-use serde::Deserialize;
+use kinds::{
+    Question,
+    question::{Action, Subject},
+};
+use machinery::status::{self, Status};
 use serde_json::{Value, json};
 
-/// Whether the call is a review.
-pub(crate) fn handles(call: &Call) -> bool {
-    matches!(
-        call.resource.group(),
-        "authorization.k8s.io" | "authentication.k8s.io"
-    )
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct Spec {
-    resource_attributes: Option<ResourceAttributes>,
-    non_resource_attributes: Option<NonResourceAttributes>,
-    user: String,
-    uid: String,
-    groups: Vec<String>,
-    namespace: String,
-    token: String,
-    audiences: Vec<String>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct ResourceAttributes {
-    namespace: String,
-    verb: String,
-    group: String,
-    version: String,
-    resource: String,
-    subresource: String,
-    name: String,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct NonResourceAttributes {
-    path: String,
-    verb: String,
-}
-
-/// Answers the request.
+/// Answers the creation of what is not kept: a question, or else an action upon an object.
 pub(crate) async fn run(door: &Door, call: &Call, body: &Bytes) -> Answer {
     let json = decode::to_json(&call.headers, body)?;
-    let mut warnings = Vec::new();
-    decode::object(
-        &call.resource,
-        &json,
-        call.field_validation(),
-        &mut warnings,
-    )?;
-    let mut tree = forms::tree(&json)?;
-    if let Some(older) = call.resource.older {
-        older.upgrade(&mut tree);
+    let (resource, mut warnings) = (&call.resource, Vec::new());
+    let validation = call.field_validation();
+    let mut object = decode::object(resource, &json, validation, &mut warnings)?;
+    change::place_namespace(call, &mut *object)?;
+    let errors = resource.law.validate(&*object);
+    if !errors.is_empty() {
+        // Upstream's internal form has lost its kind by then.
+        let nameless = status::Resource {
+            plural: "",
+            ..resource.kind_named()
+        };
+        return Err(Status::invalid(nameless, "", &errors));
     }
-    let spec: Spec = match tree.get("spec") {
-        Some(spec) if !spec.is_null() => serde_json::from_value(spec.clone())
-            .map_err(|error| Status::bad_request(error.to_string()))?,
-        _ => Spec::default(),
+    let Some(question) = resource.law.question(&*object) else {
+        return subresource::act_by_collection(door, call, body).await;
     };
-    let status = match call.resource.kind() {
-        "SelfSubjectAccessReview" => access(door, &call.user, &spec, "")?,
-        "SubjectAccessReview" => access(door, &subject(&spec)?, &spec, "")?,
-        "LocalSubjectAccessReview" => {
-            access(door, &subject(&spec)?, &spec, &call.target.namespace)?
+    let mut tree = forms::tree(&object.encode())?;
+    tree["status"] = match question? {
+        Question::Access { subject, action } => {
+            let subject = subject.map(|it| user(*it));
+            access(door, subject.as_ref().unwrap_or(&call.user), &action)
         }
-        "SelfSubjectRulesReview" => rules(door, &call.user, &spec),
-        "SelfSubjectReview" => json!({ "userInfo": info(&call.user) }),
-        "TokenReview" => token(door, &spec).await?,
-        _ => {
-            return Err(Status::method_not_supported(
-                call.resource.named(),
-                "create",
-            ));
+        Question::Rules { namespace } => {
+            tree["metadata"] = json!({});
+            tree["spec"] = json!({});
+            rules(door, &call.user, &namespace)
         }
+        Question::Asker => {
+            let now = stdx::clock::whole_seconds(call.now).to_string();
+            tree["metadata"] = json!({ "creationTimestamp": now });
+            json!({ "userInfo": info(&call.user) })
+        }
+        Question::Token { token, audiences } => verified(door, token, &audiences).await,
     };
-    tree["apiVersion"] = call.resource.api_version().into();
-    tree["kind"] = call.resource.kind().into();
-    if !tree["metadata"].is_object() {
-        tree["metadata"] = json!({});
-    }
-    if call.resource.kind() == "SelfSubjectReview" {
-        let now = stdx::clock::whole_seconds(call.now);
-        tree["metadata"]["creationTimestamp"] = now.to_string().into();
-    }
-    tree["status"] = status;
-    if let Some(older) = call.resource.older {
+    if let Some(older) = resource.older {
         older.downgrade(&mut tree);
     }
-    forms::simple(call.form, 201, tree.to_string())
+    let mut response = forms::simple(call.form, 201, tree.to_string())?;
+    answer::warn(&mut response, &warnings);
+    Ok(response)
 }
 
-fn subject(spec: &Spec) -> Result<User, Status> {
-    if spec.user.is_empty() && spec.groups.is_empty() {
-        return Err(Status::failure(
-            422,
-            "Invalid",
-            "spec.user: Invalid value: \"\": at least one of user or group must be specified",
-        ));
+fn user(subject: Subject) -> User {
+    User {
+        name: subject.user,
+        uid: subject.uid,
+        groups: subject.groups,
+        extra: subject.extra,
     }
-    Ok(User {
-        name: spec.user.clone(),
-        uid: spec.uid.clone(),
-        groups: spec.groups.clone(),
-        ..User::default()
-    })
 }
 
-fn access(door: &Door, user: &User, spec: &Spec, only: &str) -> Result<Value, Status> {
-    let attributes = match (&spec.resource_attributes, &spec.non_resource_attributes) {
-        (Some(it), None) => Attributes {
-            user,
-            verb: &it.verb,
-            group: &it.group,
-            version: &it.version,
-            resource: &it.resource,
-            subresource: &it.subresource,
-            namespace: &it.namespace,
-            name: &it.name,
-            path: "",
-        },
-        (None, Some(it)) if only.is_empty() => Attributes {
-            user,
-            verb: &it.verb,
-            group: "",
-            version: "",
-            resource: "",
-            subresource: "",
-            namespace: "",
-            name: "",
-            path: &it.path,
-        },
-        _ => {
-            return Err(Status::failure(
-                422,
-                "Invalid",
-                "spec.resourceAttributes: Invalid value: exactly one of nonResourceAttributes or resourceAttributes must be specified",
-            ));
-        }
+fn access(door: &Door, user: &User, action: &Action) -> Value {
+    fn text(it: &Option<String>) -> &str {
+        it.as_deref().unwrap_or_default()
+    }
+    let nothing = Attributes {
+        user,
+        verb: "",
+        group: "",
+        version: "",
+        resource: "",
+        subresource: "",
+        namespace: "",
+        name: "",
+        path: "",
     };
-    if !only.is_empty() && attributes.namespace != only {
-        return Err(Status::bad_request(format!(
-            "spec.resourceAttributes.namespace must match namespace: {only}"
-        )));
-    }
-    Ok(match door.config.authorizer.authorize(door, &attributes) {
-        Decision::Allow => json!({ "allowed": true }),
-        Decision::Deny(because) => verdict(&json!({ "allowed": false, "denied": true }), &because),
-        Decision::NoOpinion(because) => verdict(&json!({ "allowed": false }), &because),
-    })
-}
-
-fn verdict(status: &Value, because: &str) -> Value {
-    let mut status = status.clone();
+    let attributes = match action {
+        Action::Resource(it) => Attributes {
+            verb: text(&it.verb),
+            group: text(&it.group),
+            version: match text(&it.version) {
+                "" => "*",
+                version => version,
+            },
+            resource: text(&it.resource),
+            subresource: text(&it.subresource),
+            namespace: text(&it.namespace),
+            name: text(&it.name),
+            ..nothing
+        },
+        Action::Path(it) => Attributes {
+            verb: text(&it.verb),
+            path: text(&it.path),
+            ..nothing
+        },
+    };
+    let (mut status, because) = match door.config.authorizer.authorize(door, &attributes) {
+        Decision::Allow => (json!({ "allowed": true }), String::new()),
+        Decision::Deny(because) => (json!({ "allowed": false, "denied": true }), because),
+        Decision::NoOpinion(because) => (json!({ "allowed": false }), because),
+    };
     if !because.is_empty() {
         status["reason"] = because.into();
     }
@@ -174,7 +118,7 @@ fn verdict(status: &Value, because: &str) -> Value {
 }
 
 /// What the user may do in a namespace, found by asking about everything that is served.
-fn rules(door: &Door, user: &User, spec: &Spec) -> Value {
+fn rules(door: &Door, user: &User, namespace: &str) -> Value {
     let ask = |group: &str, resource: &str, verb: &str, path: &str| {
         let attributes = Attributes {
             user,
@@ -183,7 +127,7 @@ fn rules(door: &Door, user: &User, spec: &Spec) -> Value {
             version: "",
             resource,
             subresource: "",
-            namespace: &spec.namespace,
+            namespace,
             name: "",
             path,
         };
@@ -244,34 +188,38 @@ fn info(user: &User) -> Value {
     info
 }
 
-async fn token(door: &Door, spec: &Spec) -> Result<Value, Status> {
-    if spec.token.is_empty() {
-        return Err(Status::bad_request(
-            "token is required for TokenReview in authentication",
-        ));
-    }
-    if !spec.audiences.is_empty()
-        && let Some(tokens) = &door.config.tokens
+/// What a token proves, to one of `asked` or to the door itself.
+async fn verified(door: &Door, token: String, asked: &[String]) -> Value {
+    let own = door.config.tokens.as_ref();
+    if let Some(own) = own
+        && let Some((user, audiences)) = own.verify(door, &token, asked).await
     {
-        return Ok(
-            match tokens.verify(door, &spec.token, &spec.audiences).await {
-                Some((user, audiences)) => {
-                    json!({ "authenticated": true, "user": info(&user), "audiences": audiences })
-                }
-                None => json!({ "user": {}, "error": "the token is not valid for the audiences" }),
-            },
-        );
+        return proven(&user, &audiences);
     }
-    let credentials = Credentials {
-        bearer: Some(spec.token.clone()),
-        certificate: None,
-    };
-    for authenticator in &door.config.authenticators {
-        match authenticator.authenticate(door, &credentials).await {
-            Ok(Some(user)) => return Ok(json!({ "authenticated": true, "user": info(&user) })),
-            Ok(None) => {}
-            Err(_) => break,
+    // Other tokens are for the door, whatever they say.
+    let audiences = own.map_or(&[][..], |own| own.audiences());
+    let wanted = |it: &&String| asked.is_empty() || asked.contains(it);
+    let audiences: Vec<_> = audiences.iter().filter(wanted).cloned().collect();
+    if asked.is_empty() || !audiences.is_empty() {
+        let credentials = Credentials {
+            bearer: Some(token),
+            certificate: None,
+        };
+        for authenticator in &door.config.authenticators {
+            match authenticator.authenticate(door, &credentials).await {
+                Ok(Some(user)) => return proven(&user, &audiences),
+                Ok(None) => {}
+                Err(_) => break,
+            }
         }
     }
-    Ok(json!({ "user": {}, "error": "the token is not valid" }))
+    json!({ "user": {}, "error": "invalid bearer token" })
+}
+
+fn proven(user: &User, audiences: &[String]) -> Value {
+    let mut status = json!({ "authenticated": true, "user": info(user) });
+    if !audiences.is_empty() {
+        status["audiences"] = json!(audiences);
+    }
+    status
 }

@@ -196,10 +196,7 @@ impl Door {
         options::check(&call)?;
         match (sub, call.verb) {
             (Some(sub), _) => subresource::run(self, &call, sub, &body).await,
-            (None, "create") if reviews::handles(&call) => reviews::run(self, &call, &body).await,
-            (None, "create") if call.resource.is_action() => {
-                subresource::act_by_collection(self, &call, &body).await
-            }
+            (None, "create") if call.resource.is_action() => reviews::run(self, &call, &body).await,
             (None, "create") => create::run(self, &call, &body).await,
             (None, "update") => update::run(self, &call, &body).await,
             (None, "patch") => patch::run(self, &call, &body).await,

@@ -144,6 +144,11 @@ impl Tokens {
         json!({ "keys": keys.iter().map(|it| &it.jwk).collect::<Vec<_>>() })
     }
 
+    /// Whom tokens are for when nobody says.
+    pub(crate) fn audiences(&self) -> &[String] {
+        &self.audiences
+    }
+
     /// The user of a valid token and the audiences it is accepted for. `audiences` empty: the door's.
     pub(crate) async fn verify(
         &self,

@@ -2,7 +2,8 @@
 //! the door is compiled once for all kinds.
 
 use crate::{
-    Action, Cell, Column, Context, Destination, Hub, Names, ProxyName, Strategy, Subresource, gates,
+    Action, Cell, Column, Context, Destination, Hub, Names, ProxyName, Question, Strategy,
+    Subresource, gates,
 };
 use api::{AnyObject, DecodeError};
 use jiff::Timestamp;
@@ -118,6 +119,11 @@ pub trait Law: Send + Sync {
     fn begin_deletion(&self, object: &mut dyn AnyObject);
     /// See [`Strategy::holds_deletion`].
     fn holds_deletion(&self, object: &dyn AnyObject) -> bool;
+    /// See [`Strategy::question`].
+    ///
+    /// # Errors
+    /// The Status for the client.
+    fn question(&self, object: &dyn AnyObject) -> Option<Result<Question, Status>>;
     /// See [`Strategy::orphans_by_default`].
     fn orphans_by_default(&self) -> bool;
     /// See [`Strategy::expires`].
@@ -345,6 +351,9 @@ impl<S: Strategy> Law for S {
         typed!(object, S::Object, false, |it| Strategy::holds_deletion(
             self, it
         ))
+    }
+    fn question(&self, object: &dyn AnyObject) -> Option<Result<Question, Status>> {
+        typed!(object, S::Object, None, |it| Strategy::question(self, it))
     }
     fn orphans_by_default(&self) -> bool {
         Strategy::orphans_by_default(self)

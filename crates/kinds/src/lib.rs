@@ -34,6 +34,7 @@ mod pod_spec;
 mod policy;
 mod prepare;
 mod query;
+pub mod question;
 mod rbac;
 mod resource;
 pub mod scale;
@@ -46,6 +47,7 @@ pub use gates::Gated;
 pub use law::Law;
 pub use older::{Gone, Older, find_gone, find_older, older};
 pub use query::ProxyName;
+pub use question::Question;
 pub use strategy::{
     Action, Cell, Column, Context, Destination, Hub, Names, Route, Scope, Strategy, Subresource,
     SubresourceKind,

@@ -1,7 +1,7 @@
 //! What a kind's file says. Every method but `names` has a default, so that a file holds only what
 //! is special about its kind. Upstream: the `strategy.go` and `printers` of each registry folder.
 
-use crate::{ProxyName, gates::Gated};
+use crate::{ProxyName, Question, gates::Gated};
 use api::{AnyObject, DecodeError, Object};
 use jiff::Timestamp;
 use k8s_openapi::api::{autoscaling::v1::Scale, core::v1::PodSpec};
@@ -560,6 +560,15 @@ pub trait Strategy: Send + Sync + 'static {
     fn holds_deletion(&self, object: &Self::Object) -> bool {
         let _ = object;
         false
+    }
+
+    /// What creating the object asks; none when it does not ask but makes something.
+    ///
+    /// # Errors
+    /// When the question lacks what it is about.
+    fn question(&self, object: &Self::Object) -> Option<Result<Question, Status>> {
+        let _ = object;
+        None
     }
 
     /// Whether dependents are orphaned when a delete names no propagation policy (upstream: old

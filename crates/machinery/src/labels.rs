@@ -6,7 +6,7 @@ mod parse;
 mod tests;
 mod validate;
 
-pub use validate::{validate, validate_labels};
+pub use validate::{Operators, validate, validate_labels, validate_requirement, validate_values};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use std::{

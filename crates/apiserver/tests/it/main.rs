@@ -20,6 +20,7 @@ mod pods;
 mod proxied;
 mod quantities;
 mod quotas;
+mod reviews;
 mod service_addresses;
 mod watches;
 mod wire;

@@ -1,7 +1,8 @@
 //! What may I do; answered by the door, never stored.
 
-use crate::{Names, Strategy};
+use crate::{Names, Question, Strategy};
 use k8s_openapi::api::authorization::v1 as upstream;
+use machinery::status::Status;
 
 /// The law of SelfSubjectRulesReview.
 pub(crate) struct SelfSubjectRulesReview;
@@ -11,5 +12,16 @@ impl Strategy for SelfSubjectRulesReview {
 
     fn names(&self) -> Names {
         Names::cluster("selfsubjectrulesreviews", "selfsubjectrulesreview").verbs(&["create"])
+    }
+
+    fn question(
+        &self,
+        object: &upstream::SelfSubjectRulesReview,
+    ) -> Option<Result<Question, Status>> {
+        let namespace = object.spec.namespace.clone().unwrap_or_default();
+        Some(match namespace.is_empty() {
+            true => Err(Status::bad_request("no namespace on request")),
+            false => Ok(Question::Rules { namespace }),
+        })
     }
 }

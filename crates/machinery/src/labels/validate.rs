@@ -5,7 +5,7 @@ use crate::{
     field::{Error, ErrorList, Path},
     names,
 };
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, LabelSelectorRequirement};
 use std::collections::BTreeMap;
 
 /// Errors of a typed selector at `path`.
@@ -17,41 +17,65 @@ pub fn validate(selector: &LabelSelector, path: &Path) -> ErrorList {
     }
     for (index, expression) in selector.match_expressions.iter().flatten().enumerate() {
         let path = path.child("matchExpressions").index(index);
-        let count = expression.values.as_ref().map_or(0, Vec::len);
-        match expression.operator.as_str() {
-            "In" | "NotIn" if count == 0 => errors.push(Error::required(
-                &path.child("values"),
-                "must be specified when `operator` is 'In' or 'NotIn'",
-            )),
-            "Exists" | "DoesNotExist" if count > 0 => errors.push(Error::forbidden(
-                &path.child("values"),
-                "may not be specified when `operator` is 'Exists' or 'DoesNotExist'",
-            )),
-            "In" | "NotIn" | "Exists" | "DoesNotExist" => {}
-            other => errors.push(Error::invalid(
-                &path.child("operator"),
-                other,
-                "not a valid selector operator",
-            )),
-        }
-        for message in names::qualified_name_errors(&expression.key) {
-            errors.push(Error::invalid(
-                &path.child("key"),
-                &expression.key,
-                &message,
-            ));
-        }
-        for (index, value) in expression.values.iter().flatten().enumerate() {
-            for message in names::label_value_errors(value) {
-                errors.push(Error::invalid(
-                    &path.child("values").index(index),
-                    value,
-                    &message,
-                ));
-            }
-        }
+        validate_requirement(&mut errors, expression, &path, Operators::Known);
     }
     errors
+}
+
+/// Which operators a requirement may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operators {
+    /// The four that there are.
+    Known,
+    /// Any: those that newer clients know are passed over.
+    Any,
+}
+
+/// Errors of one requirement at `path`.
+pub fn validate_requirement(
+    errors: &mut ErrorList,
+    it: &LabelSelectorRequirement,
+    path: &Path,
+    operators: Operators,
+) {
+    let values = it.values.as_deref().unwrap_or_default();
+    let is_known = validate_values(errors, &it.operator, values, path);
+    if !is_known && operators == Operators::Known {
+        let text = "not a valid selector operator";
+        errors.push(Error::invalid(&path.child("operator"), &it.operator, text));
+    }
+    for message in names::qualified_name_errors(&it.key) {
+        errors.push(Error::invalid(&path.child("key"), &it.key, &message));
+    }
+    for (index, value) in values.iter().enumerate() {
+        for message in names::label_value_errors(value) {
+            let path = path.child("values").index(index);
+            errors.push(Error::invalid(&path, value, &message));
+        }
+    }
+}
+
+/// Errors of the values that a requirement's operator compares; whether it is one of the four that are known.
+pub fn validate_values(
+    errors: &mut ErrorList,
+    operator: &str,
+    values: &[String],
+    path: &Path,
+) -> bool {
+    let path = path.child("values");
+    match operator {
+        "In" | "NotIn" if values.is_empty() => errors.push(Error::required(
+            &path,
+            "must be specified when `operator` is 'In' or 'NotIn'",
+        )),
+        "Exists" | "DoesNotExist" if !values.is_empty() => errors.push(Error::forbidden(
+            &path,
+            "may not be specified when `operator` is 'Exists' or 'DoesNotExist'",
+        )),
+        "In" | "NotIn" | "Exists" | "DoesNotExist" => {}
+        _ => return false,
+    }
+    true
 }
 
 /// Errors of labels at `path`.
