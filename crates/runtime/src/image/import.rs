@@ -20,6 +20,9 @@ const ENTRY_LIMIT: usize = 100_000;
 const LINK_LIMIT: usize = 8;
 /// Nested indexes.
 const DEPTH: usize = 3;
+/// Manifests, indexes and configurations read of one archive: an index may name others, and each of them as often as
+/// it likes. (A pull reads one index and one manifest at the most.)
+const DOCUMENT_LIMIT: usize = 1_000;
 
 /// An image's configuration as it is written.
 #[derive(Debug, Default, Deserialize)]
@@ -141,6 +144,8 @@ struct Archive {
     file: File,
     /// Where each file is, and links to others.
     entries: HashMap<String, Place>,
+    /// How many manifests, indexes and configurations were read.
+    documents: usize,
 }
 
 enum Place {
@@ -175,7 +180,11 @@ impl Archive {
             reference: path.display().to_string(),
             reason: format!("not a tar archive: {e}"),
         })?;
-        Ok(Archive { file, entries })
+        Ok(Archive {
+            file,
+            entries,
+            documents: 0,
+        })
     }
 
     fn has(&self, name: &str) -> bool {
@@ -198,7 +207,14 @@ impl Archive {
         Err(format!("{name:?} is missing in the archive"))
     }
 
+    /// The bytes of a manifest, an index or a configuration.
     fn bytes(&mut self, name: &str) -> Told<Vec<u8>> {
+        self.documents += 1;
+        if self.documents > DOCUMENT_LIMIT {
+            return Err(format!(
+                "more than {DOCUMENT_LIMIT} manifests, indexes and configurations in it"
+            ));
+        }
         let mut bytes = Vec::new();
         let mut reader = self.reader(name)?.take(JSON_LIMIT + 1);
         reader

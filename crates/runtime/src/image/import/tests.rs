@@ -165,6 +165,26 @@ fn bent_manifests_and_configurations() {
     });
 }
 
+/// Two small indexes that name each other's successor a hundred times are ten thousand documents.
+#[test]
+fn indexes_of_many_indexes() {
+    with_store(|dir, store| {
+        let (mut files, mut named) = (Vec::new(), json!([]));
+        for _ in 0..DEPTH {
+            let index = json!({ "schemaVersion": 2, "manifests": named }).to_string();
+            let digest = digest(index.as_bytes());
+            named = json!(vec![json!({ "digest": digest }); 100]);
+            files.push((blob_path(&digest).unwrap(), index.into_bytes()));
+        }
+        files.last_mut().unwrap().0 = "index.json".to_owned();
+        let archive = dir.join("archive");
+        fs::write(&archive, tar(&files)).unwrap();
+        let refused = import(store, &archive).unwrap_err().to_string();
+        let expected = "more than 1000 manifests, indexes and configurations in it";
+        assert!(refused.contains(expected), "{refused}");
+    });
+}
+
 /// Whoever makes a hostile layer knows its digest.
 #[test]
 fn damaged_layers_with_the_right_digest() {
