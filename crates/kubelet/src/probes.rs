@@ -211,13 +211,12 @@ async fn run_one(
 }
 
 async fn once(subject: &Subject, probe: &Probe, timeout: Duration) -> Result<(), Failed> {
-    let (pod, container) = (&subject.pod, &subject.container);
+    let container = &subject.container;
     if let Some(exec) = &probe.exec {
         return exec::run(subject, exec, timeout).await;
     }
     if let Some(http) = &probe.http_get {
-        let target =
-            http::Target::new(pod, container, http, &subject.pod_ips).map_err(Failed::new)?;
+        let target = http::Target::new(container, http, &subject.pod_ips).map_err(Failed::new)?;
         return http::get(&target, timeout).await.map(drop);
     }
     if let Some(tcp) = &probe.tcp_socket {

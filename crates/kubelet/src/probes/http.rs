@@ -7,7 +7,7 @@ use http::{HeaderName, HeaderValue, Request, Response, StatusCode, Uri, header};
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
-use k8s_openapi::api::core::v1::{Container, HTTPGetAction, Pod};
+use k8s_openapi::api::core::v1::{Container, HTTPGetAction};
 use machinery::addresses::with_port;
 use std::time::Duration;
 use tokio::net::TcpStream;
@@ -30,7 +30,6 @@ pub struct Target {
 impl Target {
     /// Of a probe's or hook's action.
     pub fn new(
-        _pod: &Pod,
         container: &Container,
         action: &HTTPGetAction,
         pod_ips: &[String],

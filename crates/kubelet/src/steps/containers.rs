@@ -96,7 +96,7 @@ pub async fn start(
         return Ok(id);
     };
     let ips = shared.view(pod, &given.sandbox.ips).pod_ips;
-    match hooks::run(shared, pod, container, &id, hook, &ips).await {
+    match hooks::run(shared, container, &id, hook, &ips).await {
         Ok(()) => Ok(id),
         Err(error) => {
             shared.recorder.warning(
@@ -166,7 +166,7 @@ pub async fn stop(
             .flat_map(|it| it.pod_ips.iter().flatten())
             .map(|it| it.ip.clone())
             .collect();
-        match tokio::time::timeout(left, hooks::run(shared, pod, container, id, hook, &ips)).await {
+        match tokio::time::timeout(left, hooks::run(shared, container, id, hook, &ips)).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => {
                 let about = container_reference(pod, name);

@@ -1,7 +1,7 @@
 //! `postStart` and `preStop` (upstream: `kubelet/lifecycle`).
 
 use crate::{probes, shared::Shared};
-use k8s_openapi::api::core::v1::{Container, LifecycleHandler, Pod};
+use k8s_openapi::api::core::v1::{Container, LifecycleHandler};
 use std::time::Duration;
 
 /// An http hook is given this long.
@@ -10,7 +10,6 @@ const HTTP: Duration = Duration::from_secs(30);
 /// Runs a hook to its end.
 pub async fn run(
     shared: &Shared,
-    pod: &Pod,
     container: &Container,
     id: &str,
     hook: &LifecycleHandler,
@@ -40,7 +39,7 @@ pub async fn run(
         return Ok(());
     }
     if let Some(http) = &hook.http_get {
-        let target = probes::http::Target::new(pod, container, http, pod_ips)?;
+        let target = probes::http::Target::new(container, http, pod_ips)?;
         return probes::http::get(&target, HTTP)
             .await
             .map(drop)

@@ -56,3 +56,8 @@ fn a_server_can_show_it() {
     server_config(served, authority.certificate_pem()).unwrap();
     assert!(create_signing_key().unwrap().contains("PRIVATE KEY"));
 }
+
+#[test]
+fn who_checks_nobody_is_made_once() {
+    assert!(Arc::ptr_eq(&unverified().unwrap(), &unverified().unwrap()));
+}

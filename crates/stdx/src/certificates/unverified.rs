@@ -4,20 +4,33 @@
 use super::Error;
 use rustls::{
     ClientConfig, DigitallySignedStruct, SignatureScheme,
-    client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
+    client::{
+        Resumption,
+        danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
+    },
     crypto::{self, CryptoProvider, aws_lc_rs},
 };
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-/// A client's TLS 1.2 and 1.3 that takes any certificate, as upstream's probes and proxies do.
+/// A client's TLS 1.2 and 1.3 that takes any certificate, as upstream's probes and proxies do. Made once, since
+/// each probe asks for it; it remembers nothing of those it was spoken to with.
 ///
 /// # Errors
 /// When the library has neither version.
 pub fn unverified() -> Result<Arc<ClientConfig>, Error> {
+    static MADE: OnceLock<Arc<ClientConfig>> = OnceLock::new();
+    if let Some(config) = MADE.get() {
+        return Ok(Arc::clone(config));
+    }
+    let made = make()?;
+    Ok(Arc::clone(MADE.get_or_init(|| made)))
+}
+
+fn make() -> Result<Arc<ClientConfig>, Error> {
     let provider = Arc::new(aws_lc_rs::default_provider());
     let verifier = Arc::new(AnyCertificate(Arc::clone(&provider)));
-    let config = ClientConfig::builder_with_provider(provider)
+    let mut config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|error| Error::Malformed {
             what: "the TLS library".to_owned(),
@@ -26,6 +39,7 @@ pub fn unverified() -> Result<Arc<ClientConfig>, Error> {
         .dangerous()
         .with_custom_certificate_verifier(verifier)
         .with_no_client_auth();
+    config.resumption = Resumption::disabled();
     Ok(Arc::new(config))
 }
 
