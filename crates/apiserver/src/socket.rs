@@ -1,5 +1,9 @@
 //! What is sent over a WebSocket, as browsers need it: a watch, each event a text message, and a log in binary
 //! ones. What the client says is read, so that its end is noticed, and ignored (upstream: `wsstream`).
+//!
+//! A page of any origin may ask, here and for exec, attach and port-forward, as upstream lets it: no credential comes
+//! along that the page did not bring itself, unless somebody installs a client certificate in his browser, which would
+//! lend it to every page for other requests too.
 
 use crate::{
     Door,

@@ -272,8 +272,8 @@ async fn requests_and_upgrades_reach_the_node() {
     assert_eq!(&echoed, b"hello");
 }
 
-/// The fields that ask for a WebSocket.
-pub(crate) const SOCKET: &str = "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+/// The fields that ask for a WebSocket, as a browser's page of another origin does.
+pub(crate) const SOCKET: &str = "Origin: https://elsewhere.example\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
 
 /// The next message of a socket, which is shorter than 64 KiB, and the byte before its length.
 async fn message(stream: &mut TlsStream<TcpStream>) -> (u8, Vec<u8>) {
