@@ -40,6 +40,8 @@ enum Place {
     Backoff(Instant),
     /// In `timed` until this instant, and woken by events of these plugins.
     Parked(Instant, Vec<&'static str>),
+    /// Refused by these plugins, while what the refusal asks for is being done, and whether somebody woke it.
+    Held(Vec<&'static str>, bool),
     /// Handed out.
     Out,
 }
@@ -90,17 +92,31 @@ impl Queue {
         state.pods.remove(key);
     }
 
-    /// Parks a pod that was refused by `plugins`.
+    /// Keeps back a pod that was refused by `plugins` until it is settled.
     pub(crate) fn refuse(&self, key: &Key, plugins: Vec<&'static str>) {
         let mut state = self.state.lock();
-        let now = Instant::now();
         state.take_out(key);
         if let Some(waiting) = state.pods.get_mut(key) {
             waiting.refusals = waiting.refusals.saturating_add(1);
-            waiting.refused_at = Some(now);
-            let until = now + PARKED_LIMIT;
-            waiting.place = Place::Parked(until, plugins);
-            state.timed.insert((until, key.clone()));
+            waiting.refused_at = Some(Instant::now());
+            waiting.place = Place::Held(plugins, false);
+        }
+    }
+
+    /// Parks a refused pod now that what its refusal asked for is done, unless somebody woke it meanwhile.
+    pub(crate) fn settle(&self, key: &Key) {
+        let mut state = self.state.lock();
+        let Some(Waiting { place, .. }) = state.pods.get_mut(key) else {
+            return;
+        };
+        match place {
+            Place::Held(_, true) => state.back_off(key, true),
+            Place::Held(plugins, false) => {
+                let until = Instant::now() + PARKED_LIMIT;
+                *place = Place::Parked(until, std::mem::take(plugins));
+                state.timed.insert((until, key.clone()));
+            }
+            _ => return,
         }
         drop(state);
         self.wake.notify_one();
@@ -118,17 +134,18 @@ impl Queue {
         self.wake.notify_one();
     }
 
-    /// Wakes the parked pods that `event` could help.
+    /// Wakes the refused pods that `event` could help.
     pub(crate) fn happened(&self, event: Event) {
         let mut state = self.state.lock();
-        let helped: Vec<Key> = state
-            .pods
-            .iter()
-            .filter(|(_, waiting)| matches!(&waiting.place, Place::Parked(_, plugins) if helps(event, plugins)))
-            .map(|(key, _)| key.clone())
-            .collect();
+        let mut helped = Vec::new();
+        for (key, waiting) in &mut state.pods {
+            match &mut waiting.place {
+                Place::Parked(_, plugins) if helps(event, plugins) => helped.push(key.clone()),
+                Place::Held(plugins, woken) => *woken |= helps(event, plugins),
+                _ => {}
+            }
+        }
         for key in &helped {
-            state.take_out(key);
             state.back_off(key, true);
         }
         drop(state);
@@ -192,11 +209,19 @@ impl State {
                 self.timed.remove(&entry);
                 self.early.remove(&entry);
             }
-            Place::Out => {}
+            Place::Held(..) | Place::Out => {}
         }
     }
 
     fn make_ready(&mut self, key: &Key) {
+        if let Some(Waiting {
+            place: Place::Held(_, woken),
+            ..
+        }) = self.pods.get_mut(key)
+        {
+            *woken = true;
+            return;
+        }
         self.take_out(key);
         if let Some(waiting) = self.pods.get_mut(key) {
             waiting.place = Place::Ready;
@@ -206,6 +231,7 @@ impl State {
 
     /// Ready at the end of the back-off, which may be now.
     fn back_off(&mut self, key: &Key, early: bool) {
+        self.take_out(key);
         let Some(waiting) = self.pods.get_mut(key) else {
             return;
         };
@@ -259,6 +285,7 @@ mod tests {
         queue.add(key("a"), 0);
         queue.next().await;
         queue.refuse(&key("a"), vec!["NodeAffinity"]);
+        queue.settle(&key("a"));
         queue.happened(Event::PodRemoved);
         assert!(matches!(
             queue.state.lock().pods[&key("a")].place,
@@ -288,11 +315,40 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn who_is_woken_too_early_waits_until_it_is_settled() {
+        let queue = Queue::default();
+        queue.add(key("a"), 0);
+        for change in [false, true] {
+            queue.next().await;
+            queue.refuse(&key("a"), vec!["NodeAffinity"]);
+            match change {
+                false => queue.happened(Event::Node),
+                true => queue.add(key("a"), 0),
+            }
+            assert_eq!(queue.state.lock().first(), None);
+            queue.settle(&key("a"));
+            assert_eq!(queue.state.lock().first(), Some(key("a")));
+        }
+    }
+
+    #[tokio::test]
+    async fn who_fails_after_it_changed_is_in_the_queue_once() {
+        let queue = Queue::default();
+        queue.add(key("a"), 0);
+        queue.next().await;
+        queue.add(key("a"), 0);
+        queue.retry(&key("a"));
+        queue.remove(&key("a"));
+        assert_eq!(queue.state.lock().first(), None);
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn without_events_it_is_tried_again_in_the_end() {
         let queue = Queue::default();
         queue.add(key("a"), 0);
         queue.next().await;
         queue.refuse(&key("a"), vec![]);
+        queue.settle(&key("a"));
         let start = Instant::now();
         queue.next().await;
         assert_eq!(start.elapsed(), PARKED_LIMIT);

@@ -1,5 +1,6 @@
-//! The loop around the cycle: takes pods from the queue, places them in the snapshot at once, and
-//! binds them in the background.
+//! The loop around the cycle: takes pods from the queue, places them in the snapshot at once, and binds them in the
+//! background; there it also tells those that fit nowhere, and has others leave for them, so that the loop waits for
+//! no answer of the API (upstream: `SchedulerAsyncPreemption`).
 
 mod room;
 
@@ -27,8 +28,8 @@ use tokio::sync::Semaphore;
 /// The name pods ask for in `schedulerName`.
 const NAME: &str = "default-scheduler";
 
-/// Bindings under way at once.
-const BINDINGS_LIMIT: usize = 64;
+/// Bindings and refusals under way at once.
+const BACKGROUND_LIMIT: usize = 64;
 
 /// The scheduler's state.
 pub struct Scheduler {
@@ -40,7 +41,7 @@ pub struct Scheduler {
     budgets: Arc<Cache<PodDisruptionBudget>>,
     snapshot: Mutex<Snapshot>,
     queue: Queue,
-    bindings: Arc<Semaphore>,
+    background: Arc<Semaphore>,
 }
 
 /// Runs the scheduler on `tasks`.
@@ -54,7 +55,7 @@ pub fn run(caches: &Caches, recorder: Recorder, clock: Clock, random: Random, ta
         budgets: caches.of::<PodDisruptionBudget>(),
         snapshot: Mutex::default(),
         queue: Queue::default(),
-        bindings: Arc::new(Semaphore::new(BINDINGS_LIMIT)),
+        background: Arc::new(Semaphore::new(BACKGROUND_LIMIT)),
     });
     let nodes = caches.of::<Node>();
     let (on_node, on_pod) = (Arc::downgrade(&scheduler), Arc::downgrade(&scheduler));
@@ -128,34 +129,37 @@ impl Scheduler {
         let info = PodInfo::new(Arc::clone(&pod));
         let found = {
             let mut snapshot = self.snapshot.lock();
-            let found = cycle::find(&info, &mut snapshot, &self.random);
-            match found {
+            match cycle::find(&info, &mut snapshot, &self.random) {
                 Ok(node) => {
                     snapshot.place(info.placed(&node));
                     Ok(node)
                 }
-                Err(diagnosis) => Err(self.make_room(&info, diagnosis, &mut snapshot)),
-            }
-        };
-        match found {
-            Ok(node) => {
-                // Acquiring fails only when the semaphore is closed, which nothing does.
-                let Ok(permit) = Arc::clone(&self.bindings).acquire_owned().await else {
-                    return;
-                };
-                let (scheduler, key) = (Arc::clone(self), key.clone());
-                tasks.spawn("binding", async move {
-                    scheduler.bind(&key, &pod, &node).await;
-                    drop(permit);
-                });
-            }
-            Err((diagnosis, outcome)) => {
-                self.refuse(key, &pod, diagnosis, outcome.as_ref()).await;
-                if let Some(Outcome::Room(room)) = outcome {
-                    self.evict(&info, room).await;
+                Err(diagnosis) => {
+                    self.queue.refuse(key, diagnosis.plugins.clone());
+                    Err(self.make_room(&info, diagnosis, &mut snapshot))
                 }
             }
-        }
+        };
+        // Acquiring fails only when the semaphore is closed, which nothing does.
+        let Ok(permit) = Arc::clone(&self.background).acquire_owned().await else {
+            return;
+        };
+        let (scheduler, key) = (Arc::clone(self), key.clone());
+        tasks.spawn("scheduling", async move {
+            match found {
+                Ok(node) => scheduler.bind(&key, &pod, &node).await,
+                Err((diagnosis, outcome)) => {
+                    scheduler
+                        .refuse(&key, &pod, &diagnosis, outcome.as_ref())
+                        .await;
+                    if let Some(Outcome::Room(room)) = outcome {
+                        scheduler.evict(&info, room).await;
+                    }
+                    scheduler.queue.settle(&key);
+                }
+            }
+            drop(permit);
+        });
     }
 
     async fn bind(&self, key: &Key, pod: &Pod, node: &str) {
@@ -199,9 +203,9 @@ impl Scheduler {
             .action(&about, "Warning", "FailedScheduling", action, message);
     }
 
-    async fn refuse(&self, key: &Key, pod: &Pod, diagnosis: Diagnosis, outcome: Option<&Outcome>) {
+    /// Says in the pod's status and an event why it has no node, and where room is made for it.
+    async fn refuse(&self, key: &Key, pod: &Pod, diagnosis: &Diagnosis, outcome: Option<&Outcome>) {
         let message = diagnosis.message();
-        self.queue.refuse(key, diagnosis.plugins);
         self.failed(pod, "Scheduling", &message);
         let nominated = snapshot::nominated(pod);
         let nominee = match outcome {
