@@ -17,6 +17,7 @@ use std::{
 use stdx::{clock::Clock, random::Random, tasks::Tasks};
 use store::{Memory, Store};
 use tempfile::TempDir;
+use tokio::sync::watch;
 
 /// The components' names at the door.
 const COMPONENTS: &[&str] = &["system:kube-controller-manager", "system:kube-scheduler"];
@@ -37,6 +38,9 @@ const STOP_LIMIT: Duration = Duration::from_secs(60);
 /// How often the clock follows tokio's time.
 const TICK: Duration = Duration::from_millis(100);
 
+/// A path whose changes are answered no sooner than it is another; empty for none.
+pub(crate) type Held = watch::Sender<String>;
+
 /// A running cluster.
 pub struct Cluster {
     pub(crate) door: Arc<Door>,
@@ -45,6 +49,7 @@ pub struct Cluster {
     pub(crate) caches: Caches,
     pub(crate) nodes: Nodes,
     pub(crate) directory: TempDir,
+    pub(crate) held: Held,
     chronicle: Chronicle,
     store: Arc<dyn Store>,
     /// Everything but the door and the chronicle.
@@ -74,8 +79,10 @@ impl Cluster {
         let store: Arc<dyn Store> = Arc::new(Memory::new());
         let config = config(Arc::clone(&store), &clock, &random)?;
         let door = Door::new(config, &door_tasks).await?;
+        let held = Held::default();
         let client = connect(
             &door,
+            &held,
             &User::new("system:admin", &[User::MASTERS]),
             "testkit",
         );
@@ -83,7 +90,8 @@ impl Cluster {
         door.bootstrap().await?;
         door.expire(EVENT_TTL, &door_tasks);
         let cluster = Self {
-            caches: brains(&door, &clock, &random, disabled, &tasks),
+            caches: brains(&door, &held, &clock, &random, disabled, &tasks),
+            held,
             nodes: Nodes::default(),
             directory: TempDir::new().context("create the nodes' directory")?,
             door,
@@ -115,6 +123,11 @@ impl Cluster {
     #[must_use]
     pub fn clock(&self) -> &Clock {
         &self.clock
+    }
+
+    /// Leaves those who change what is at `path` without an answer until it is called again, with another path or none.
+    pub fn hold(&self, path: &str) {
+        self.held.send_replace(path.to_owned());
     }
 
     /// Lets time pass.
@@ -211,12 +224,13 @@ fn config(store: Arc<dyn Store>, clock: &Clock, random: &Random) -> anyhow::Resu
 /// Starts controllers and scheduler.
 fn brains(
     door: &Arc<Door>,
+    held: &Held,
     clock: &Clock,
     random: &Random,
     disabled: &[&str],
     tasks: &Tasks,
 ) -> Caches {
-    let component = |user: &str, manager| connect(door, &User::new(user, &[]), manager);
+    let component = |user: &str, manager| connect(door, held, &User::new(user, &[]), manager);
     let manager = component("system:kube-controller-manager", "kube-controller-manager");
     let caches = Caches::new(manager.clone(), tasks.clone());
     let recorder = Recorder::new(manager, "testkit", "", clock.clone(), tasks);
@@ -241,13 +255,17 @@ fn brains(
 }
 
 /// A client whose transport is a function call into the door, as `user`.
-pub(crate) fn connect(door: &Arc<Door>, user: &User, manager: &'static str) -> Client {
-    let (door, user) = (Arc::clone(door), user.clone());
+pub(crate) fn connect(door: &Arc<Door>, held: &Held, user: &User, manager: &'static str) -> Client {
+    let (door, held, user) = (Arc::clone(door), held.clone(), user.clone());
     let service = tower::service_fn(move |request: http::Request<kube::client::Body>| {
-        let (door, user) = (Arc::clone(&door), user.clone());
+        let (door, mut held, user) = (Arc::clone(&door), held.subscribe(), user.clone());
         async move {
             let mut request = request.map(|body| body.map_err(Into::into).boxed_unsync());
             request.extensions_mut().insert(user);
+            while request.method() != http::Method::GET
+                && *held.borrow_and_update() == request.uri().path()
+                && held.changed().await.is_ok()
+            {}
             Ok::<_, Infallible>(door.handle(request).await)
         }
     });

@@ -223,7 +223,7 @@ impl Cluster {
             proxy::run(&caches, firewall, &own, None).await;
         });
         let user = User::new(&format!("system:node:{name}"), &["system:nodes"]);
-        let client = connect(&self.door, &user, "kubelet");
+        let client = connect(&self.door, &self.held, &user, "kubelet");
         Kubelet::start(
             config,
             &self.caches.writing_as(client),

@@ -154,6 +154,42 @@ async fn waits_for_room() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn waits_for_its_gates() {
+    let cluster = Cluster::start().await.unwrap();
+    cluster.add_node("one").await.unwrap();
+    let gates = ", schedulingGates: [{name: test/a}, {name: test/b}]";
+    cluster.apply(&pod("app", gates)).await.unwrap();
+    // Who comes after it is not held up, and says that the node would do.
+    cluster.apply(&pod("other", "")).await.unwrap();
+    cluster.wait("default", "other", ready).await.unwrap();
+    for gate in ["test/a", "test/b"] {
+        let pod = cluster
+            .wait("default", "app", |_: &Pod| true)
+            .await
+            .unwrap();
+        assert_eq!(pod.spec.as_ref().unwrap().node_name, None);
+        let why = condition(&pod, "PodScheduled").unwrap();
+        assert_eq!(
+            (&*why.status, why.reason.as_deref(), why.message.as_deref()),
+            (
+                "False",
+                Some("SchedulingGated"),
+                Some("Scheduling is blocked due to non-empty scheduling gates")
+            )
+        );
+        let opened = json!([{ "$patch": "delete", "name": gate }]);
+        let opened = json!({ "spec": { "schedulingGates": opened } });
+        cluster
+            .patch::<Pod>("default", "app", opened)
+            .await
+            .unwrap();
+    }
+    let pod = cluster.wait("default", "app", ready).await.unwrap();
+    assert_eq!(condition(&pod, "PodScheduled").unwrap().status, "True");
+    cluster.stop().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_important_make_room() {
     let cluster = Cluster::start().await.unwrap();
     cluster.add_node("one").await.unwrap();
@@ -194,8 +230,18 @@ async fn the_important_make_room() {
         "0/1 nodes are available: 1 Insufficient cpu. preemption: not eligible due to preemptionPolicy=Never."
     );
     cluster.delete::<Pod>("default", "meek", "").await.unwrap();
+    // Nobody answers for the time being who leaves: others are scheduled meanwhile, and the pod is not tried again.
+    cluster.hold("/api/v1/namespaces/default/pods/low/status");
     let high = whole("high", ", priorityClassName: high");
     cluster.apply(&high).await.unwrap();
+    cluster
+        .wait("default", "high", |it: &Pod| nominated(it) == Some("one"))
+        .await
+        .unwrap();
+    cluster.apply(&pod("small", "")).await.unwrap();
+    let placed = |it: &Pod| it.spec.as_ref().is_some_and(|it| it.node_name.is_some());
+    cluster.wait("default", "small", placed).await.unwrap();
+    cluster.hold("");
     let message = cluster
         .wait_event("default", "low", "Preempted")
         .await
@@ -225,6 +271,10 @@ async fn the_important_make_room() {
         .await
         .unwrap();
     let high = cluster.wait("default", "high", ready).await.unwrap();
-    assert_eq!(high.status.unwrap().nominated_node_name, None);
+    assert_eq!(nominated(&high), None);
     cluster.stop().await.unwrap();
+}
+
+fn nominated(pod: &Pod) -> Option<&str> {
+    pod.status.as_ref()?.nominated_node_name.as_deref()
 }
