@@ -2,7 +2,7 @@
 
 use anyhow::Context as _;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use std::{io::Write as _, os::unix::fs::OpenOptionsExt as _, path::Path};
+use std::path::Path;
 
 /// What a kubeconfig says.
 pub(crate) struct Access<'a> {
@@ -32,18 +32,7 @@ pub(crate) fn write(path: &Path, text: &str) -> anyhow::Result<()> {
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).with_context(describe)?;
     }
-    let mut draft = path.as_os_str().to_owned();
-    draft.push(".new");
-    let mut file = std::fs::OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&draft)
-        .with_context(describe)?;
-    file.write_all(text.as_bytes()).with_context(describe)?;
-    file.sync_all().with_context(describe)?;
-    std::fs::rename(&draft, path).with_context(describe)
+    stdx::private_file::replace(path, text.as_bytes()).with_context(describe)
 }
 
 #[cfg(test)]

@@ -2,12 +2,7 @@
 
 use super::{Authority, Error, Leaf, Pair, create_signing_key, is_due};
 use jiff::Timestamp;
-use std::{
-    fs,
-    io::Write,
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
-    path::Path,
-};
+use std::{fs, os::unix::fs::DirBuilderExt, path::Path};
 
 /// The authority at `DIR/NAME.crt` and `DIR/NAME.key`; made when absent. An authority is never
 /// replaced: everything issued by it would fail.
@@ -117,29 +112,10 @@ fn read(path: &Path) -> Result<Option<String>, Error> {
     }
 }
 
-/// Writes a new file readable by its owner only, and puts it in place of the old one.
 fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    let fail = |source| Error::File {
+    crate::private_file::replace(path, bytes).map_err(|source| Error::File {
         operation: "write",
         path: path.to_owned(),
         source,
-    };
-    let draft = path.with_extension("new");
-    let mut file = fs::OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&draft)
-        .map_err(fail)?;
-    file.write_all(bytes)
-        .and_then(|()| file.sync_all())
-        .map_err(fail)?;
-    fs::rename(&draft, path).map_err(fail)?;
-    if let Some(dir) = path.parent() {
-        fs::File::open(dir)
-            .and_then(|it| it.sync_all())
-            .map_err(fail)?;
-    }
-    Ok(())
+    })
 }
