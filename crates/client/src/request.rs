@@ -173,6 +173,15 @@ impl Client {
         Err(Error::Status(Box::new(read_status(code, &body))))
     }
 
+    /// Applies the fields of `object` at `path`; those that others own are taken from them.
+    ///
+    /// # Errors
+    /// See [`Client::call`].
+    pub async fn apply_at(&self, path: Path, object: serde_json::Value) -> Result<Bytes, Error> {
+        let force = true;
+        self.patch_at(path, &Patch::Apply { object, force }).await
+    }
+
     /// Patches the object (or subresource) at `path`.
     ///
     /// # Errors

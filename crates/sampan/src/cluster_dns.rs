@@ -4,8 +4,9 @@
 use crate::{arguments::ServerOptions, node, server::Server, wiring};
 use anyhow::Context as _;
 use apiserver::Door;
-use client::{Patch, Path};
+use client::Path;
 use dns::Upstream;
+use machinery::endpoint_slices;
 use reconcile::Caches;
 use serde_json::json;
 use std::{
@@ -61,7 +62,7 @@ async fn publish(server: &Server, door: &Arc<Door>, gateway: Ipv4Addr) -> anyhow
         "apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice",
         "metadata": {
             "name": SERVICE, "namespace": NAMESPACE,
-            "labels": { "kubernetes.io/service-name": SERVICE, "endpointslice.kubernetes.io/managed-by": "sampan" },
+            "labels": { endpoint_slices::SERVICE_NAME: SERVICE, endpoint_slices::MANAGED_BY: "sampan" },
         },
         "addressType": "IPv4",
         "endpoints": [{ "addresses": [gateway.to_string()], "conditions": { "ready": true } }],
@@ -78,13 +79,7 @@ async fn publish(server: &Server, door: &Arc<Door>, gateway: Ipv4Addr) -> anyhow
     ] {
         let shown = path.as_str().to_owned();
         client
-            .patch_at(
-                path,
-                &Patch::Apply {
-                    object,
-                    force: true,
-                },
-            )
+            .apply_at(path, object)
             .await
             .with_context(|| format!("cannot publish the cluster's DNS at {shown}"))?;
     }

@@ -4,7 +4,7 @@ use crate::{arguments::UpOptions, hello_image, server, wiring};
 use anyhow::{Context as _, bail};
 use apiserver::{Door, User};
 use bytes::Bytes;
-use client::{Client, ListOptions, Patch, Path, WatchEvent};
+use client::{Client, ListOptions, Path, WatchEvent};
 use http_body_util::{BodyExt as _, Empty};
 use hyper_util::rt::TokioIo;
 use k8s_openapi::api::{
@@ -146,13 +146,7 @@ impl Demo {
     async fn apply(&self, group: &str, plural: &str, object: Value) -> anyhow::Result<()> {
         let path = Path::collection(group, "v1", NAMESPACE, plural).part(NAME);
         self.client
-            .patch_at(
-                path,
-                &Patch::Apply {
-                    object,
-                    force: true,
-                },
-            )
+            .apply_at(path, object)
             .await
             .with_context(|| format!("cannot apply {plural}/{NAME}"))?;
         Ok(())

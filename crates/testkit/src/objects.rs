@@ -16,11 +16,7 @@ impl Cluster {
     pub async fn apply(&self, yaml: &str) -> anyhow::Result<()> {
         for object in machinery::yaml::parse_documents(yaml.as_bytes())? {
             let path = path_of(&object)?;
-            let patch = Patch::Apply {
-                object,
-                force: true,
-            };
-            self.client.patch_at(path, &patch).await?;
+            self.client.apply_at(path, object).await?;
         }
         Ok(())
     }
