@@ -54,17 +54,7 @@ impl Reconcile for EndpointSlices {
     fn watch(&self, wiring: &Wiring) {
         wiring.on_own::<Service>();
         let services = Arc::clone(&self.services);
-        wiring.on::<Pod>(move |change| {
-            let mut keys = Vec::new();
-            for pod in [&change.old, &change.new].into_iter().flatten() {
-                let namespace = pod.metadata.namespace.as_deref().unwrap_or_default();
-                keys.extend(service_endpoints::selecting(
-                    &services.list_in(namespace),
-                    pod,
-                ));
-            }
-            keys
-        });
+        wiring.on::<Pod>(move |change| service_endpoints::selecting(&services, change));
         wiring.on::<EndpointSlice>(|change| {
             let Some(slice) = change.latest() else {
                 return Vec::new();

@@ -8,9 +8,7 @@ use crate::{
 use async_trait::async_trait;
 use client::DeleteOptions;
 use k8s_openapi::{
-    api::core::v1::{
-        EndpointAddress, EndpointPort, EndpointSubset, Endpoints, ObjectReference, Pod, Service,
-    },
+    api::core::v1::{EndpointAddress, EndpointPort, EndpointSubset, Endpoints, Pod, Service},
     apimachinery::pkg::apis::meta::v1::ObjectMeta,
 };
 use reconcile::{Cache, Error, Key, Outcome, Reconcile, Wiring, Writes};
@@ -49,17 +47,7 @@ impl Reconcile for EndpointsController {
     fn watch(&self, wiring: &Wiring) {
         wiring.on_own::<Service>();
         let services = Arc::clone(&self.services);
-        wiring.on::<Pod>(move |change| {
-            let mut keys = Vec::new();
-            for pod in [&change.old, &change.new].into_iter().flatten() {
-                let namespace = pod.metadata.namespace.as_deref().unwrap_or_default();
-                keys.extend(service_endpoints::selecting(
-                    &services.list_in(namespace),
-                    pod,
-                ));
-            }
-            keys
-        });
+        wiring.on::<Pod>(move |change| service_endpoints::selecting(&services, change));
         wiring.on_own::<Endpoints>();
     }
 
@@ -186,12 +174,6 @@ fn address(service: &Service, pod: &Pod, ip: &str) -> EndpointAddress {
         ip: ip.to_owned(),
         hostname: crate::endpoint_slice::hostname(service, pod),
         node_name: pod.spec.as_ref().and_then(|spec| spec.node_name.clone()),
-        target_ref: Some(ObjectReference {
-            kind: Some("Pod".to_owned()),
-            namespace: pod.metadata.namespace.clone(),
-            name: pod.metadata.name.clone(),
-            uid: pod.metadata.uid.clone(),
-            ..ObjectReference::default()
-        }),
+        target_ref: Some(service_endpoints::target(pod)),
     }
 }

@@ -2,10 +2,11 @@
 //! their readiness, and the numbers of the service's ports on each pod. Pure.
 
 use k8s_openapi::{
-    api::core::v1::{Pod, Service, ServicePort},
+    api::core::v1::{ObjectReference, Pod, Service, ServicePort},
     apimachinery::pkg::util::intstr::IntOrString,
 };
 use machinery::{labels::Selector, pods};
+use reconcile::{Cache, Change, Key};
 use std::sync::Arc;
 
 /// A pod behind a service.
@@ -38,15 +39,28 @@ pub(crate) fn selector(service: &Service) -> Option<Selector> {
     (spec.type_.as_deref() != Some("ExternalName")).then(|| Selector::from_map(selector))
 }
 
-/// The services in `services` that select a pod with these labels.
-pub(crate) fn selecting(services: &[Arc<Service>], pod: &Pod) -> Vec<reconcile::Key> {
-    services
-        .iter()
-        .filter(|service| {
-            selector(service).is_some_and(|selector| selector.matches(pod.metadata.labels.as_ref()))
-        })
-        .map(|service| reconcile::Key::of(&service.metadata))
-        .collect()
+/// The services that select a pod as it was or as it is.
+pub(crate) fn selecting(services: &Cache<Service>, change: &Change<Pod>) -> Vec<Key> {
+    let mut keys = Vec::new();
+    for pod in [&change.old, &change.new].into_iter().flatten() {
+        let namespace = pod.metadata.namespace.as_deref().unwrap_or_default();
+        let labels = pod.metadata.labels.as_ref();
+        let selects = |it: &Arc<Service>| selector(it).is_some_and(|it| it.matches(labels));
+        let services = services.list_in(namespace).into_iter().filter(selects);
+        keys.extend(services.map(|service| Key::of(&service.metadata)));
+    }
+    keys
+}
+
+/// What an address leads to.
+pub(crate) fn target(pod: &Pod) -> ObjectReference {
+    ObjectReference {
+        kind: Some("Pod".to_owned()),
+        namespace: pod.metadata.namespace.clone(),
+        name: pod.metadata.name.clone(),
+        uid: pod.metadata.uid.clone(),
+        ..ObjectReference::default()
+    }
 }
 
 /// Whether the service has no address of its own.

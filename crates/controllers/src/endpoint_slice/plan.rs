@@ -1,10 +1,10 @@
 //! From a service and its pods to slices. Pure. Slices that are right stay; an endpoint stays in the slice it
 //! is in, so that a change touches as few slices as it can.
 
-use crate::service_endpoints::{Backend, Port, addresses, is_headless, ports};
+use crate::service_endpoints::{Backend, Port, addresses, is_headless, ports, target};
 use k8s_openapi::{
     api::{
-        core::v1::{ObjectReference, Pod, Service},
+        core::v1::{Pod, Service},
         discovery::v1::{Endpoint, EndpointConditions, EndpointPort, EndpointSlice},
     },
     apimachinery::pkg::apis::meta::v1::ObjectMeta,
@@ -253,13 +253,7 @@ fn endpoint(
         hostname: hostname(service, pod),
         zone: node.as_deref().and_then(zone),
         node_name: node,
-        target_ref: Some(ObjectReference {
-            kind: Some("Pod".to_owned()),
-            namespace: pod.metadata.namespace.clone(),
-            name: pod.metadata.name.clone(),
-            uid: pod.metadata.uid.clone(),
-            ..ObjectReference::default()
-        }),
+        target_ref: Some(target(pod)),
         ..Endpoint::default()
     }
 }
