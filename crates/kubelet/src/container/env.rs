@@ -2,7 +2,7 @@
 //! (upstream: `kubelet_pods.go`, `makeEnvironmentVariables`; `pkg/kubelet/envvars`).
 
 use super::{env_file, expansion, field_ref};
-use crate::references::Referenced;
+use crate::references::{Missing, Referenced};
 use k8s_openapi::api::core::v1::{Container, EnvVarSource, FileKeySelector, Pod, Service};
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
@@ -123,39 +123,37 @@ fn from_reference(
         return field_ref::resource(sources.pod, Some(container), resource, sources.node).map(Some);
     }
     if let Some(key) = &source.config_map_key_ref {
-        let optional = key.optional == Some(true);
-        return match sources.referenced.config_map(&key.name) {
-            Ok(map) => match map.data.as_ref().and_then(|it| it.get(&key.key)) {
-                Some(value) => Ok(Some(value.clone())),
-                None if optional => Ok(None),
-                None => Err(format!(
-                    "couldn't find key {} in ConfigMap {namespace}/{}",
-                    key.key, key.name
-                )),
-            },
-            Err(missing) if missing.not_found && optional => Ok(None),
-            Err(missing) => Err(missing.message),
-        };
+        let map = sources.referenced.config_map(&key.name);
+        let value = map.map(|it| it.data.as_ref()?.get(&key.key).cloned());
+        let place = format!("ConfigMap {namespace}/{}", key.name);
+        return required(value, key.optional, &key.key, &place);
     }
     if let Some(key) = &source.secret_key_ref {
-        let optional = key.optional == Some(true);
-        return match sources.referenced.secret(&key.name) {
-            Ok(secret) => match secret.data.as_ref().and_then(|it| it.get(&key.key)) {
-                Some(value) => Ok(Some(lossy(&value.0))),
-                None if optional => Ok(None),
-                None => Err(format!(
-                    "couldn't find key {} in Secret {namespace}/{}",
-                    key.key, key.name
-                )),
-            },
-            Err(missing) if missing.not_found && optional => Ok(None),
-            Err(missing) => Err(missing.message),
-        };
+        let secret = sources.referenced.secret(&key.name);
+        let value = secret.map(|it| Some(lossy(&it.data.as_ref()?.get(&key.key)?.0)));
+        let place = format!("Secret {namespace}/{}", key.name);
+        return required(value, key.optional, &key.key, &place);
     }
     if let Some(key) = &source.file_key_ref {
         return from_file(key, sources);
     }
     Err("a variable's valueFrom names a source that this node does not support".to_owned())
+}
+
+/// A value that must be there unless it is optional.
+fn required(
+    value: Result<Option<String>, Missing>,
+    optional: Option<bool>,
+    key: &str,
+    place: &str,
+) -> Result<Option<String>, String> {
+    let optional = optional == Some(true);
+    match value {
+        Ok(None) if !optional => Err(format!("couldn't find key {key} in {place}")),
+        Ok(value) => Ok(value),
+        Err(missing) if missing.not_found && optional => Ok(None),
+        Err(missing) => Err(missing.message),
+    }
 }
 
 fn from_file(key: &FileKeySelector, sources: &Sources<'_>) -> Result<Option<String>, String> {
