@@ -43,6 +43,11 @@ fn rows_are_kubectls() {
         "0/2 Pending 0",
     );
     check(
+        serde_json::json!({"phase": "Pending", "conditions": [{"type": "PodScheduled", "status": "False", "reason": "SchedulingGated"}]}),
+        false,
+        "0/2 SchedulingGated 0",
+    );
+    check(
         serde_json::json!({"phase": "Pending", "initContainerStatuses": [{"name": "i", "state": {"running": {}}, "restartCount": 0}]}),
         false,
         "0/2 Init:0/1 0",
