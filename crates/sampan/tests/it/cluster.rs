@@ -135,9 +135,16 @@ impl Cluster {
         self.plane.path("")
     }
 
-    /// What the server logged.
-    pub(crate) fn log(&self) -> String {
-        self.plane.log()
+    /// What explains a failure: the conditions and taints of nodes (a machine whose disk is nearly full takes no
+    /// pods), the pods and their events, and what the server logged.
+    pub(crate) fn story(&self) -> String {
+        let describe = |what: &[&str]| said(&self.kubectl_output(&[&["describe"], what].concat()));
+        format!(
+            "nodes:\n{}\npods:\n{}\nserver log:\n{}",
+            describe(&["nodes"]),
+            describe(&["pods", "-A"]),
+            self.plane.log()
+        )
     }
 
     /// A command inside the cluster's network.
@@ -160,10 +167,10 @@ impl Cluster {
         let output = self.kubectl_output(arguments);
         assert!(
             output.status.success(),
-            "kubectl {} failed:\n{}\nserver log:\n{}",
+            "kubectl {} failed:\n{}\n{}",
             arguments.join(" "),
             said(&output),
-            self.log()
+            self.story()
         );
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
@@ -194,13 +201,11 @@ impl Cluster {
                 return text;
             }
             if Instant::now() >= deadline {
-                let pods = self.kubectl_output(&["describe", "pods", "-A"]);
                 panic!(
-                    "waited in vain for {what}; kubectl {} prints:\n{text}{}\npods:\n{}\nserver log:\n{}",
+                    "waited in vain for {what}; kubectl {} prints:\n{text}{}\n{}",
                     arguments.join(" "),
                     String::from_utf8_lossy(&output.stderr),
-                    String::from_utf8_lossy(&pods.stdout),
-                    self.log()
+                    self.story()
                 );
             }
             std::thread::sleep(Duration::from_millis(50));
@@ -244,7 +249,7 @@ impl Cluster {
         assert!(
             output.status.success(),
             "{text}\nserver log:\n{}",
-            self.log()
+            self.plane.log()
         );
         self.uninstalled = true;
         self.plane.wait();

@@ -249,7 +249,7 @@ fn eventually(cluster: &Cluster, url: &str, holds: impl Fn(&str) -> bool) {
         }
         std::thread::sleep(std::time::Duration::from_millis(50));
     }
-    panic!("{url} does not answer as wanted\n{}", cluster.log());
+    panic!("{url} does not answer as wanted\n{}", cluster.story());
 }
 
 fn scale(cluster: &Cluster) {

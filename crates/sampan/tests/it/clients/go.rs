@@ -19,7 +19,11 @@ fn client_go() {
     let output = cluster.inside(suite).env("NODE", "1").output().unwrap();
     let text = said(&output);
     let results = text.lines().filter_map(result);
-    known::judge("client-go", results, &format!("{text}\n{}", cluster.log()));
+    known::judge(
+        "client-go",
+        results,
+        &format!("{text}\n{}", cluster.story()),
+    );
     cluster.uninstall();
 }
 

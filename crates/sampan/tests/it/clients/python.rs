@@ -70,7 +70,7 @@ fn kr8s_suite() {
         .unwrap();
     let text = said(&output);
     let results = text.lines().filter_map(result);
-    known::judge("kr8s", results, &format!("{text}\n{}", cluster.log()));
+    known::judge("kr8s", results, &format!("{text}\n{}", cluster.story()));
     cluster.uninstall();
 }
 

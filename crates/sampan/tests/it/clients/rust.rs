@@ -24,7 +24,7 @@ fn own_suites() {
         let output = cluster.inside(suite).arg("--ignored").output().unwrap();
         let text = said(&output);
         let results = text.lines().filter_map(result);
-        known::judge(name, results, &format!("{text}\n{}", cluster.log()));
+        known::judge(name, results, &format!("{text}\n{}", cluster.story()));
     }
     cluster.uninstall();
 }
