@@ -3,7 +3,7 @@
 
 use crate::{
     Action, Cell, Column, Context, Destination, Hub, Names, ProxyName, Question, Strategy,
-    Subresource, gates,
+    Subresource, gates, ratchet,
 };
 use api::{AnyObject, DecodeError};
 use jiff::Timestamp;
@@ -218,7 +218,10 @@ impl<S: Strategy> Law for S {
             old,
             S::Object,
             foreign(),
-            |old| Strategy::validate_update(self, new, old)
+            |old| {
+                let errors = Strategy::validate_update(self, new, old);
+                ratchet::excuse(errors, || Strategy::validate(self, old))
+            }
         ))
     }
     fn name_errors(&self, name: &str) -> Vec<String> {
@@ -284,7 +287,10 @@ impl<S: Strategy> Law for S {
             old,
             S::Object,
             foreign(),
-            |old| Strategy::validate_subresource(self, subresource, new, old)
+            |old| {
+                let errors = Strategy::validate_subresource(self, subresource, new, old);
+                ratchet::excuse(errors, || Strategy::validate(self, old))
+            }
         ))
     }
     fn scale(&self, object: &dyn AnyObject) -> Option<Scale> {
@@ -388,6 +394,7 @@ fn foreign() -> ErrorList {
         path: machinery::field::Path::new("kind"),
         fault: machinery::field::Fault::Internal,
         message: WRONG_KIND.to_owned(),
+        ratchet: None,
     }]
 }
 

@@ -35,6 +35,7 @@ mod policy;
 mod prepare;
 mod query;
 pub mod question;
+mod ratchet;
 mod rbac;
 mod resource;
 pub mod scale;

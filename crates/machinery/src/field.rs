@@ -96,12 +96,24 @@ pub struct Error {
     pub fault: Fault,
     /// The whole message without the path, such as `Invalid value: "x": must be …`.
     pub message: String,
+    /// The rule that was broken, when it came after objects that break it: an update may leave it
+    /// broken. Its name is that of upstream's option.
+    pub ratchet: Option<&'static str>,
 }
 
 /// Errors in the order they were found.
 pub type ErrorList = Vec<Error>;
 
 impl Error {
+    /// The error, of a rule that came after objects that break it.
+    #[must_use]
+    pub fn ratcheted(self, rule: &'static str) -> Self {
+        Self {
+            ratchet: Some(rule),
+            ..self
+        }
+    }
+
     /// `Required value: detail`.
     #[must_use]
     pub fn required(path: &Path, detail: &str) -> Self {
@@ -176,6 +188,7 @@ impl Error {
             path: path.clone(),
             fault,
             message,
+            ratchet: None,
         }
     }
 

@@ -193,12 +193,6 @@ pub fn in_range(value: i64, low: i64, high: i64) -> Vec<String> {
     }
 }
 
-/// IPv4 or IPv6 addresses.
-#[must_use]
-pub fn ip_errors(text: &str) -> Vec<String> {
-    crate::addresses::address_errors(text)
-}
-
 /// Names of environment variables: upstream's relaxed rule, printable ASCII without `=`.
 #[must_use]
 pub fn env_var_name_errors(name: &str) -> Vec<String> {

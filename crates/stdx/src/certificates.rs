@@ -3,10 +3,12 @@
 
 mod files;
 mod server;
+mod submitted;
 mod unverified;
 
 pub use files::{load_or_create_authority, load_or_create_signing_key, load_or_issue};
 pub use server::{ServedCertificate, server_config};
+pub use submitted::{Refused, check_certificates, check_request};
 pub use unverified::unverified;
 
 use jiff::Timestamp;

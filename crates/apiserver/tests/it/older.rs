@@ -373,13 +373,16 @@ async fn what_has_no_current_form_is_refused_with_a_reason() {
     );
 }
 
+/// A request by `CN=a`, signed with a key of P-256.
+const REQUEST: &str = "LS0tLS1CRUdJTiBDRVJUSUZJQ0FURSBSRVFVRVNULS0tLS0KTUlIRk1HNENBUUF3RERFS01BZ0dBMVVFQXd3QllUQlpNQk1HQnlxR1NNNDlBZ0VHQ0NxR1NNNDlBd0VIQTBJQQpCSlRsSWdyNUhKMVZvOG9LT0QrZWhMcTFJZEhkcU11ZjlqL1RzOFdvdUptcUZlYkl1c0NFRllRVGFoUUtWeXpDCkx0NXlHdjBUciszc01TSzZnWkY3eC8yZ0FEQUtCZ2dxaGtqT1BRUURBZ05IQURCRUFpQUxmY3hwUWFGdWtlK3oKLzZLaitsSkNNOEpsa2E2S2pLVFBqMzhBZWk4LzBBSWdRUmFuSlJFdlg2YlBScU14YWEzYjkyY2pkWmlKTXVRbworY1NmczVhZ3E1TT0KLS0tLS1FTkQgQ0VSVElGSUNBVEUgUkVRVUVTVC0tLS0tCg==";
+
 #[tokio::test]
 async fn the_signer_of_old_is_for_those_who_write_as_of_old() {
     let door = open().await;
     let asks = |version: &str| {
         json!({ "apiVersion": format!("certificates.k8s.io/{version}"), "kind": "CertificateSigningRequest", "metadata": { "name": version },
             "spec": { "signerName": "kubernetes.io/legacy-unknown", "usages": ["client auth"],
-                "request": "LS0tLS1CRUdJTiBDRVJUSUZJQ0FURSBSRVFVRVNULS0tLS0=" } })
+                "request": REQUEST } })
     };
     let path = |version| format!("/apis/certificates.k8s.io/{version}/certificatesigningrequests");
     let (code, answer, _) = warned(&door, post(&path("v1beta1"), &asks("v1beta1"))).await;

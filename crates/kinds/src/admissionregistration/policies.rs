@@ -2,7 +2,7 @@
 //! parameters, variables and the columns that show them. Expressions are checked for being there, not compiled.
 
 use super::rules;
-use crate::{Cell, Column, check};
+use crate::{Cell, Column, check, ratchet};
 use k8s_openapi::api::admissionregistration::v1::{
     MatchCondition, MatchResources, ParamKind, ParamRef, Variable,
 };
@@ -184,7 +184,7 @@ pub(super) fn param_ref(e: &mut ErrorList, path: &Path, it: &ParamRef) {
     match &it.selector {
         Some(selector) => {
             let at = path.child("selector");
-            e.extend(labels::validate(selector, &at));
+            ratchet::always(e, |e| e.extend(labels::validate(selector, &at)));
             if !name.is_empty() {
                 e.push(Error::forbidden(&at, EITHER));
             }

@@ -1,7 +1,7 @@
 //! What webhooks and policies share: which requests they are about. Upstream:
 //! `apis/admissionregistration/validation`. Expressions are checked for being there, not compiled.
 
-use crate::check;
+use crate::{check, ratchet};
 use k8s_openapi::api::admissionregistration::v1::{
     MatchCondition, MatchResources, NamedRuleWithOperations, RuleWithOperations,
 };
@@ -130,7 +130,7 @@ pub(super) fn matches(e: &mut ErrorList, path: &Path, it: &MatchResources) {
         let at = path.child(field);
         match selector {
             None => e.push(Error::required(&at, "")),
-            Some(selector) => e.extend(labels::validate(selector, &at)),
+            Some(it) => ratchet::always(e, |e| e.extend(labels::validate(it, &at))),
         }
     }
     let lists = [

@@ -97,45 +97,26 @@ macro_rules! defaults {
 }
 pub(super) use defaults;
 
-/// Rules that came later and that an object which broke them before may go on breaking.
+/// What depends on how an object was before in another way than errors tell.
 struct Lenience {
+    /// The effects that are not without danger are of the list when one of them was there.
     side_effects: bool,
-    versions: bool,
-    names: bool,
-    selectors: bool,
+    /// Conditions are looked at only when one of them changes.
     conditions: bool,
 }
 
 impl Lenience {
     fn of(new: &[Hook<'_>], old: Option<&[Hook<'_>]>) -> Self {
-        let broke =
-            |breaks: &dyn Fn(&Hook<'_>) -> bool| old.is_some_and(|it| it.iter().any(breaks));
+        let has_effects = |it: &Hook<'_>| !WITHOUT_SIDE_EFFECTS.contains(&it.side_effects);
         let conditions = |it: &[Hook<'_>]| {
             let all = it.iter().map(|it| it.conditions.to_vec());
             all.collect::<Vec<_>>()
         };
         Self {
-            side_effects: broke(&|it| !WITHOUT_SIDE_EFFECTS.contains(&it.side_effects)),
-            versions: broke(&|it| !it.versions.is_empty() && !speaks(it.versions)),
-            names: old.is_some_and(|it| (1..it.len()).any(|at| is_named_before(it, at))),
-            selectors: broke(&|it| {
-                let all = it.selectors.iter().filter_map(|(_, it)| *it);
-                let path = Path::new("selector");
-                all.into_iter()
-                    .any(|it| !labels::validate(it, &path).is_empty())
-            }),
+            side_effects: old.is_some_and(|it| it.iter().any(has_effects)),
             conditions: old.is_some_and(|it| conditions(it) == conditions(new)),
         }
     }
-}
-
-fn speaks(versions: &[String]) -> bool {
-    let known = |it: &String| REVIEW_VERSIONS.contains(&it.as_str());
-    versions.iter().any(known)
-}
-
-fn is_named_before(all: &[Hook<'_>], at: usize) -> bool {
-    all[..at].iter().any(|before| before.name == all[at].name)
 }
 
 /// Errors of the webhooks of a configuration; `old` is absent on create.
@@ -147,9 +128,11 @@ pub(super) fn validate(new: &[Hook<'_>], old: Option<&[Hook<'_>]>) -> ErrorList 
         let path = Path::new("webhooks").index(index);
         validate_hook(e, &path, hook, &lenience);
         let at = path.child("admissionReviewVersions");
-        validate_versions(e, &at, hook.versions, lenience.versions);
-        if !lenience.names && !hook.name.is_empty() && is_named_before(new, index) {
-            e.push(Error::duplicate(&path.child("name"), hook.name));
+        validate_versions(e, &at, hook.versions);
+        let named = |before: &Hook<'_>| !hook.name.is_empty() && before.name == hook.name;
+        if new[..index].iter().any(named) {
+            let error = Error::duplicate(&path.child("name"), hook.name);
+            e.push(error.ratcheted("requireUniqueWebhookNames"));
         }
     }
     errors
@@ -179,7 +162,6 @@ fn validate_hook(e: &mut ErrorList, path: &Path, hook: &Hook<'_>, lenience: &Len
         e.push(Error::invalid(&path.child("timeoutSeconds"), seconds, text));
     }
     for (field, selector) in hook.selectors {
-        let selector = selector.filter(|_| !lenience.selectors);
         e.extend(selector.map_or_else(Vec::new, |it| labels::validate(it, &path.child(field))));
     }
     let at = path.child("reinvocationPolicy");
@@ -203,7 +185,7 @@ fn validate_name(e: &mut ErrorList, path: &Path, name: &String) {
     }
 }
 
-fn validate_versions(e: &mut ErrorList, path: &Path, versions: &[String], any: bool) {
+fn validate_versions(e: &mut ErrorList, path: &Path, versions: &[String]) {
     let known = REVIEW_VERSIONS.join(", ");
     if versions.is_empty() {
         let text = format!("must specify one of {known}");
@@ -217,9 +199,11 @@ fn validate_versions(e: &mut ErrorList, path: &Path, versions: &[String], any: b
             check::messages(e, &at, version, names::dns1035_label_errors(version));
         }
     }
-    if !any && !speaks(versions) {
+    let speaks = |it: &String| REVIEW_VERSIONS.contains(&it.as_str());
+    if !versions.iter().any(speaks) {
         let text = format!("must include at least one of {known}");
-        e.push(Error::invalid(path, serde_json::json!(versions), &text));
+        let error = Error::invalid(path, serde_json::json!(versions), &text);
+        e.push(error.ratcheted("requireRecognizedAdmissionReviewVersion"));
     }
 }
 

@@ -1,5 +1,6 @@
 //! A request for a signed certificate.
 
+mod prepare;
 #[cfg(test)]
 mod tests;
 mod validate;
@@ -69,16 +70,11 @@ impl Strategy for CertificateSigningRequest {
         old: &upstream::CertificateSigningRequest,
     ) {
         new.spec.clone_from(&old.spec);
-        let status = new.status.get_or_insert_default();
-        if subresource == "approval" {
-            // Approval decides; the certificate is the signer's to set.
-            status.certificate = old.status.as_ref().and_then(|it| it.certificate.clone());
+        match subresource {
+            "approval" => prepare::approval(new, old),
+            _ => prepare::status(new, old),
         }
-        for condition in status.conditions.iter_mut().flatten() {
-            let now = || k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(context.now);
-            condition.last_transition_time.get_or_insert_with(now);
-            condition.last_update_time.get_or_insert_with(now);
-        }
+        prepare::times(new, old, context.now);
     }
 
     fn default(&self, object: &mut upstream::CertificateSigningRequest) {
@@ -90,12 +86,14 @@ impl Strategy for CertificateSigningRequest {
     }
 
     fn validate(&self, object: &upstream::CertificateSigningRequest) -> ErrorList {
-        validate::request(object, None)
+        validate::created(object)
     }
 
-    /// Version v1beta1 knows the signer of old.
+    /// In version v1beta1 the rules that came later do not hold yet.
     fn validate_older(&self, object: &upstream::CertificateSigningRequest) -> ErrorList {
-        validate::request(object, Some(object))
+        let mut errors = validate::created(object);
+        errors.retain(|it| it.ratchet.is_none());
+        errors
     }
 
     fn validate_update(

@@ -25,11 +25,8 @@ pub(super) fn validate(e: &mut ErrorList, path: &Path, metadata: &ObjectMeta, sp
             e.push(Error::invalid(&path.key(key), value, text));
         }
         if key == DELETION_COST && !is_cost(value) {
-            e.push(Error::invalid(
-                &path.key(key),
-                value,
-                "must be a 32bit integer",
-            ));
+            let error = Error::invalid(&path.key(key), value, "must be a 32bit integer");
+            e.push(error.ratcheted("AllowInvalidPodDeletionCost"));
         }
     }
     for (key, value) in annotations.clone() {

@@ -3,6 +3,7 @@
 use crate::check;
 use k8s_openapi::api::core::v1::PodSpec;
 use machinery::{
+    addresses,
     field::{Error, ErrorList, Path, Value},
     names,
 };
@@ -34,7 +35,12 @@ pub(super) fn validate(e: &mut ErrorList, path: &Path, spec: &PodSpec) {
         e.push(Error::invalid(&at, shown(servers), &text));
     }
     for (index, server) in servers.iter().enumerate() {
-        check::messages(e, &at.index(index), server, names::ip_errors(server));
+        check::messages(
+            e,
+            &at.index(index),
+            server,
+            addresses::address_errors(server),
+        );
     }
     searches(
         e,
@@ -98,7 +104,12 @@ fn shown(list: &[String]) -> Value {
 pub(super) fn host_aliases(e: &mut ErrorList, path: &Path, spec: &PodSpec) {
     for (index, alias) in spec.host_aliases.iter().flatten().enumerate() {
         let path = path.index(index);
-        check::messages(e, &path.child("ip"), &alias.ip, names::ip_errors(&alias.ip));
+        check::messages(
+            e,
+            &path.child("ip"),
+            &alias.ip,
+            addresses::address_errors(&alias.ip),
+        );
         for (at, name) in alias.hostnames.iter().flatten().enumerate() {
             let path = path.child("hostnames").index(at);
             check::messages(e, &path, name, names::subdomain_errors(name));

@@ -135,7 +135,8 @@ fn amount(e: &mut ErrorList, path: &Path, name: &str, amount: &Wire) {
         let size = Quantity::parse(size).map_or(0, Quantity::value);
         if size <= 0 || amount.value() % size != 0 {
             let text = format!("{amount} is not positive integer multiple of {name}");
-            e.push(Error::invalid(path, amount.to_string(), &text));
+            let error = Error::invalid(path, amount.to_string(), &text);
+            e.push(error.ratcheted("AllowIndivisibleHugePagesValues"));
         }
     }
 }

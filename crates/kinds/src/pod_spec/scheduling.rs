@@ -4,7 +4,7 @@ mod spread;
 
 pub(super) use spread::spread;
 
-use crate::check;
+use crate::{check, ratchet};
 use k8s_openapi::{
     api::core::v1::{
         Affinity, NodeSelector, NodeSelectorRequirement, NodeSelectorTerm, PodAffinityTerm,
@@ -283,9 +283,11 @@ fn node_requirement(e: &mut ErrorList, path: &Path, it: &NodeSelectorRequirement
     }
     let wrong = names::qualified_name_errors(&it.key);
     check::messages(e, &path.child("key"), &it.key, wrong);
-    for (index, value) in values.iter().enumerate().filter(|_| strict) {
-        check::messages(e, &at.index(index), value, names::label_value_errors(value));
-    }
+    ratchet::late(e, "AllowInvalidLabelValueInRequiredNodeAffinity", |e| {
+        for (index, value) in values.iter().enumerate().filter(|_| strict) {
+            check::messages(e, &at.index(index), value, names::label_value_errors(value));
+        }
+    });
 }
 
 fn node_field(e: &mut ErrorList, path: &Path, it: &NodeSelectorRequirement) {

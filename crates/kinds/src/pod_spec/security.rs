@@ -220,7 +220,10 @@ fn sysctls(e: &mut ErrorList, path: &Path, context: &PodSecurityContext, spec: &
             continue;
         };
         let text = format!("may not be specified when '{host}' is true");
-        e.push(Error::invalid(&path, name, &text));
+        e.push(
+            Error::invalid(&path, name, &text)
+                .ratcheted("AllowNamespacedSysctlsForHostNetAndHostIPC"),
+        );
     }
 }
 

@@ -1,8 +1,16 @@
 //! What the kinds of this group have in common: lists that are bounded, names of drivers, pools and
 //! attributes, selectors, settings for drivers, tolerations. Expressions are judged by their length only.
 
-use crate::{check, pod_spec::defaults::text, storage::shared};
-use k8s_openapi::{api::resource::v1 as upstream, apimachinery::pkg::runtime::RawExtension as Raw};
+use crate::{
+    check,
+    pod_spec::{defaults::text, scheduling},
+    ratchet,
+    storage::shared,
+};
+use k8s_openapi::{
+    api::{core::v1::NodeSelector, resource::v1 as upstream},
+    apimachinery::pkg::runtime::RawExtension as Raw,
+};
 use machinery::{
     field::{Error, ErrorList, Path},
     names,
@@ -140,6 +148,11 @@ pub(super) fn selectors(
             Some(_) => {}
         }
     });
+}
+
+/// Errors of what chooses nodes. Its values were looked at from the beginning.
+pub(super) fn node_selector(e: &mut ErrorList, path: &Path, it: &NodeSelector) {
+    ratchet::always(e, |e| scheduling::node_selector(e, path, it));
 }
 
 /// Errors of settings for a driver; those that were `stored` may be longer than new ones.

@@ -217,8 +217,9 @@ fn what_was_wrong_before_may_stay() {
     let mut bad = good();
     bad["sideEffects"] = json!("Some");
     let (bad, fine) = (configuration(&[bad.clone(), bad]), configuration(&[good()]));
-    assert_eq!(texts(Law.validate_update(&bad, &bad)), Vec::<String>::new());
-    let found = texts(Law.validate_update(&bad, &fine));
+    let update = |old| texts(crate::Law::validate_update(&Law, &bad, old));
+    assert_eq!(update(&bad), Vec::<String>::new());
+    let found = update(&fine);
     assert_eq!(found.len(), 3, "{found:?}");
     assert_eq!(
         found[2],

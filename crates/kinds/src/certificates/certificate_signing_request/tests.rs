@@ -4,10 +4,20 @@ use super::*;
 use crate::cases;
 use serde_json::{Value, json};
 
+/// A request by `CN=a`, signed with a key of P-256.
+const REQUEST: &str = "LS0tLS1CRUdJTiBDRVJUSUZJQ0FURSBSRVFVRVNULS0tLS0KTUlIRk1HNENBUUF3RERFS01BZ0dBMVVFQXd3QllUQlpNQk1HQnlxR1NNNDlBZ0VHQ0NxR1NNNDlBd0VIQTBJQQpCSlRsSWdyNUhKMVZvOG9LT0QrZWhMcTFJZEhkcU11ZjlqL1RzOFdvdUptcUZlYkl1c0NFRllRVGFoUUtWeXpDCkx0NXlHdjBUciszc01TSzZnWkY3eC8yZ0FEQUtCZ2dxaGtqT1BRUURBZ05IQURCRUFpQUxmY3hwUWFGdWtlK3oKLzZLaitsSkNNOEpsa2E2S2pLVFBqMzhBZWk4LzBBSWdRUmFuSlJFdlg2YlBScU14YWEzYjkyY2pkWmlKTXVRbworY1NmczVhZ3E1TT0KLS0tLS1FTkQgQ0VSVElGSUNBVEUgUkVRVUVTVC0tLS0tCg==";
+
+fn base() -> Value {
+    json!({"metadata": {"name": "a"}, "spec": {"request": REQUEST, "signerName": "example.com/s", "usages": ["client auth"]}})
+}
+
+fn has(list: Value) -> Value {
+    json!({"status": {"conditions": list}})
+}
+
 #[test]
 fn errors() {
-    // "-----BEGIN CERTIFICATE REQUEST-----"
-    let base = json!({"metadata": {"name": "a"}, "spec": {"request": "LS0tLS1CRUdJTiBDRVJUSUZJQ0FURSBSRVFVRVNULS0tLS0=", "signerName": "example.com/s", "usages": ["client auth"]}});
+    let base = base();
     let spec = |it| json!({"spec": it});
     cases::creates(
         &CertificateSigningRequest,
@@ -64,7 +74,6 @@ fn errors() {
             ),
         ],
     );
-    let has = |list: Value| json!({"status": {"conditions": list}});
     let approved = || json!({"type": "Approved", "status": "True", "lastUpdateTime": "2020-01-01T00:00:00Z", "lastTransitionTime": "2020-01-01T00:00:00Z"});
     cases::changes(
         &CertificateSigningRequest,
@@ -121,4 +130,57 @@ fn errors() {
             ],
         )],
     );
+}
+
+/// The status does not decide: what was decided is put back. Approval does nothing else.
+#[test]
+fn who_writes_what() {
+    let law = &CertificateSigningRequest;
+    let day = |day: u8| format!("2020-01-0{day}T00:00:00Z");
+    let approved = |why: &str, at: u8| json!({"type": "Approved", "status": "True", "message": why, "lastUpdateTime": day(at), "lastTransitionTime": day(at)});
+    let write = |part: &str, old: &Value, new: &Value| {
+        let [old, mut new] = [old, new].map(|it| cases::object(law, &cases::merged(&base(), it)));
+        law.prepare_for_subresource(part, &cases::CONTEXT, &mut new, &old);
+        assert_eq!(crate::Law::validate_subresource(law, part, &new, &old), []);
+        let tree: Value = serde_json::from_slice(&api::Object::encode(&new)).unwrap();
+        tree["status"].clone()
+    };
+    let failed = json!({"type": "Failed", "status": "True"});
+    let old = has(json!([approved("a", 1)]));
+    let status = write("status", &old, &has(json!([failed, approved("b", 2)])));
+    assert_eq!(status["conditions"][1], approved("a", 1));
+    assert_eq!(
+        status["conditions"][0]["lastUpdateTime"],
+        "1970-01-01T00:00:00Z"
+    );
+    // The same condition stood before.
+    let undated = json!({"type": "Failed", "status": "True"});
+    let old = has(
+        json!([{"type": "Failed", "status": "True", "lastUpdateTime": day(1), "lastTransitionTime": day(1)}]),
+    );
+    let status = write("status", &old, &has(json!([undated])));
+    assert_eq!(status["conditions"][0]["lastTransitionTime"], day(1));
+    assert_eq!(
+        status["conditions"][0]["lastUpdateTime"],
+        "1970-01-01T00:00:00Z"
+    );
+    let old = json!({"status": {"certificate": "YQ=="}});
+    let new = json!({"status": {"certificate": "Yg==", "conditions": [approved("a", 1)]}});
+    let status = write("approval", &old, &new);
+    let both = json!({"certificate": "YQ==", "conditions": [approved("a", 1)]});
+    assert_eq!(status, both);
+}
+
+/// Requests that were written as of old go on as they are.
+#[test]
+fn what_was_wrong_before_may_stay() {
+    let law = &CertificateSigningRequest;
+    let odd = json!({"spec": {"usages": ["any", "any", "odd"], "signerName": "kubernetes.io/legacy-unknown", "request": "YQ=="},
+        "status": {"certificate": "YQ==", "conditions": [{"type": "", "status": "True"}, {"type": "Approved"}, {"type": "Denied"}, {"type": "Denied"}]}});
+    let old = cases::merged(&base(), &odd);
+    let found = law.validate(&cases::object(law, &old));
+    assert_eq!(found.len(), 9, "{found:?}");
+    let touched = json!({"metadata": {"labels": {"touched": "yes"}}});
+    cases::updates(law, old.clone(), &[(touched.clone(), &[])]);
+    cases::changes(law, "approval", old, &[(touched, &[])]);
 }

@@ -1,7 +1,6 @@
-//! Errors of certificate signing requests: upstream's `validateCertificateSigningRequest`. Signatures are
-//! the signer's to check; here a request only has to be one by its heading.
+//! Errors of certificate signing requests: upstream's `validateCertificateSigningRequest`.
 
-use crate::check;
+use crate::{check, ratchet};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use k8s_openapi::api::certificates::v1::{
     CertificateSigningRequest, CertificateSigningRequestCondition as Condition,
@@ -41,10 +40,12 @@ const EXPIRATION_MINIMUM_SECONDS: i32 = 600;
 const SUBDOMAIN_LIMIT_BYTES: usize = 253;
 /// A domain, a slash, a namespace, a dot and a name.
 const SIGNER_LIMIT_BYTES: usize = SUBDOMAIN_LIMIT_BYTES + 1 + 63 + 1 + SUBDOMAIN_LIMIT_BYTES;
+/// Conditions that decide on a request.
+pub(super) const DECISIONS: &[&str] = &["Approved", "Denied"];
 const EXCLUSIVE: &str = "Approved and Denied conditions are mutually exclusive";
 
 /// The conditions of a request.
-fn conditions(object: &CertificateSigningRequest) -> &[Condition] {
+pub(super) fn conditions(object: &CertificateSigningRequest) -> &[Condition] {
     let list = object
         .status
         .as_ref()
@@ -69,42 +70,25 @@ fn certificate(object: &CertificateSigningRequest) -> &[u8] {
     status.map_or(&[], |it| &it.0)
 }
 
-fn of<'a>(object: &'a CertificateSigningRequest, kind: &str) -> Vec<&'a Condition> {
-    let list = conditions(object).iter();
-    list.filter(|it| it.type_ == kind).collect()
+/// Errors of a new request.
+pub(super) fn created(object: &CertificateSigningRequest) -> ErrorList {
+    let mut errors = ErrorList::new();
+    let request = &object.spec.request.0;
+    if let Err(why) = stdx::certificates::check_request(request) {
+        let path = Path::new("spec").child("request");
+        let shown = BASE64_STANDARD.encode(request);
+        errors.push(Error::invalid(&path, shown, &why.to_string()));
+    }
+    well_formed(&mut errors, object);
+    errors
 }
 
-/// Errors of a request; what was wrong in `old` already may stay.
-pub(super) fn request(
-    object: &CertificateSigningRequest,
-    old: Option<&CertificateSigningRequest>,
-) -> ErrorList {
-    let mut errors = ErrorList::new();
-    let e = &mut errors;
+/// Errors of all but the request itself, which never changes.
+fn well_formed(e: &mut ErrorList, object: &CertificateSigningRequest) {
     let path = Path::new("spec");
     let spec = &object.spec;
-    let text = String::from_utf8_lossy(&spec.request.0);
-    if !text.contains("-----BEGIN CERTIFICATE REQUEST-----") {
-        let shown = BASE64_STANDARD.encode(&spec.request.0);
-        let text = "PEM block type must be CERTIFICATE REQUEST";
-        e.push(Error::invalid(&path.child("request"), shown, text));
-    }
-    let at = path.child("usages");
-    let usages = spec.usages.as_deref().unwrap_or_default();
-    if usages.is_empty() {
-        e.push(Error::required(&at, "usages must be provided"));
-    }
-    for (index, it) in usages.iter().enumerate() {
-        if !USAGES.contains(&it.as_str()) {
-            e.push(Error::not_supported(&at.index(index), it, USAGES));
-        }
-    }
-    for (index, it) in usages.iter().enumerate() {
-        if usages[..index].contains(it) {
-            e.push(Error::duplicate(&at.index(index), it));
-        }
-    }
-    signer(e, &path.child("signerName"), &spec.signer_name, old);
+    usages(e, &path.child("usages"), spec.usages.as_deref());
+    signer(e, &path.child("signerName"), &spec.signer_name);
     if let Some(seconds) = spec.expiration_seconds
         && seconds < EXPIRATION_MINIMUM_SECONDS
     {
@@ -115,32 +99,44 @@ pub(super) fn request(
             text,
         ));
     }
+    let path = Path::new("status");
     for index in 0..conditions(object).len() {
-        condition(
-            e,
-            &Path::new("status").child("conditions").index(index),
-            object,
-            index,
-        );
+        let path = path.child("conditions").index(index);
+        condition(e, &path, object, index);
     }
     let pem = certificate(object);
-    let same = old.is_some_and(|it| certificate(it) == pem);
-    let is_pem = String::from_utf8_lossy(pem).contains("-----BEGIN CERTIFICATE-----");
-    if !pem.is_empty() && !same && !is_pem {
-        let path = Path::new("status").child("certificate");
-        let text = "must contain at least one CERTIFICATE PEM block";
-        e.push(Error::invalid(&path, "<certificate data>", text));
+    if let Err(why) = stdx::certificates::check_certificates(pem)
+        && !pem.is_empty()
+    {
+        let path = path.child("certificate");
+        let error = Error::invalid(&path, "<certificate data>", &why.to_string());
+        e.push(error.ratcheted("allowArbitraryCertificate"));
     }
-    errors
 }
 
-fn signer(e: &mut ErrorList, path: &Path, name: &str, old: Option<&CertificateSigningRequest>) {
-    if name == LEGACY {
-        if old.is_none_or(|it| it.spec.signer_name != LEGACY) {
-            let text = "the legacy signerName is not allowed via this API version";
-            e.push(Error::invalid(path, name, text));
+fn usages(e: &mut ErrorList, path: &Path, usages: Option<&[String]>) {
+    let usages = usages.unwrap_or_default();
+    if usages.is_empty() {
+        e.push(Error::required(path, "usages must be provided"));
+    }
+    for (index, it) in usages.iter().enumerate() {
+        if !USAGES.contains(&it.as_str()) {
+            let error = Error::not_supported(&path.index(index), it, USAGES);
+            e.push(error.ratcheted("allowUnknownUsages"));
         }
-        return;
+    }
+    for (index, it) in usages.iter().enumerate() {
+        if usages[..index].contains(it) {
+            let error = Error::duplicate(&path.index(index), it);
+            e.push(error.ratcheted("allowDuplicateUsages"));
+        }
+    }
+}
+
+fn signer(e: &mut ErrorList, path: &Path, name: &str) {
+    if name == LEGACY {
+        let text = "the legacy signerName is not allowed via this API version";
+        return e.push(Error::invalid(path, name, text).ratcheted("allowLegacySignerName"));
     }
     if name.is_empty() {
         e.push(Error::required(path, "signerName must be provided"));
@@ -180,7 +176,9 @@ fn condition(e: &mut ErrorList, path: &Path, object: &CertificateSigningRequest,
     let list = conditions(object);
     let it = &list[index];
     let kind = path.child("type");
-    check::required(e, &kind, Some(&it.type_));
+    ratchet::late(e, "allowEmptyConditionType", |e| {
+        check::required(e, &kind, Some(&it.type_));
+    });
     let decides = matches!(it.type_.as_str(), "Approved" | "Denied" | "Failed");
     let statuses: &[&str] = if decides {
         &["True"]
@@ -195,10 +193,12 @@ fn condition(e: &mut ErrorList, path: &Path, object: &CertificateSigningRequest,
     };
     let before = |wanted: &str| list[..index].iter().any(|it| it.type_ == wanted);
     if !other.is_empty() && before(other) {
-        e.push(Error::invalid(&kind, &it.type_, EXCLUSIVE));
+        let error = Error::invalid(&kind, &it.type_, EXCLUSIVE);
+        e.push(error.ratcheted("allowBothApprovedAndDenied"));
     }
     if before(&it.type_) {
-        e.push(Error::duplicate(&kind, &it.type_));
+        let error = Error::duplicate(&kind, &it.type_);
+        e.push(error.ratcheted("allowDuplicateConditionTypes"));
     }
 }
 
@@ -208,26 +208,24 @@ pub(super) fn update(
     old: &CertificateSigningRequest,
     subresource: &str,
 ) -> ErrorList {
-    let mut errors = request(new, Some(old));
+    let mut errors = ErrorList::new();
+    well_formed(&mut errors, new);
     let path = Path::new("status").child("conditions");
+    let count = |object, kind| {
+        let list: &[Condition] = conditions(object);
+        list.iter().filter(|it| it.type_ == kind).count()
+    };
     for kind in ["Approved", "Denied", "Failed"] {
-        if of(new, kind).len() < of(old, kind).len() {
+        if count(new, kind) < count(old, kind) {
             let text = format!("updates may not remove a condition of type {kind:?}");
             errors.push(Error::forbidden(&path, &text));
         }
     }
-    for kind in ["Approved", "Denied"]
-        .into_iter()
-        .filter(|_| subresource != "approval")
-    {
-        let (now, before) = (of(new, kind), of(old, kind));
-        let what = match now.len().cmp(&before.len()) {
-            std::cmp::Ordering::Greater => "add",
-            std::cmp::Ordering::Equal if now != before => "modify",
-            _ => continue,
-        };
-        let text = format!("updates may not {what} a condition of type {kind:?}");
-        errors.push(Error::forbidden(&path, &text));
+    for kind in DECISIONS.iter().filter(|_| subresource != "approval") {
+        if count(new, kind) > count(old, kind) {
+            let text = format!("updates may not add a condition of type {kind:?}");
+            errors.push(Error::forbidden(&path, &text));
+        }
     }
     if certificate(new) != certificate(old) {
         let path = Path::new("status").child("certificate");

@@ -6,7 +6,7 @@ use crate::{
         CLASS, OLD_CLASS,
         validate::{VOLUME_MODES, access_modes, class, mode_names},
     },
-    internal,
+    internal, ratchet,
 };
 use k8s_openapi::{
     api::core::v1::{
@@ -168,8 +168,10 @@ fn source(e: &mut ErrorList, path: &Path, group: Option<&String>, kind: &str, na
         }
         None => {}
         Some(group) => {
-            let found = names::subdomain_errors(group);
-            check::messages(e, &path.child("apiGroup"), group, found);
+            ratchet::late(e, "AllowInvalidAPIGroupInDataSourceOrRef", |e| {
+                let found = names::subdomain_errors(group);
+                check::messages(e, &path.child("apiGroup"), group, found);
+            });
         }
     }
 }

@@ -2,7 +2,8 @@
 
 use crate::{check, pod_spec::validate as pod_spec};
 use k8s_openapi::api::core::v1::{
-    Container, ContainerStatus, Pod, PodSpec, PodStatus, ResourceStatus,
+    Container, ContainerStatus, Pod, PodExtendedResourceClaimStatus, PodSpec, PodStatus,
+    ResourceStatus,
 };
 use machinery::{
     field::{Error, ErrorList, Path, Value},
@@ -45,34 +46,24 @@ pub(super) fn validate(new: &Pod, old: &Pod) -> ErrorList {
     );
     ends(e, &path, status, before, spec);
     claims(e, &path.child("resourceClaimStatuses"), status, spec);
-    let ips: Vec<_> = status
-        .pod_ips
-        .iter()
-        .flatten()
-        .map(|it| it.ip.clone())
-        .collect();
-    addresses(
-        e,
-        &path.child("podIPs"),
-        &ips,
-        |ip| serde_json::json!({ "IP": ip }),
-    );
-    let ips: Vec<_> = status
-        .host_ips
-        .iter()
-        .flatten()
-        .map(|it| it.ip.clone())
-        .collect();
-    if let Some(first) = ips.first().filter(|it| status.host_ip.as_ref() != Some(it)) {
-        let path = path.child("hostIPs").index(0).child("ip");
-        e.push(Error::invalid(&path, first, "must be equal to `hostIP`"));
+    if let Some(it) = &status.extended_resource_claim_status {
+        extended(e, &path.child("extendedResourceClaimStatus"), it, spec);
     }
-    addresses(
-        e,
-        &path.child("hostIPs"),
-        &ips,
-        |ip| serde_json::json!({ "IP": ip }),
-    );
+    let [ips, known] = [status, before].map(|it| {
+        let list = it.pod_ips.iter().flatten();
+        list.map(|it| it.ip.as_str()).collect::<Vec<_>>()
+    });
+    addresses(e, &path.child("podIPs"), &ips, &known);
+    let [ips, known] = [status, before].map(|it| {
+        let list = it.host_ips.iter().flatten();
+        list.map(|it| it.ip.as_str()).collect::<Vec<_>>()
+    });
+    let host = status.host_ip.as_deref();
+    if let Some(first) = ips.first().filter(|it| host != Some(it)) {
+        let path = path.child("hostIPs").index(0).child("ip");
+        e.push(Error::invalid(&path, *first, "must be equal to `hostIP`"));
+    }
+    addresses(e, &path.child("hostIPs"), &ips, &known);
     containers(e, &path, status, spec);
     errors
 }
@@ -201,10 +192,48 @@ fn claims(e: &mut ErrorList, path: &Path, status: &PodStatus, spec: &PodSpec) {
     }
 }
 
-/// At most one address of each family.
-fn addresses(e: &mut ErrorList, path: &Path, ips: &[String], shown: fn(&str) -> serde_json::Value) {
+/// Errors of the claim that was made for resources which drivers offer like a node's own: what it maps is
+/// there. Upstream: `validatePodExtendedResourceClaimStatus`.
+fn extended(e: &mut ErrorList, path: &Path, it: &PodExtendedResourceClaimStatus, spec: &PodSpec) {
+    let name = &it.resource_claim_name;
+    let at = path.child("resourceClaimName");
+    check::messages(e, &at, name, names::subdomain_errors(name));
+    let path = path.child("requestMappings");
+    if it.request_mappings.is_empty() {
+        let text = "at least one request mapping is required";
+        e.push(Error::required(&path, text));
+    }
+    for (index, it) in it.request_mappings.iter().enumerate() {
+        let path = path.index(index);
+        let init = spec.init_containers.iter().flatten();
+        let mut all = init.chain(&spec.containers);
+        let at = path.child("resourceName");
+        match all.find(|own| own.name == it.container_name) {
+            None => {
+                let path = path.child("containerName");
+                let text = "must match the name of an entry in `spec.initContainers.name` or `spec.containers.name`";
+                e.push(Error::invalid(&path, &it.container_name, text));
+            }
+            Some(own) => {
+                let resources = own.resources.as_ref();
+                let requests = resources.and_then(|it| it.requests.as_ref());
+                if requests.is_none_or(|own| !own.contains_key(&it.resource_name)) {
+                    let text = "must match one of the container's resource requests";
+                    e.push(Error::invalid(&at, &it.resource_name, text));
+                }
+            }
+        }
+        let name = &it.request_name;
+        let at = path.child("requestName");
+        check::messages(e, &at, name, names::label_errors(name));
+    }
+}
+
+/// At most one address of each family; those in `known` were there before.
+fn addresses(e: &mut ErrorList, path: &Path, ips: &[&str], known: &[&str]) {
+    let shown = |ip: &str| serde_json::json!({ "IP": ip });
     for (index, ip) in ips.iter().enumerate() {
-        check::messages(e, &path.index(index), ip, names::ip_errors(ip));
+        check::address(e, &path.index(index), ip, known);
     }
     if ips.len() < 2 {
         return;

@@ -1,10 +1,11 @@
 //! Errors of ingresses: upstream's `ValidateIngress`.
 
-use crate::check;
+use crate::{check, ratchet};
 use k8s_openapi::api::{
     core::v1::TypedLocalObjectReference,
     networking::v1::{
-        HTTPIngressPath, Ingress, IngressBackend, IngressRule, IngressServiceBackend, IngressTLS,
+        HTTPIngressPath, HTTPIngressRuleValue, Ingress, IngressBackend, IngressRule,
+        IngressServiceBackend, IngressTLS,
     },
 };
 use machinery::{
@@ -93,8 +94,16 @@ fn rule(e: &mut ErrorList, path: &Path, rule: &IngressRule) {
     }
     let Some(http) = &rule.http else { return };
     let path = path.child("http").child("paths");
+    if rule.host.as_ref().is_some_and(|it| it.contains('*')) {
+        ratchet::late(e, "AllowInvalidWildcardHostRule", |e| paths(e, &path, http));
+    } else {
+        paths(e, &path, http);
+    }
+}
+
+fn paths(e: &mut ErrorList, path: &Path, http: &HTTPIngressRuleValue) {
     if http.paths.is_empty() {
-        e.push(Error::required(&path, ""));
+        e.push(Error::required(path, ""));
     }
     for (index, it) in http.paths.iter().enumerate() {
         http_path(e, &path.index(index), it);
@@ -215,11 +224,9 @@ fn tls(e: &mut ErrorList, path: &Path, it: &IngressTLS) {
         host_name(e, &path.child("hosts").index(index), host);
     }
     if let Some(name) = it.secret_name.as_ref().filter(|it| !it.is_empty()) {
-        check::messages(
-            e,
-            &path.child("secretName"),
-            name,
-            names::subdomain_errors(name),
-        );
+        ratchet::late(e, "AllowInvalidSecretName", |e| {
+            let path = path.child("secretName");
+            check::messages(e, &path, name, names::subdomain_errors(name));
+        });
     }
 }

@@ -1,6 +1,6 @@
 //! Errors of `topologySpreadConstraints`.
 
-use crate::check;
+use crate::{check, ratchet};
 use k8s_openapi::api::core::v1::{PodSpec, TopologySpreadConstraint};
 use machinery::{
     field::{Error, ErrorList, Path},
@@ -40,10 +40,19 @@ pub(in crate::pod_spec) fn spread(e: &mut ErrorList, path: &Path, spec: &PodSpec
                 e.push(Error::not_supported(&path, policy, NODE_POLICIES));
             }
         }
-        label_keys(e, &path.child("matchLabelKeys"), it);
-        if let Some(selector) = &it.label_selector {
-            e.extend(labels::validate(selector, &path.child("labelSelector")));
-        }
+        ratchet::late(e, "OldPodViolatesMatchLabelKeysValidation", |e| {
+            label_keys(e, &path.child("matchLabelKeys"), it);
+        });
+        ratchet::late(
+            e,
+            "AllowInvalidTopologySpreadConstraintLabelSelector",
+            |e| {
+                let selector = it.label_selector.iter();
+                e.extend(
+                    selector.flat_map(|it| labels::validate(it, &path.child("labelSelector"))),
+                );
+            },
+        );
     }
 }
 

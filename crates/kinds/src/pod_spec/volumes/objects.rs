@@ -2,7 +2,7 @@
 //! of several of them into one folder.
 
 use super::{super::environment, local_not_reserved};
-use crate::check;
+use crate::{check, ratchet};
 use k8s_openapi::api::core::v1::{
     ClusterTrustBundleProjection, ConfigMapVolumeSource, DownwardAPIVolumeFile,
     DownwardAPIVolumeSource, KeyToPath, PodCertificateProjection, PodSpec, ProjectedVolumeSource,
@@ -172,7 +172,9 @@ fn token(e: &mut ErrorList, volume: &Path, path: &Path, it: &ServiceAccountToken
         e.push(Error::invalid(&at, seconds, text));
     }
     if check::required(e, &volume.child("path"), Some(&it.path)) {
-        local_not_reserved(e, &volume.child("path"), &it.path);
+        ratchet::late(e, "AllowNonLocalProjectedTokenPath", |e| {
+            local_not_reserved(e, &volume.child("path"), &it.path);
+        });
     }
 }
 
@@ -206,7 +208,9 @@ fn trust_bundle(e: &mut ErrorList, path: &Path, it: &ClusterTrustBundleProjectio
             }
             signer_name(e, &at, signer);
             if let Some(selector) = &it.label_selector {
-                e.extend(labels::validate(selector, &path.child("labelSelector")));
+                ratchet::always(e, |e| {
+                    e.extend(labels::validate(selector, &path.child("labelSelector")));
+                });
             }
         }
         (None, None) => {

@@ -4,7 +4,7 @@ use super::{
     devices::{self, LISTED, label, list, set},
     validate::Requests,
 };
-use crate::{check, pod_spec::scheduling};
+use crate::check;
 use k8s_openapi::api::resource::v1 as upstream;
 use machinery::{
     addresses,
@@ -231,6 +231,6 @@ fn allocation(
         },
     );
     if let Some(selector) = &it.node_selector {
-        scheduling::node_selector(e, &path.child("nodeSelector"), selector);
+        devices::node_selector(e, &path.child("nodeSelector"), selector);
     }
 }

@@ -3,7 +3,6 @@
 use super::request_policy;
 use crate::{
     check,
-    pod_spec::scheduling,
     resource::devices::{self, label, list, qualified, set},
 };
 use k8s_openapi::api::resource::v1 as upstream;
@@ -205,7 +204,7 @@ fn place(e: &mut ErrorList, path: &Path, it: &Device, each: bool) {
     }
     if let Some(selector) = &it.node_selector {
         given.push("`nodeSelector`");
-        scheduling::node_selector(e, &path.child("nodeSelector"), selector);
+        devices::node_selector(e, &path.child("nodeSelector"), selector);
     }
     if is_true(e, &path.child("allNodes"), it.all_nodes) {
         given.push("`allNodes`");

@@ -3,7 +3,6 @@
 use super::device;
 use crate::{
     check,
-    pod_spec::scheduling,
     resource::devices::{self, label, set},
 };
 use k8s_openapi::api::resource::v1 as upstream;
@@ -126,7 +125,7 @@ fn place(e: &mut ErrorList, path: &Path, it: &upstream::ResourceSliceSpec) {
     if let Some(selector) = &it.node_selector {
         given.push("`nodeSelector`");
         let path = path.child("nodeSelector");
-        scheduling::node_selector(e, &path, selector);
+        devices::node_selector(e, &path, selector);
         if selector.node_selector_terms.len() != 1 {
             let count = selector.node_selector_terms.len();
             let shown = machinery::field::Value::shown(format!("{count} terms"));

@@ -212,6 +212,10 @@ fn statuses() {
         json!({}),
         &["status.hostIPs[0].ip: Invalid value: \"1.2.3.5\": must be equal to `hostIP`"],
     );
+    let octal = json!({"podIPs": [{"ip": "01.2.3.4"}]});
+    let text = "status.podIPs[0]: Invalid value: \"01.2.3.4\": must not have leading 0s";
+    check(octal.clone(), json!({}), &[text]);
+    check(octal.clone(), octal, &[]);
     let state = |state: Value| json!({"containerStatuses": [{"name": "a", "image": "", "imageID": "", "ready": false, "restartCount": 0, "state": state}]});
     let never = |status: Value| {
         let mut tree = with(status);
@@ -243,6 +247,51 @@ fn statuses() {
             new.status.unwrap().observed_generation
         ),
         (Some("h"), Some(3))
+    );
+}
+
+#[test]
+fn claims_of_extended_resources() {
+    let check = |name: &str, mappings: Value, expected: &[&str]| {
+        let claim = json!({"resourceClaimName": name, "requestMappings": mappings});
+        let new = changed("/status/extendedResourceClaimStatus", claim);
+        assert_eq!(through(Some("status"), new, base()).0, expected);
+    };
+    let maps = |container: &str, resource: &str, request: &str| json!([{"containerName": container, "resourceName": resource, "requestName": request}]);
+    check("c", maps("a", "cpu", "r"), &[]);
+    let at = |rest: &str| format!("status.extendedResourceClaimStatus.{rest}");
+    check(
+        "c",
+        json!([]),
+        &[&at(
+            "requestMappings: Required value: at least one request mapping is required",
+        )],
+    );
+    check(
+        "c",
+        maps("b", "cpu", "r"),
+        &[&at(
+            "requestMappings[0].containerName: Invalid value: \"b\": must match the name of an entry in `spec.initContainers.name` or `spec.containers.name`",
+        )],
+    );
+    check(
+        "c",
+        maps("a", "example.com/gpu", "r"),
+        &[&at(
+            "requestMappings[0].resourceName: Invalid value: \"example.com/gpu\": must match one of the container's resource requests",
+        )],
+    );
+    check(
+        "C",
+        maps("a", "cpu", "R"),
+        &[
+            &at(
+                "resourceClaimName: Invalid value: \"C\": a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')",
+            ),
+            &at(
+                "requestMappings[0].requestName: Invalid value: \"R\": a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')",
+            ),
+        ],
     );
 }
 

@@ -1,0 +1,152 @@
+//! What clients hand in to be signed, and what signers hand back: whether it is what it should be.
+//! Upstream: `ParseCSR` and `validateCertificate`.
+
+use x509_parser::{
+    certificate::X509Certificate, certification_request::X509CertificationRequest,
+    error::X509Error, pem::Pem, prelude::FromDer, public_key::PublicKey,
+    x509::SubjectPublicKeyInfo,
+};
+
+/// Keys of RSA that are shorter are not verified.
+const RSA_BITS: usize = 2048;
+
+/// Why something is not what it should be. The texts are upstream's, but of malformed data.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// Something else than a request.
+    #[error("PEM block type must be CERTIFICATE REQUEST")]
+    NoRequest,
+    /// A request that cannot be read.
+    #[error("x509: malformed certificate request: {0}")]
+    MalformedRequest(String),
+    /// A signature that was made with another key than the one in the request.
+    #[error("{0}")]
+    Signature(&'static str),
+    /// No certificate at all.
+    #[error("must contain at least one CERTIFICATE PEM block")]
+    NoCertificate,
+    /// Something else beside the certificates.
+    #[error("only CERTIFICATE PEM blocks are allowed, found {0:?}")]
+    Foreign(String),
+    /// A block that says it is a certificate.
+    #[error("x509: malformed certificate: {0}")]
+    MalformedCertificate(String),
+}
+
+/// Checks a request and its signature. A signature of a kind that is not known here is left to who signs.
+///
+/// # Errors
+/// When it is no request, or was signed with another key.
+pub fn check_request(pem: &[u8]) -> Result<(), Refused> {
+    let block = Pem::iter_from_buffer(pem).find_map(Result::ok);
+    let block = block.filter(|it| it.label == "CERTIFICATE REQUEST");
+    let block = block.ok_or(Refused::NoRequest)?;
+    let malformed = |why: String| Refused::MalformedRequest(why);
+    let (rest, request) = X509CertificationRequest::from_der(&block.contents)
+        .map_err(|error| malformed(error.to_string()))?;
+    if !rest.is_empty() {
+        return Err(malformed("trailing data".to_owned()));
+    }
+    match request.verify_signature() {
+        Err(X509Error::SignatureVerificationError) => {
+            wrong_signature(&request.certification_request_info.subject_pki)
+        }
+        _ => Ok(()),
+    }
+}
+
+fn wrong_signature(key: &SubjectPublicKeyInfo<'_>) -> Result<(), Refused> {
+    match key.parsed() {
+        Ok(PublicKey::RSA(key)) if key.key_size() < RSA_BITS => Ok(()),
+        Ok(PublicKey::RSA(_)) => Err(Refused::Signature("crypto/rsa: verification error")),
+        Ok(PublicKey::EC(_)) => Err(Refused::Signature("x509: ECDSA verification failure")),
+        _ => Err(Refused::Signature("x509: Ed25519 verification failure")),
+    }
+}
+
+/// Checks certificates one after the other.
+///
+/// # Errors
+/// When there is none, or something else among them.
+pub fn check_certificates(pem: &[u8]) -> Result<(), Refused> {
+    let mut count = 0;
+    for block in Pem::iter_from_buffer(pem).map_while(Result::ok) {
+        if block.label != "CERTIFICATE" {
+            return Err(Refused::Foreign(block.label));
+        }
+        let mut rest = block.contents.as_slice();
+        while !rest.is_empty() {
+            (rest, _) = X509Certificate::from_der(rest)
+                .map_err(|error| Refused::MalformedCertificate(error.to_string()))?;
+            count += 1;
+        }
+    }
+    match count {
+        0 => Err(Refused::NoCertificate),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::certificates::Authority;
+    use rcgen::{CertificateParams, KeyPair, PKCS_ED25519, SignatureAlgorithm};
+
+    fn request(algorithm: &'static SignatureAlgorithm) -> String {
+        let key = KeyPair::generate_for(algorithm).unwrap();
+        let request = CertificateParams::default().serialize_request(&key);
+        request.unwrap().pem().unwrap()
+    }
+
+    /// The signature is what comes last: a letter of the last line but the heading is another one.
+    fn spoilt(pem: &str) -> String {
+        let at = pem.trim_end().rfind("\n-----END").unwrap() - 8;
+        let other = if &pem[at..=at] == "A" { "B" } else { "A" };
+        format!("{}{other}{}", &pem[..at], &pem[at + 1..])
+    }
+
+    #[test]
+    fn requests_are_whole_and_signed_with_their_own_key() {
+        let check = |pem: &str| check_request(pem.as_bytes()).map_err(|it| it.to_string());
+        let pem = request(&rcgen::PKCS_ECDSA_P256_SHA256);
+        assert_eq!(check(&pem), Ok(()));
+        let refused = |text: &str| Err(text.to_owned());
+        let text = "x509: ECDSA verification failure";
+        assert_eq!(check(&spoilt(&pem)), refused(text));
+        let pem = request(&PKCS_ED25519);
+        assert_eq!(check(&pem), Ok(()));
+        let text = "x509: Ed25519 verification failure";
+        assert_eq!(check(&spoilt(&pem)), refused(text));
+        let text = "PEM block type must be CERTIFICATE REQUEST";
+        assert_eq!(check("a"), refused(text));
+        let other = pem.replace("CERTIFICATE REQUEST", "CERTIFICATE");
+        assert_eq!(check(&other), refused(text));
+        let short =
+            "-----BEGIN CERTIFICATE REQUEST-----\nMAA=\n-----END CERTIFICATE REQUEST-----\n";
+        let found = check(short).unwrap_err();
+        assert!(
+            found.starts_with("x509: malformed certificate request"),
+            "{found}"
+        );
+    }
+
+    #[test]
+    fn certificates_come_alone() {
+        let pair = Authority::create("a", jiff::Timestamp::UNIX_EPOCH).unwrap();
+        let pem = pair.certificate_pem().to_owned();
+        let check = |pem: &str| check_certificates(pem.as_bytes());
+        assert_eq!(check(&pem), Ok(()));
+        assert_eq!(check(&format!("{pem}{pem}")), Ok(()));
+        assert_eq!(check("a"), Err(Refused::NoCertificate));
+        let key = pem.replace("CERTIFICATE", "KEY");
+        let foreign = Err(Refused::Foreign("KEY".to_owned()));
+        assert_eq!(check(&format!("{pem}{key}")), foreign);
+        let short = "-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n";
+        let found = check(short);
+        assert!(
+            matches!(found, Err(Refused::MalformedCertificate(_))),
+            "{found:?}"
+        );
+    }
+}
