@@ -2,8 +2,8 @@
 
 use crate::{check, pod_spec::validate as pod_spec};
 use k8s_openapi::api::core::v1::{
-    Container, ContainerStatus, Pod, PodExtendedResourceClaimStatus, PodSpec, PodStatus,
-    ResourceStatus,
+    Container, ContainerExtendedResourceRequest, ContainerStatus, Pod,
+    PodExtendedResourceClaimStatus, PodSpec, PodStatus, ResourceStatus,
 };
 use machinery::{
     field::{Error, ErrorList, Path, Value},
@@ -192,40 +192,52 @@ fn claims(e: &mut ErrorList, path: &Path, status: &PodStatus, spec: &PodSpec) {
     }
 }
 
-/// Errors of the claim that was made for resources which drivers offer like a node's own: what it maps is
-/// there. Upstream: `validatePodExtendedResourceClaimStatus`.
+/// Errors of the claim that was made for resources which drivers offer like a node's own. Upstream names no
+/// mapping where the name of a request is wrong.
 fn extended(e: &mut ErrorList, path: &Path, it: &PodExtendedResourceClaimStatus, spec: &PodSpec) {
-    let name = &it.resource_claim_name;
-    let at = path.child("resourceClaimName");
-    check::messages(e, &at, name, names::subdomain_errors(name));
-    let path = path.child("requestMappings");
+    let at = path.child("requestMappings");
     if it.request_mappings.is_empty() {
         let text = "at least one request mapping is required";
-        e.push(Error::required(&path, text));
+        e.push(Error::required(&at, text));
     }
-    for (index, it) in it.request_mappings.iter().enumerate() {
-        let path = path.index(index);
-        let init = spec.init_containers.iter().flatten();
-        let mut all = init.chain(&spec.containers);
-        let at = path.child("resourceName");
-        match all.find(|own| own.name == it.container_name) {
-            None => {
-                let path = path.child("containerName");
-                let text = "must match the name of an entry in `spec.initContainers.name` or `spec.containers.name`";
-                e.push(Error::invalid(&path, &it.container_name, text));
-            }
-            Some(own) => {
-                let resources = own.resources.as_ref();
-                let requests = resources.and_then(|it| it.requests.as_ref());
-                if requests.is_none_or(|own| !own.contains_key(&it.resource_name)) {
-                    let text = "must match one of the container's resource requests";
-                    e.push(Error::invalid(&at, &it.resource_name, text));
-                }
+    for (index, mapping) in it.request_mappings.iter().enumerate() {
+        let at = at.index(index);
+        mapped(e, &at, mapping, spec);
+        let request = &mapping.request_name;
+        let found = names::label_errors(request);
+        check::messages(e, &path.child("requestName"), request, found);
+        if it.request_mappings[..index].contains(mapping) {
+            for (field, value) in [
+                ("containerName", &mapping.container_name),
+                ("resourceName", &mapping.resource_name),
+                ("requestName", request),
+            ] {
+                e.push(Error::duplicate(&at.child(field), value));
             }
         }
-        let name = &it.request_name;
-        let at = path.child("requestName");
-        check::messages(e, &at, name, names::label_errors(name));
+    }
+    let (at, name) = (path.child("resourceClaimName"), &it.resource_claim_name);
+    if check::required(e, &at, Some(name)) {
+        check::messages(e, &at, name, names::subdomain_errors(name));
+    }
+}
+
+/// Errors of a container that is not there, or does not ask for the resource.
+fn mapped(e: &mut ErrorList, path: &Path, it: &ContainerExtendedResourceRequest, spec: &PodSpec) {
+    let init = spec.init_containers.iter().flatten();
+    let mut all = init.chain(&spec.containers);
+    let Some(own) = all.find(|own| own.name == it.container_name) else {
+        let text =
+            "must match the name of an entry in spec.initContainers.name or spec.containers.name";
+        let path = path.child("containerName");
+        return e.push(Error::invalid(&path, &it.container_name, text));
+    };
+    let resources = own.resources.as_ref();
+    let requests = resources.and_then(|it| it.requests.as_ref());
+    if requests.is_none_or(|own| !own.contains_key(&it.resource_name)) {
+        let text = "must match the extended resource name of an entry in spec.initContainers.resources.requests or spec.containers.resources.requests";
+        let path = path.child("resourceName");
+        e.push(Error::invalid(&path, &it.resource_name, text));
     }
 }
 
@@ -250,12 +262,6 @@ fn addresses(e: &mut ErrorList, path: &Path, ips: &[&str], known: &[&str]) {
             Value::from(serde_json::Value::from(list)),
             text,
         ));
-    }
-    let mut taken = BTreeSet::new();
-    for (index, ip) in ips.iter().enumerate() {
-        if !taken.insert(ip) {
-            e.push(Error::duplicate(&path.index(index), shown(ip)));
-        }
     }
 }
 

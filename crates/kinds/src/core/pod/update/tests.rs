@@ -252,45 +252,46 @@ fn statuses() {
 
 #[test]
 fn claims_of_extended_resources() {
-    let check = |name: &str, mappings: Value, expected: &[&str]| {
+    let maps = |container: &str, resource: &str, request: &str| json!({"containerName": container, "resourceName": resource, "requestName": request});
+    let check = |name: &str, mappings: &[Value], expected: &[&str]| {
         let claim = json!({"resourceClaimName": name, "requestMappings": mappings});
         let new = changed("/status/extendedResourceClaimStatus", claim);
+        let at = |it: &&str| format!("status.extendedResourceClaimStatus.{it}");
+        let expected: Vec<_> = expected.iter().map(at).collect();
         assert_eq!(through(Some("status"), new, base()).0, expected);
     };
-    let maps = |container: &str, resource: &str, request: &str| json!([{"containerName": container, "resourceName": resource, "requestName": request}]);
-    check("c", maps("a", "cpu", "r"), &[]);
-    let at = |rest: &str| format!("status.extendedResourceClaimStatus.{rest}");
+    let good = maps("a", "cpu", "r");
+    check("c", std::slice::from_ref(&good), &[]);
     check(
-        "c",
-        json!([]),
-        &[&at(
-            "requestMappings: Required value: at least one request mapping is required",
-        )],
-    );
-    check(
-        "c",
-        maps("b", "cpu", "r"),
-        &[&at(
-            "requestMappings[0].containerName: Invalid value: \"b\": must match the name of an entry in `spec.initContainers.name` or `spec.containers.name`",
-        )],
-    );
-    check(
-        "c",
-        maps("a", "example.com/gpu", "r"),
-        &[&at(
-            "requestMappings[0].resourceName: Invalid value: \"example.com/gpu\": must match one of the container's resource requests",
-        )],
-    );
-    check(
-        "C",
-        maps("a", "cpu", "R"),
+        "",
+        &[],
         &[
-            &at(
-                "resourceClaimName: Invalid value: \"C\": a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')",
-            ),
-            &at(
-                "requestMappings[0].requestName: Invalid value: \"R\": a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')",
-            ),
+            "requestMappings: Required value: at least one request mapping is required",
+            "resourceClaimName: Required value",
+        ],
+    );
+    check(
+        "c",
+        &[maps("b", "cpu", "r")],
+        &[
+            "requestMappings[0].containerName: Invalid value: \"b\": must match the name of an entry in spec.initContainers.name or spec.containers.name",
+        ],
+    );
+    check(
+        "c",
+        &[maps("a", "example.com/gpu", "R")],
+        &[
+            "requestMappings[0].resourceName: Invalid value: \"example.com/gpu\": must match the extended resource name of an entry in spec.initContainers.resources.requests or spec.containers.resources.requests",
+            "requestName: Invalid value: \"R\": a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')",
+        ],
+    );
+    check(
+        "c",
+        &[good.clone(), good],
+        &[
+            "requestMappings[1].containerName: Duplicate value: \"a\"",
+            "requestMappings[1].resourceName: Duplicate value: \"cpu\"",
+            "requestMappings[1].requestName: Duplicate value: \"r\"",
         ],
     );
 }
