@@ -44,21 +44,15 @@ impl Strategy for HorizontalPodAutoscaler {
     crate::prepare::spec_and_status!();
 
     fn validate(&self, object: &upstream::HorizontalPodAutoscaler) -> ErrorList {
-        validate::spec(&object.spec, 1)
+        validate::spec(&object.spec, None)
     }
 
-    /// One that was scaled to nothing before may stay so.
     fn validate_update(
         &self,
         new: &upstream::HorizontalPodAutoscaler,
         old: &upstream::HorizontalPodAutoscaler,
     ) -> ErrorList {
-        let least = if old.spec.min_replicas == Some(0) {
-            0
-        } else {
-            1
-        };
-        validate::spec(&new.spec, least)
+        validate::spec(&new.spec, Some(&old.spec))
     }
 
     fn validate_subresource(

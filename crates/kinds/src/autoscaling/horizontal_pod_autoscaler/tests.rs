@@ -1,11 +1,12 @@
 //! Autoscalers: defaults, errors.
 
 use super::*;
+use crate::cases;
 use api::Object;
 use serde_json::{Value, json};
 
 fn autoscaler(changes: Value) -> upstream::HorizontalPodAutoscaler {
-    let mut spec = json!({"maxReplicas": 3, "scaleTargetRef": {"kind": "Deployment", "name": "d"}});
+    let mut spec = json!({"maxReplicas": 3, "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "d"}});
     for (key, value) in changes.as_object().unwrap() {
         spec[key] = value.clone();
     }
@@ -49,11 +50,12 @@ fn errors_are_upstreams() {
         ],
     );
     check(
-        json!({"minReplicas": 4, "scaleTargetRef": {"kind": "", "name": "a/b"}}),
+        json!({"minReplicas": 4, "scaleTargetRef": {"apiVersion": "v1", "kind": "", "name": "a/b"}}),
         &[
             "spec.maxReplicas: Invalid value: 3: must be greater than or equal to `minReplicas`",
             "spec.scaleTargetRef.kind: Required value",
             "spec.scaleTargetRef.name: Invalid value: \"a/b\": may not contain '/'",
+            "spec.scaleTargetRef.apiVersion: Invalid value: \"v1\": apiVersion must specify API group",
         ],
     );
     check(
@@ -83,5 +85,42 @@ fn errors_are_upstreams() {
             "spec.behavior.scaleUp.policies[0].value: Invalid value: 0: must be greater than zero",
             "spec.behavior.scaleUp.policies[0].periodSeconds: Invalid value: 1801: must be less than or equal to 1800",
         ],
+    );
+}
+
+#[test]
+fn what_was_wrong_before_may_stay() {
+    let target = |version: &str, kind: &str| json!({"spec": {"scaleTargetRef": {"apiVersion": version, "kind": kind, "name": "d"}}});
+    let object = |version: &str| {
+        let described = json!({"apiVersion": version, "kind": "k", "name": "n"});
+        let value = json!({"type": "Value", "value": "1"});
+        json!({"spec": {"metrics": [{"type": "Object", "object": {"describedObject": described, "metric": {"name": "m"}, "target": value}}]}})
+    };
+    let good = json!({"metadata": {"name": "x"}, "spec": {"maxReplicas": 3, "scaleTargetRef": target("apps/v1", "Deployment")["spec"]["scaleTargetRef"]}});
+    let law = &HorizontalPodAutoscaler;
+    let no_group =
+        "spec.scaleTargetRef.apiVersion: Invalid value: \"v1\": apiVersion must specify API group";
+    let slashes = "spec.metrics[0].object.describedObject.apiVersion: Invalid value: \"a/b/c\": unexpected GroupVersion string: a/b/c";
+    let comes: cases::Table<'_> = &[
+        (target("v1", "Deployment"), &[no_group]),
+        (target("", "ReplicationController"), &[]),
+        (object("a/b/c"), &[slashes]),
+        (object("v1"), &[]),
+    ];
+    cases::creates(law, good.clone(), comes);
+    cases::updates(law, good.clone(), comes);
+    let more = json!({"spec": {"maxReplicas": 4}});
+    for (bad, _) in comes {
+        cases::updates(law, cases::merged(&good, bad), &[(more.clone(), &[])]);
+    }
+    let zero = cases::merged(&object("v1"), &json!({"spec": {"minReplicas": 0}}));
+    cases::updates(law, cases::merged(&good, &zero), &[(more, &[])]);
+    cases::updates(
+        law,
+        good,
+        &[(
+            zero,
+            &["spec.minReplicas: Invalid value: 0: must be greater than or equal to 1"],
+        )],
     );
 }

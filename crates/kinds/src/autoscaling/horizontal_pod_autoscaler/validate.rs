@@ -1,6 +1,6 @@
 //! Errors of autoscalers: upstream's `ValidateHorizontalPodAutoscaler`.
 
-use crate::{amounts, check};
+use crate::{amounts, check, ratchet};
 use k8s_openapi::{
     api::autoscaling::v2::{
         CrossVersionObjectReference, HPAScalingRules, HorizontalPodAutoscalerSpec,
@@ -26,11 +26,15 @@ const SOURCES: &[&str] = &[
 const SELECT: &[&str] = &["Disabled", "Max", "Min"];
 const POLICIES: &[&str] = &["Percent", "Pods"];
 
-/// Errors of a spec; `least` is how few replicas may be asked for.
-pub(super) fn spec(it: &HorizontalPodAutoscalerSpec, least: i32) -> ErrorList {
+/// Errors of a spec that is new, or follows `old`. One that was scaled to nothing before may stay so.
+pub(super) fn spec(
+    it: &HorizontalPodAutoscalerSpec,
+    old: Option<&HorizontalPodAutoscalerSpec>,
+) -> ErrorList {
     let mut errors = ErrorList::new();
     let e = &mut errors;
     let path = Path::new("spec");
+    let least = i32::from(old.is_none_or(|it| it.min_replicas != Some(0)));
     let (min, max) = (it.min_replicas, it.max_replicas);
     if let Some(min) = min.filter(|it| *it < least) {
         let text = format!("must be greater than or equal to {least}");
@@ -44,7 +48,16 @@ pub(super) fn spec(it: &HorizontalPodAutoscalerSpec, least: i32) -> ErrorList {
         let text = "must be greater than or equal to `minReplicas`";
         e.push(Error::invalid(&at, max, text));
     }
-    reference(e, &path.child("scaleTargetRef"), &it.scale_target_ref);
+    let (at, target) = (path.child("scaleTargetRef"), &it.scale_target_ref);
+    reference(e, &at, target);
+    let same = |old: &CrossVersionObjectReference| {
+        old.kind == target.kind && version(old) == version(target)
+    };
+    if !old.is_some_and(|old| same(&old.scale_target_ref)) {
+        // The only kind of the core group that scales.
+        let core = target.kind == "ReplicationController";
+        api_version(e, &at, target, core);
+    }
     let metrics = it.metrics.as_deref().unwrap_or_default();
     for (index, metric) in metrics.iter().enumerate() {
         self::metric(e, &path.child("metrics").index(index), metric);
@@ -68,6 +81,24 @@ fn reference(e: &mut ErrorList, path: &Path, it: &CrossVersionObjectReference) {
         if check::required(e, &path, Some(value)) {
             check::messages(e, &path, value, names::path_segment_errors(value));
         }
+    }
+}
+
+fn version(it: &CrossVersionObjectReference) -> &str {
+    it.api_version.as_deref().unwrap_or_default()
+}
+
+/// Errors of a group and its version; `core` says whether the group may be empty.
+fn api_version(e: &mut ErrorList, path: &Path, it: &CrossVersionObjectReference, core: bool) {
+    let version = version(it);
+    let path = path.child("apiVersion");
+    let (group, rest) = version.split_once('/').unwrap_or(("", version));
+    if rest.contains('/') {
+        let text = format!("unexpected GroupVersion string: {version}");
+        e.push(Error::invalid(&path, version, &text));
+    } else if group.is_empty() && !core {
+        let text = "apiVersion must specify API group";
+        e.push(Error::invalid(&path, version, text));
     }
 }
 
@@ -180,7 +211,11 @@ fn source(e: &mut ErrorList, path: &Path, field: &str, it: &MetricSpec) {
         }
     };
     if let Some(it) = it.object.as_ref().filter(|_| field == "object") {
-        reference(e, &path.child("describedObject"), &it.described_object);
+        let described = path.child("describedObject");
+        reference(e, &described, &it.described_object);
+        ratchet::late(e, "AllowInvalidAPIVersion", |e| {
+            api_version(e, &described, &it.described_object, true);
+        });
         identifier(e, &path.child("metric"), &it.metric);
         target(e, &at, &it.target);
         value_or_average(
