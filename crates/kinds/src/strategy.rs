@@ -507,6 +507,7 @@ pub trait Strategy: Send + Sync + 'static {
     }
 
     /// `Connect`: where the stream goes. `rest` is the path after the subresource, `query` the raw query.
+    /// Default: to where the object is proxied by its plain name.
     ///
     /// # Errors
     /// The Status that the client gets when the object cannot be connected to (no node yet, no such container).
@@ -517,12 +518,10 @@ pub trait Strategy: Send + Sync + 'static {
         rest: &str,
         query: &str,
     ) -> Result<Destination, Status> {
-        let _ = (object, rest, query);
-        Err(Status::failure(
-            405,
-            "MethodNotAllowed",
-            format!("{subresource} cannot be connected to"),
-        ))
+        let _ = subresource;
+        let metadata = k8s_openapi::Metadata::metadata(object);
+        let name = ProxyName::plain(metadata.name.as_deref().unwrap_or_default());
+        self.proxy(object, &name, rest, query)
     }
 
     /// `proxy`: where a proxied request goes. `name` carries the scheme and port of the path.

@@ -13,7 +13,7 @@ pub mod status;
 pub mod worker;
 pub mod workers;
 
-use k8s_openapi::api::core::v1::{Container, EphemeralContainer, Pod};
+use k8s_openapi::api::core::v1::{Container, Pod};
 use std::borrow::Cow;
 
 /// What a container is to its pod.
@@ -45,11 +45,12 @@ pub fn containers(pod: &Pod) -> Vec<(Role, Cow<'_, Container>)> {
     });
     let main = spec.containers.iter();
     let main = main.map(|it| (Role::Main, Cow::Borrowed(it)));
-    let ephemeral = spec
-        .ephemeral_containers
-        .iter()
-        .flatten()
-        .map(|it| (Role::Ephemeral, Cow::Owned(from_ephemeral(it))));
+    let ephemeral = spec.ephemeral_containers.iter().flatten().map(|it| {
+        (
+            Role::Ephemeral,
+            Cow::Owned(machinery::pods::as_container(it)),
+        )
+    });
     init.chain(main).chain(ephemeral).collect()
 }
 
@@ -57,28 +58,6 @@ pub fn containers(pod: &Pod) -> Vec<(Role, Cow<'_, Container>)> {
 #[must_use]
 pub fn container<'a>(pod: &'a Pod, name: &str) -> Option<(Role, Cow<'a, Container>)> {
     containers(pod).into_iter().find(|(_, it)| it.name == name)
-}
-
-fn from_ephemeral(it: &EphemeralContainer) -> Container {
-    let it = it.clone();
-    Container {
-        args: it.args,
-        command: it.command,
-        env: it.env,
-        env_from: it.env_from,
-        image: it.image,
-        image_pull_policy: it.image_pull_policy,
-        name: it.name,
-        security_context: it.security_context,
-        stdin: it.stdin,
-        stdin_once: it.stdin_once,
-        termination_message_path: it.termination_message_path,
-        termination_message_policy: it.termination_message_policy,
-        tty: it.tty,
-        volume_mounts: it.volume_mounts,
-        working_dir: it.working_dir,
-        ..Container::default()
-    }
 }
 
 /// A pod's UID.

@@ -101,7 +101,16 @@ fn validate_namespace(
     }
 }
 
-fn validate_annotations(metadata: &ObjectMeta, path: &Path, errors: &mut ErrorList) {
+/// Errors of what the objects made from a template will bear: upstream's `ValidateTemplateObjectMeta`.
+pub fn validate_template(metadata: &ObjectMeta, path: &Path, errors: &mut ErrorList) {
+    validate_annotations(metadata, &path.child("annotations"), errors);
+    if let Some(map) = &metadata.labels {
+        errors.extend(labels::validate_labels(map, &path.child("labels")));
+    }
+}
+
+/// Errors of annotations at `path`.
+pub fn validate_annotations(metadata: &ObjectMeta, path: &Path, errors: &mut ErrorList) {
     let mut size_bytes = 0;
     for (key, value) in metadata.annotations.iter().flatten() {
         for message in names::annotation_key_errors(key) {

@@ -11,7 +11,9 @@ pub use restarts::{may_restart_all, restarts_after, restarts_all_after};
 
 use crate::conditions::{self, Condition};
 use jiff::{SignedDuration, Timestamp};
-use k8s_openapi::api::core::v1::{Container, ContainerStatus, Pod, PodCondition, PodSpec};
+use k8s_openapi::api::core::v1::{
+    Container, ContainerStatus, EphemeralContainer, Pod, PodCondition, PodSpec,
+};
 
 /// Guaranteed: requests equal limits for CPU and memory of every container.
 pub const GUARANTEED: &str = "Guaranteed";
@@ -95,6 +97,39 @@ pub fn availability(pod: &Pod, min_ready_seconds: i32, now: Timestamp) -> Availa
         Availability::After(left)
     } else {
         Availability::Available
+    }
+}
+
+/// An ephemeral container as the container that it is but for its target.
+#[must_use]
+pub fn as_container(it: &EphemeralContainer) -> Container {
+    let it = it.clone();
+    Container {
+        args: it.args,
+        command: it.command,
+        env: it.env,
+        env_from: it.env_from,
+        image: it.image,
+        image_pull_policy: it.image_pull_policy,
+        lifecycle: it.lifecycle,
+        liveness_probe: it.liveness_probe,
+        name: it.name,
+        ports: it.ports,
+        readiness_probe: it.readiness_probe,
+        resize_policy: it.resize_policy,
+        resources: it.resources,
+        restart_policy: it.restart_policy,
+        restart_policy_rules: it.restart_policy_rules,
+        security_context: it.security_context,
+        startup_probe: it.startup_probe,
+        stdin: it.stdin,
+        stdin_once: it.stdin_once,
+        termination_message_path: it.termination_message_path,
+        termination_message_policy: it.termination_message_policy,
+        tty: it.tty,
+        volume_devices: it.volume_devices,
+        volume_mounts: it.volume_mounts,
+        working_dir: it.working_dir,
     }
 }
 

@@ -8,7 +8,7 @@ mod unverified;
 
 pub use files::{load_or_create_authority, load_or_create_signing_key, load_or_issue};
 pub use server::{ServedCertificate, server_config};
-pub use submitted::{Refused, check_certificates, check_request};
+pub use submitted::{Refused, check_certificates, check_pair, check_request};
 pub use unverified::unverified;
 
 use jiff::Timestamp;

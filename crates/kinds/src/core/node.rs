@@ -135,17 +135,6 @@ impl Strategy for Node {
         validate::update(new, old)
     }
 
-    fn connect(
-        &self,
-        _: &str,
-        object: &upstream::Node,
-        rest: &str,
-        query: &str,
-    ) -> Result<Destination, Status> {
-        let name = ProxyName::plain(object.metadata.name.as_deref().unwrap_or_default());
-        self.proxy(object, &name, rest, query)
-    }
-
     fn proxy(
         &self,
         object: &upstream::Node,

@@ -80,14 +80,9 @@ impl Strategy for Secret {
         if new.type_.as_deref() != Some("kubernetes.io/tls") {
             return Vec::new();
         }
-        let is_pem = |key| {
-            let value = value(new, key).unwrap_or_default();
-            String::from_utf8_lossy(value).contains("-----BEGIN ")
-        };
-        let missing = [("tls.crt", "certificate"), ("tls.key", "key")];
-        let missing = missing.into_iter().find(|it| !is_pem(it.0));
-        let text = |it: (_, &str)| format!("tls: failed to find any PEM data in {} input", it.1);
-        missing.map(text).into_iter().collect()
+        let part = |key| value(new, key).unwrap_or_default();
+        let pair = stdx::certificates::check_pair(part("tls.crt"), part("tls.key"));
+        pair.err().iter().map(ToString::to_string).collect()
     }
 
     fn columns(&self) -> &'static [Column] {

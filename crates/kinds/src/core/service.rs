@@ -160,17 +160,6 @@ impl Strategy for Service {
         warnings::of(new)
     }
 
-    fn connect(
-        &self,
-        _: &str,
-        object: &upstream::Service,
-        rest: &str,
-        query: &str,
-    ) -> Result<Destination, Status> {
-        let name = ProxyName::plain(object.metadata.name.as_deref().unwrap_or_default());
-        self.proxy(object, &name, rest, query)
-    }
-
     fn proxy(
         &self,
         object: &upstream::Service,

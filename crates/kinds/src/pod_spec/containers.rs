@@ -1,7 +1,7 @@
 //! Errors of the three lists of containers: upstream's `validateContainers`, `validateInitContainers`
 //! and `validateEphemeralContainers`.
 
-use super::{environment, lists, mounts, probes, resources, security};
+use super::{environment, mounts, probes, resources, security};
 use crate::check;
 use k8s_openapi::api::core::v1::{
     Container, ContainerPort, ContainerRestartRule, EphemeralContainer, PodSpec,
@@ -89,7 +89,7 @@ pub(super) fn ephemeral(e: &mut ErrorList, path: &Path, around: &Around<'_>) {
     let mut taken = others.clone();
     for (index, it) in spec.ephemeral_containers.iter().flatten().enumerate() {
         let path = path.index(index);
-        common(e, &path, &lists::as_container(it), around);
+        common(e, &path, &machinery::pods::as_container(it), around);
         untrimmed_image(e, &path, it.image.as_ref());
         if !taken.insert(&it.name) {
             e.push(Error::duplicate(&path.child("name"), &it.name));

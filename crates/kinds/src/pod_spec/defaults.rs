@@ -41,7 +41,7 @@ pub(crate) fn spec(spec: &mut PodSpec) {
         container(item);
     }
     for item in spec.ephemeral_containers.iter_mut().flatten() {
-        let mut view = super::lists::as_container(item);
+        let mut view = machinery::pods::as_container(item);
         container(&mut view);
         item.image_pull_policy = view.image_pull_policy;
         item.termination_message_path = view.termination_message_path;

@@ -106,9 +106,7 @@ pub(crate) fn template(template: &PodTemplateSpec, path: &Path) -> ErrorList {
         e.extend(labels::validate_labels(map, &path.child("labels")));
     }
     let at = path.child("annotations");
-    for key in metadata.annotations.iter().flat_map(|it| it.keys()) {
-        check::messages(e, &at, key, names::annotation_key_errors(key));
-    }
+    machinery::metadata::validate_annotations(&metadata, &at, e);
     let empty = PodSpec::default();
     let it = template.spec.as_ref().unwrap_or(&empty);
     annotations::validate(e, &at, &metadata, it);

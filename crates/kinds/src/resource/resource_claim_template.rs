@@ -3,7 +3,10 @@
 use super::resource_claim::{spec_defaults, validate};
 use crate::{Names, Strategy, check};
 use k8s_openapi::api::resource::v1 as upstream;
-use machinery::field::{ErrorList, Path};
+use machinery::{
+    field::{ErrorList, Path},
+    metadata,
+};
 
 /// The law of ResourceClaimTemplate.
 pub(crate) struct ResourceClaimTemplate;
@@ -21,8 +24,11 @@ impl Strategy for ResourceClaimTemplate {
 
     fn validate(&self, object: &upstream::ResourceClaimTemplate) -> ErrorList {
         let mut errors = ErrorList::new();
-        let path = Path::new("spec").child("spec");
-        validate::spec(&mut errors, &path, &object.spec.spec);
+        let path = Path::new("spec");
+        if let Some(it) = &object.spec.metadata {
+            metadata::validate_template(it, &path.child("metadata"), &mut errors);
+        }
+        validate::spec(&mut errors, &path.child("spec"), &object.spec.spec);
         errors
     }
 

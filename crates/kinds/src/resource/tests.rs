@@ -381,3 +381,22 @@ fn slices_say_which_nodes_reach_which_devices() {
         ],
     );
 }
+
+#[test]
+fn templates_say_what_their_claims_bear() {
+    creates(
+        &ResourceClaimTemplate,
+        json!({"metadata": {"name": "a"}, "spec": {"spec": {}}}),
+        &[
+            (json!({"spec": {"metadata": {"labels": {"a": "b"}}}}), &[]),
+            (
+                json!({"spec": {"metadata": {"annotations": {"a/": "b"}, "labels": {"a": "-"}}}}),
+                &[
+                    "spec.metadata.annotations: Invalid value: \"a/\": name part must be non-empty",
+                    "spec.metadata.annotations: Invalid value: \"a/\": name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')",
+                    "spec.metadata.labels[a]: Invalid value: \"-\": a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')",
+                ],
+            ),
+        ],
+    );
+}

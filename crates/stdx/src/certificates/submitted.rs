@@ -1,6 +1,7 @@
-//! What clients hand in to be signed, and what signers hand back: whether it is what it should be.
-//! Upstream: `ParseCSR` and `validateCertificate`.
+//! What clients hand in to be signed or served, and what signers hand back: whether it is what it should be.
+//! Upstream: `ParseCSR`, `validateCertificate` and Go's `tls.X509KeyPair`.
 
+use rcgen::{KeyPair, PublicKeyData};
 use x509_parser::{
     certificate::X509Certificate, certification_request::X509CertificationRequest,
     error::X509Error, pem::Pem, prelude::FromDer, public_key::PublicKey,
@@ -31,6 +32,14 @@ pub enum Refused {
     /// A block that says it is a certificate.
     #[error("x509: malformed certificate: {0}")]
     MalformedCertificate(String),
+    /// A certificate and a key that cannot be served together.
+    #[error("tls: {0}")]
+    Pair(String),
+}
+
+/// The blocks up to the first that cannot be read.
+fn blocks(pem: &[u8]) -> impl Iterator<Item = Pem> {
+    Pem::iter_from_buffer(pem).map_while(Result::ok)
 }
 
 /// Checks a request and its signature. A signature of a kind that is not known here is left to who signs.
@@ -38,8 +47,9 @@ pub enum Refused {
 /// # Errors
 /// When it is no request, or was signed with another key.
 pub fn check_request(pem: &[u8]) -> Result<(), Refused> {
-    let block = Pem::iter_from_buffer(pem).find_map(Result::ok);
-    let block = block.filter(|it| it.label == "CERTIFICATE REQUEST");
+    let block = blocks(pem)
+        .next()
+        .filter(|it| it.label == "CERTIFICATE REQUEST");
     let block = block.ok_or(Refused::NoRequest)?;
     let malformed = |why: String| Refused::MalformedRequest(why);
     let (rest, request) = X509CertificationRequest::from_der(&block.contents)
@@ -70,7 +80,7 @@ fn wrong_signature(key: &SubjectPublicKeyInfo<'_>) -> Result<(), Refused> {
 /// When there is none, or something else among them.
 pub fn check_certificates(pem: &[u8]) -> Result<(), Refused> {
     let mut count = 0;
-    for block in Pem::iter_from_buffer(pem).map_while(Result::ok) {
+    for block in blocks(pem) {
         if block.label != "CERTIFICATE" {
             return Err(Refused::Foreign(block.label));
         }
@@ -83,6 +93,64 @@ pub fn check_certificates(pem: &[u8]) -> Result<(), Refused> {
     }
     match count {
         0 => Err(Refused::NoCertificate),
+        _ => Ok(()),
+    }
+}
+
+/// Checks that a key is that of the first certificate.
+///
+/// # Errors
+/// When either cannot be found or read, or they do not belong together.
+pub fn check_pair(certificate_pem: &[u8], key_pem: &[u8]) -> Result<(), Refused> {
+    let found = |blocks: &[Pem]| {
+        let labels: Vec<_> = blocks.iter().map(|it| it.label.as_str()).collect();
+        format!(
+            "after skipping PEM blocks of the following types: [{}]",
+            labels.join(" ")
+        )
+    };
+    let is_key = |it: &Pem| it.label.ends_with("PRIVATE KEY");
+    let certificates: Vec<_> = blocks(certificate_pem).collect();
+    let keys: Vec<_> = blocks(key_pem).collect();
+    let refused = |text: &str| Err(Refused::Pair(text.to_owned()));
+    let Some(first) = certificates.iter().find(|it| it.label == "CERTIFICATE") else {
+        return match certificates.as_slice() {
+            [] => refused("failed to find any PEM data in certificate input"),
+            [only] if is_key(only) => refused(
+                "failed to find certificate PEM data in certificate input, but did find a private key; PEM inputs may have been switched",
+            ),
+            all => refused(&format!(
+                "failed to find \"CERTIFICATE\" PEM block in certificate input {}",
+                found(all)
+            )),
+        };
+    };
+    if !keys.iter().any(is_key) {
+        return match keys.as_slice() {
+            [] => refused("failed to find any PEM data in key input"),
+            [only] if only.label == "CERTIFICATE" => {
+                refused("found a certificate rather than a key in the PEM for the private key")
+            }
+            all => refused(&format!(
+                "failed to find PEM block with type ending in \"PRIVATE KEY\" in key input {}",
+                found(all)
+            )),
+        };
+    }
+    let (_, certificate) = X509Certificate::from_der(&first.contents)
+        .map_err(|error| Refused::MalformedCertificate(error.to_string()))?;
+    let text = String::from_utf8_lossy(key_pem);
+    let Ok(key) = KeyPair::from_pem(&text) else {
+        return refused("failed to parse private key");
+    };
+    let (info, own) = (key.subject_public_key_info(), certificate.public_key());
+    match SubjectPublicKeyInfo::from_der(&info) {
+        Ok((_, it)) if it.algorithm.algorithm != own.algorithm.algorithm => {
+            refused("private key type does not match public key type")
+        }
+        Ok((_, it)) if it.subject_public_key != own.subject_public_key => {
+            refused("private key does not match public key")
+        }
         _ => Ok(()),
     }
 }
@@ -148,5 +216,55 @@ mod tests {
             matches!(found, Err(Refused::MalformedCertificate(_))),
             "{found:?}"
         );
+    }
+
+    #[test]
+    fn a_key_is_its_certificates() {
+        let pair = |name| {
+            let authority = Authority::create(name, jiff::Timestamp::UNIX_EPOCH).unwrap();
+            authority.pair().clone()
+        };
+        let (one, two) = (pair("a"), pair("b"));
+        let check = |certificate: &str, key: &str| {
+            let found = check_pair(certificate.as_bytes(), key.as_bytes());
+            found.map_or_else(|it| it.to_string(), |()| String::new())
+        };
+        let (pem, key) = (one.certificate_pem.as_str(), one.key_pem.as_str());
+        let other = KeyPair::generate_for(&PKCS_ED25519)
+            .unwrap()
+            .serialize_pem();
+        let broken = "-----BEGIN PRIVATE KEY-----\nMAA=\n-----END PRIVATE KEY-----\n";
+        for (certificate, key, text) in [
+            (pem, key, ""),
+            (
+                pem,
+                &two.key_pem,
+                "tls: private key does not match public key",
+            ),
+            (
+                pem,
+                &other,
+                "tls: private key type does not match public key type",
+            ),
+            (pem, broken, "tls: failed to parse private key"),
+            (
+                "",
+                key,
+                "tls: failed to find any PEM data in certificate input",
+            ),
+            (pem, "", "tls: failed to find any PEM data in key input"),
+            (
+                key,
+                pem,
+                "tls: failed to find certificate PEM data in certificate input, but did find a private key; PEM inputs may have been switched",
+            ),
+            (
+                pem,
+                pem,
+                "tls: found a certificate rather than a key in the PEM for the private key",
+            ),
+        ] {
+            assert_eq!(check(certificate, key), text);
+        }
     }
 }

@@ -89,7 +89,7 @@ fn containers(e: &mut ErrorList, path: &Path, status: &PodStatus, spec: &PodSpec
     for (field, list, declared) in lists {
         for (index, it) in list.iter().flatten().enumerate() {
             let path = path.child(field).index(index);
-            user(e, &path, it);
+            user(e, &path, it, spec);
             if field == "ephemeralContainerStatuses" {
                 if it
                     .allocated_resources_status
@@ -265,11 +265,15 @@ fn addresses(e: &mut ErrorList, path: &Path, ips: &[&str], known: &[&str]) {
     }
 }
 
-fn user(e: &mut ErrorList, path: &Path, it: &ContainerStatus) {
+fn user(e: &mut ErrorList, path: &Path, it: &ContainerStatus, spec: &PodSpec) {
     let Some(user) = it.user.as_ref().and_then(|it| it.linux.as_ref()) else {
         return;
     };
     let path = path.child("linux");
+    if spec.os.as_ref().is_some_and(|it| it.name == "windows") {
+        let text = "cannot be set for a windows pod";
+        return e.push(Error::forbidden(&path, text));
+    }
     pod_spec::id(e, &path.child("uid"), Some(user.uid));
     pod_spec::id(e, &path.child("gid"), Some(user.gid));
     for (index, group) in user.supplemental_groups.iter().flatten().enumerate() {

@@ -352,13 +352,7 @@ pub(crate) fn ephemeral(e: &mut ErrorList, path: &Path, it: &upstream::Ephemeral
     };
     let metadata = template.metadata.clone().unwrap_or_default();
     let at = path.child("metadata");
-    for key in metadata.annotations.iter().flat_map(|it| it.keys()) {
-        let wrong = names::annotation_key_errors(key);
-        check::messages(e, &at.child("annotations"), key, wrong);
-    }
-    if let Some(map) = &metadata.labels {
-        e.extend(machinery::labels::validate_labels(map, &at.child("labels")));
-    }
+    machinery::metadata::validate_template(&metadata, &at, e);
     for (field, given) in [
         ("name", metadata.name.is_some()),
         ("generateName", metadata.generate_name.is_some()),

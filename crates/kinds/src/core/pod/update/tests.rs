@@ -251,6 +251,28 @@ fn statuses() {
 }
 
 #[test]
+fn windows_has_no_users_of_linux() {
+    let status = json!({"name": "a", "image": "", "imageID": "", "ready": false, "restartCount": 0, "user": {"linux": {"uid": 1, "gid": -1}}});
+    let with = |os: &str| {
+        let mut tree = changed("/status/containerStatuses", json!([status]));
+        tree["spec"]["os"] = json!({"name": os});
+        tree
+    };
+    let check = |os: &str, error: &str| {
+        let (found, _) = through(Some("status"), with(os), with(os));
+        assert_eq!(found, [format!("status.containerStatuses[0].{error}")]);
+    };
+    check(
+        "linux",
+        "linux.gid: Invalid value: -1: must be between 0 and 2147483647, inclusive",
+    );
+    check(
+        "windows",
+        "linux: Forbidden: cannot be set for a windows pod",
+    );
+}
+
+#[test]
 fn claims_of_extended_resources() {
     let maps = |container: &str, resource: &str, request: &str| json!({"containerName": container, "resourceName": resource, "requestName": request});
     let check = |name: &str, mappings: &[Value], expected: &[&str]| {
