@@ -7,7 +7,7 @@ mod decode;
 mod encode;
 pub(crate) mod wire;
 
-use crate::schema::{self, Schemas, Shape, TypeRef};
+use crate::schema::{self, Schemas, TypeRef};
 use serde::Deserialize;
 use std::borrow::Cow;
 use wire::{Message, Payload};
@@ -167,13 +167,24 @@ fn envelope(body: &[u8]) -> Option<Unknown<'_>> {
 /// # Errors
 /// When it is not JSON, does not fit its kind, or the kind has no protobuf.
 pub fn encode(json: &[u8]) -> Result<Vec<u8>, ProtobufError> {
-    let schemas = schema::builtin();
     let meta = type_meta(json)?;
-    match type_of(&meta.api_version, &meta.kind) {
-        Some(of) => encode_of(&meta, json, schemas, of),
+    encode_kind(&meta.api_version, &meta.kind, json)
+}
+
+/// Encodes an object whose kind is known, such as `v1` and `Pod`, envelope included.
+///
+/// # Errors
+/// When it is not JSON, does not fit its kind, or the kind has no protobuf.
+pub fn encode_kind(api_version: &str, kind: &str, json: &[u8]) -> Result<Vec<u8>, ProtobufError> {
+    let meta = TypeMeta {
+        api_version: api_version.into(),
+        kind: kind.into(),
+    };
+    match type_of(api_version, kind) {
+        Some(of) => encode_of(&meta, json, schema::builtin(), of),
         None => Err(ProtobufError::NoProtobuf {
-            api_version: meta.api_version.into_owned(),
-            kind: meta.kind.into_owned(),
+            api_version: api_version.to_owned(),
+            kind: kind.to_owned(),
         }),
     }
 }
@@ -199,8 +210,10 @@ fn encode_of(
 ) -> Result<Vec<u8>, ProtobufError> {
     let raw = bare(json, schemas, of)?;
     let mut bytes = head(&meta.api_version, &meta.kind, raw.len());
+    // Of exactly this size: spare room would be kept as long as the object.
+    bytes.reserve_exact(raw.len() + TAIL.len());
     bytes.extend_from_slice(&raw);
-    close(&mut bytes);
+    bytes.extend_from_slice(TAIL);
     Ok(bytes)
 }
 
@@ -213,7 +226,7 @@ fn bare(json: &[u8], schemas: &Schemas, of: TypeRef) -> Result<Vec<u8>, Protobuf
 
 /// The envelope up to the message, which the caller appends.
 fn head(api_version: &str, kind: &str, length: usize) -> Vec<u8> {
-    let (mut meta, mut bytes) = (Vec::new(), Vec::with_capacity(length + 96));
+    let (mut meta, mut bytes) = (Vec::new(), Vec::with_capacity(96));
     wire::put_bytes(&mut meta, 1, api_version.as_bytes());
     wire::put_bytes(&mut meta, 2, kind.as_bytes());
     bytes.extend_from_slice(MAGIC);
@@ -223,63 +236,67 @@ fn head(api_version: &str, kind: &str, length: usize) -> Vec<u8> {
 }
 
 /// The envelope's end: no content encoding, no content type.
-fn close(bytes: &mut Vec<u8>) {
-    wire::put_bytes(bytes, 3, b"");
-    wire::put_bytes(bytes, 4, b"");
-}
+const TAIL: &[u8] = &[3 << 3 | 2, 0, 4 << 3 | 2, 0];
 
-/// A list under way, item by item: the JSON of the whole is never put together.
+/// What is written around the items of a list, which are encoded already: the JSON of the whole is never
+/// put together, nor need its protobuf be.
 pub struct List {
-    api_version: String,
-    kind: String,
-    item: TypeRef,
-    raw: Vec<u8>,
+    /// What comes before the items.
+    pub head: Vec<u8>,
+    /// What comes after them.
+    pub tail: &'static [u8],
+    /// The length of all of it.
+    pub length: usize,
 }
 
 impl List {
-    /// Begins a list of a built-in kind, such as `v1` and `PodList`. `metadata` is the list's, as JSON.
+    /// Begins a list of a built-in kind, such as `v1` and `PodList`. `metadata` is the list's, as JSON; the
+    /// items are encoded with their envelopes.
     ///
     /// # Errors
     /// When there is no protobuf for the list, or the metadata is none.
-    pub fn new(api_version: &str, kind: &str, metadata: &[u8]) -> Result<Self, ProtobufError> {
+    pub fn around(
+        items: &[impl AsRef<[u8]>],
+        (api_version, kind): (&str, &str),
+        metadata: &[u8],
+    ) -> Result<Self, ProtobufError> {
         let schemas = schema::builtin();
         let missing = || ProtobufError::NoProtobuf {
             api_version: api_version.to_owned(),
             kind: kind.to_owned(),
         };
         let of = schemas.api_kind(api_version, kind).ok_or_else(missing)?;
-        let items = schemas.get(of).field("items").ok_or_else(missing)?;
-        let Shape::List(item) = &items.shape else {
-            return Err(missing());
-        };
-        let item = item.object().ok_or_else(missing)?;
-        let head = [b"{\"metadata\":", metadata, b"}"].concat();
+        schemas.get(of).field("items").ok_or_else(missing)?;
+        let own = bare(&[b"{\"metadata\":", metadata, b"}"].concat(), schemas, of)?;
+        let length = |item: &[u8]| wire::bytes_length(ITEMS, inside(item).len());
+        let all: usize = items.iter().map(|item| length(item.as_ref())).sum();
+        let mut head = head(api_version, kind, own.len() + all);
+        head.extend_from_slice(&own);
         Ok(Self {
-            api_version: api_version.to_owned(),
-            kind: kind.to_owned(),
-            item,
-            raw: bare(&head, schemas, of)?,
+            length: head.len() + all + TAIL.len(),
+            head,
+            tail: TAIL,
         })
     }
 
-    /// Appends an item, given as JSON.
-    ///
-    /// # Errors
-    /// When the JSON does not fit the kind.
-    pub fn push(&mut self, json: &[u8]) -> Result<(), ProtobufError> {
-        // Metadata is field 1 of every list, items are field 2 (tested over the whole table).
-        wire::put_bytes(&mut self.raw, 2, &bare(json, schema::builtin(), self.item)?);
-        Ok(())
+    /// Appends an item, encoded with its envelope.
+    pub fn put(list: &mut Vec<u8>, item: &[u8]) {
+        wire::put_bytes(list, ITEMS, inside(item));
     }
+}
 
-    /// The list, envelope included.
-    #[must_use]
-    pub fn finish(self) -> Vec<u8> {
-        let mut bytes = head(&self.api_version, &self.kind, self.raw.len());
-        bytes.extend_from_slice(&self.raw);
-        close(&mut bytes);
-        bytes
+/// Metadata is field 1 of every list, items are field 2 (tested over the whole table).
+const ITEMS: u32 = 2;
+
+/// The message in an envelope of ours.
+fn inside(enveloped: &[u8]) -> &[u8] {
+    let mut fields = Message(enveloped.get(MAGIC.len()..).unwrap_or_default());
+    while let Some(Some((tag, payload))) = fields.next() {
+        if let (2, Payload::Bytes(raw)) = (tag, payload) {
+            return raw;
+        }
     }
+    &[]
 }
 
 #[derive(Default, Deserialize)]
@@ -298,15 +315,18 @@ fn type_meta(json: &[u8]) -> Result<TypeMeta<'_>, ProtobufError> {
     })
 }
 
-/// One frame of a watch: its length in four bytes, then a bare `WatchEvent` around an enveloped object.
+/// What comes before an enveloped object of this length in a frame of a watch: the frame's length in four
+/// bytes, then a bare `WatchEvent` up to the object.
 #[must_use]
-pub fn watch_frame(event: &str, enveloped: &[u8]) -> Vec<u8> {
-    let (mut object, mut frame) = (Vec::with_capacity(enveloped.len() + 8), vec![0; 4]);
-    wire::put_bytes(&mut object, 1, enveloped);
+pub fn watch_head(event: &str, length: usize) -> Vec<u8> {
+    let (mut object, mut frame) = (Vec::with_capacity(8), Vec::with_capacity(32));
+    wire::put_head(&mut object, 1, length);
+    frame.extend_from_slice(&[0; 4]);
     wire::put_bytes(&mut frame, 1, event.as_bytes());
-    wire::put_bytes(&mut frame, 2, &object);
+    wire::put_head(&mut frame, 2, object.len() + length);
+    frame.extend_from_slice(&object);
     // Objects are limited far below 4 GiB by the request body's limit.
-    let length = u32::try_from(frame.len() - 4).unwrap_or(u32::MAX);
+    let length = u32::try_from(frame.len() - 4 + length).unwrap_or(u32::MAX);
     frame[..4].copy_from_slice(&length.to_be_bytes());
     frame
 }

@@ -1,28 +1,35 @@
-//! Objects and lists written in the form that was asked for. Whole JSON is handed out as it is
-//! stored; every other form is made from it.
+//! Objects and lists written in the form that was asked for. JSON, whole or of the metadata alone, is
+//! handed out as it is stored; every other form is made from it, and protobuf is shared.
 
+mod lists;
+mod made;
 mod pack;
 
-pub(crate) use pack::GZIP_FROM_BYTES;
+pub(crate) use made::Made;
 
 use crate::{
     answer::{self, Answer, Body},
+    frames::{self, Pieces},
     negotiate::{Encoding, Form, Shape},
     resources::Resource,
     watch_cache::Item,
 };
-use bytes::{Bytes, BytesMut};
-use http::{HeaderValue, header};
+use api::protobuf;
+use bytes::Bytes;
 use http_body_util::{BodyExt, StreamBody};
 use jiff::Timestamp;
 use kinds::Column;
 use machinery::status::Status;
+use made::Of;
 use serde::Deserialize;
 use serde_json::{Value, json, value::RawValue};
 use std::{borrow::Cow, sync::Arc};
 
-/// Bytes of a list handed to the connection at a time.
-const BLOCK_BYTES: usize = 64 << 10;
+/// The kind of metadata alone.
+const PARTIAL: (&str, &str) = ("meta.k8s.io/v1", "PartialObjectMetadata");
+/// What such an object begins with.
+pub(crate) const PARTIAL_HEAD: &str =
+    r#"{"kind":"PartialObjectMetadata","apiVersion":"meta.k8s.io/v1","metadata":"#;
 
 /// What a table row carries besides its cells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,158 +70,99 @@ struct Outline<'a> {
 }
 
 impl Writer {
-    /// Whether stored bytes can be handed out as they are.
-    pub(crate) fn is_plain(&self) -> bool {
-        self.form == Form::JSON && self.resource.is_served_as_stored()
-    }
-
     /// An answer of one object, given in its served form.
     pub(crate) fn object(&self, code: u16, view: Bytes) -> Answer {
         let bytes = match self.form.shape {
             Shape::Whole => view,
-            _ => self.shaped(&view, true)?,
+            Shape::Table => self.table_of(&view, true)?,
+            Shape::Metadata => partial(metadata(&view)?.get()).into(),
         };
         self.encoded(code, bytes)
     }
 
-    /// A single object's JSON in the wished shape, for a watch. `heading`: a table's columns too.
-    pub(crate) fn watched(&self, item: &Item, heading: bool) -> Result<Bytes, Status> {
-        match self.form.shape {
-            Shape::Whole => self.resource.view_bytes(&item.bytes()),
-            _ => self.shaped(&self.view(item)?, heading),
+    /// An answer of one stored object.
+    pub(crate) fn item(&self, made: &Made, item: &Arc<Item>) -> Answer {
+        match (self.form.shape, self.form.encoding) {
+            (Shape::Whole | Shape::Metadata, Encoding::Protobuf) => {
+                let bytes = self.protobuf(Some(made), item)?;
+                Ok(answer::whole(200, self.form.media_type(), bytes))
+            }
+            _ => self.object(200, self.view_bytes(Some(made), item)?),
         }
     }
 
-    /// The JSON of an object in its served form: most often as it is stored, where it lies.
-    fn view<'i>(&self, item: &'i Item) -> Result<Cow<'i, [u8]>, Status> {
+    /// An event about an object. `heading`: a table's columns too.
+    pub(crate) fn event(
+        &self,
+        made: Option<&Made>,
+        kind: &'static str,
+        item: &Arc<Item>,
+        heading: bool,
+    ) -> Result<Pieces, Status> {
+        let stored = self.resource.is_served_as_stored();
+        Ok(match (self.form.shape, self.form.encoding) {
+            (Shape::Table, _) => {
+                let table = self.table_of(&self.view(made, item)?, heading)?;
+                frames::around(kind, table)
+            }
+            (_, Encoding::Protobuf) => frames::protobuf(kind, self.protobuf(made, item)?),
+            (Shape::Whole, _) if stored => frames::stored(kind, item.framed()),
+            (Shape::Whole, _) => frames::around(kind, self.view_bytes(made, item)?),
+            (Shape::Metadata, _) if stored => frames::partial(kind, item.metadata()),
+            (Shape::Metadata, _) => {
+                let view = self.view_bytes(made, item)?;
+                let own = metadata(&view)?.get().as_bytes();
+                frames::partial(kind, view.slice_ref(own))
+            }
+        })
+    }
+
+    /// An object's JSON in its served form, to look at: most often as it is stored, where it lies.
+    fn view<'i>(&self, made: Option<&Made>, item: &'i Arc<Item>) -> Result<Cow<'i, [u8]>, Status> {
         if self.resource.is_served_as_stored() {
             return Ok(item.json().into());
         }
-        let view = self.resource.view_bytes(&item.bytes())?;
-        Ok(Vec::from(view).into())
+        Ok(Vec::from(self.view_bytes(made, item)?).into())
     }
 
-    fn shaped(&self, view: &[u8], heading: bool) -> Result<Bytes, Status> {
-        match self.form.shape {
-            Shape::Table => {
-                let row = self.row(view)?;
-                let mut metadata = json!({});
-                if let Some(version) = resource_version(view) {
-                    metadata["resourceVersion"] = version.into();
-                }
-                Ok(self.table(vec![row], metadata, heading).to_string().into())
-            }
-            _ => Ok(partial(view)?.into()),
+    /// An object's JSON in its served form, to hand out.
+    fn view_bytes(&self, made: Option<&Made>, item: &Arc<Item>) -> Result<Bytes, Status> {
+        if self.resource.is_served_as_stored() {
+            return Ok(item.bytes());
         }
+        let of = Of::new(&self.resource, Form::JSON);
+        made::shared(made, item, of, || self.resource.view_bytes(&item.bytes()))
     }
 
-    /// An answer of many. `metadata` is the list's.
-    pub(crate) fn list(&self, items: Vec<Arc<Item>>, metadata: Value) -> Answer {
-        match (self.form.shape, self.form.encoding) {
-            (Shape::Whole, Encoding::Json) if !self.form.pretty => {
-                self.plain_list(items, &metadata)
-            }
-            (Shape::Whole, Encoding::Protobuf) => self.protobuf_list(&items, &metadata),
-            (Shape::Table, _) => {
-                let mut rows = Vec::with_capacity(items.len());
-                for item in &items {
-                    rows.push(self.row(&self.view(item)?)?);
+    /// An object in protobuf, with its envelope.
+    fn protobuf(&self, made: Option<&Made>, item: &Arc<Item>) -> Result<Bytes, Status> {
+        let of = Of::new(&self.resource, self.form);
+        made::shared(made, item, of, || {
+            let view = self.view(made, item)?;
+            let encoded = match self.form.shape {
+                Shape::Metadata => {
+                    let own = partial(metadata(&view)?.get());
+                    protobuf::encode_kind(PARTIAL.0, PARTIAL.1, own.as_bytes())
                 }
-                self.encoded(200, self.table(rows, metadata, true).to_string().into())
-            }
-            (Shape::Metadata, _) => {
-                let mut partials = Vec::with_capacity(items.len());
-                for item in &items {
-                    partials.push(partial(&self.view(item)?)?);
+                _ => {
+                    protobuf::encode_kind(&self.resource.api_version(), self.resource.kind(), &view)
                 }
-                let list = format!(
-                    r#"{{"kind":"PartialObjectMetadataList","apiVersion":"meta.k8s.io/v1","metadata":{metadata},"items":[{}]}}"#,
-                    partials.join(",")
-                );
-                self.encoded(200, list.into())
-            }
-            (Shape::Whole, _) => {
-                let mut whole = BytesMut::from(self.list_head(&metadata).as_bytes());
-                for (index, item) in items.iter().enumerate() {
-                    if index > 0 {
-                        whole.extend_from_slice(b",");
-                    }
-                    whole.extend_from_slice(&self.view(item)?);
-                }
-                whole.extend_from_slice(b"]}\n");
-                self.encoded(200, whole.freeze())
-            }
+            };
+            encoded
+                .map(Bytes::from)
+                .map_err(|error| Status::internal(&error))
+        })
+    }
+
+    /// A table of one object.
+    fn table_of(&self, view: &[u8], heading: bool) -> Result<Bytes, Status> {
+        let row = self.row(view)?;
+        let mut metadata = json!({});
+        if let Some(version) = resource_version(view) {
+            metadata["resourceVersion"] = version.into();
         }
-    }
-
-    /// Encoded item by item: the list's JSON is never put together.
-    fn protobuf_list(&self, items: &[Arc<Item>], metadata: &Value) -> Answer {
-        let broken = |error: api::protobuf::ProtobufError| Status::internal(&error);
-        let mut list = api::protobuf::List::new(
-            &self.resource.api_version(),
-            &format!("{}List", self.resource.kind()),
-            metadata.to_string().as_bytes(),
-        )
-        .map_err(broken)?;
-        for item in items {
-            list.push(&self.view(item)?).map_err(broken)?;
-        }
-        let bytes = list.finish();
-        Ok(answer::whole(200, self.form.media_type(), bytes))
-    }
-
-    fn list_head(&self, metadata: &Value) -> String {
-        format!(
-            r#"{{"kind":"{}List","apiVersion":"{}","metadata":{metadata},"items":["#,
-            self.resource.kind(),
-            self.resource.api_version()
-        )
-    }
-
-    /// The stored bytes joined, a block at a time as the connection takes them.
-    fn plain_list(&self, items: Vec<Arc<Item>>, metadata: &Value) -> Answer {
-        let head = self.list_head(metadata);
-        let writer = self.clone();
-        let size: usize = items.iter().map(|item| item.size()).sum();
-        let packs = self.gzip && size >= GZIP_FROM_BYTES;
-        let mut items = items.into_iter().enumerate();
-        let mut block = BytesMut::from(head.as_bytes());
-        let mut ended = false;
-        let blocks = std::iter::from_fn(move || {
-            if ended {
-                return None;
-            }
-            while block.len() < BLOCK_BYTES {
-                let Some((index, item)) = items.next() else {
-                    block.extend_from_slice(b"]}\n");
-                    ended = true;
-                    break;
-                };
-                if index > 0 {
-                    block.extend_from_slice(b",");
-                }
-                match writer.view(&item) {
-                    Ok(view) => block.extend_from_slice(&view),
-                    Err(error) => {
-                        ended = true;
-                        return Some(Err(error.into()));
-                    }
-                }
-            }
-            Some(Ok(block.split().freeze()))
-        });
-        let mut response = answer::json(200, Bytes::new());
-        let frame = |block: Result<Bytes, crate::BoxError>| block.map(http_body::Frame::data);
-        if !packs {
-            *response.body_mut() = stream(futures::stream::iter(blocks.map(frame)));
-            return Ok(response);
-        }
-        let fields = response.headers_mut();
-        fields.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
-        fields.append(header::VARY, HeaderValue::from_static("Accept-Encoding"));
-        let packed = pack::Packed::new(blocks);
-        *response.body_mut() = stream(futures::stream::iter(packed.map(frame)));
-        Ok(response)
+        let table = self.table(vec![row], metadata, heading);
+        Ok(table.to_string().into())
     }
 
     fn row(&self, view: &[u8]) -> Result<Value, Status> {
@@ -232,7 +180,9 @@ impl Writer {
         let mut row = json!({ "cells": cells });
         match self.include {
             Include::None => row["object"] = Value::Null,
-            Include::Metadata => row["object"] = tree(partial(view)?.as_bytes())?,
+            Include::Metadata => {
+                row["object"] = tree(partial(metadata(view)?.get()).as_bytes())?;
+            }
             Include::Object => row["object"] = tree(view)?,
         }
         Ok(row)
@@ -343,11 +293,15 @@ pub(crate) fn tree(json: &[u8]) -> Result<Value, Status> {
 }
 
 /// An object's metadata as it is written in the object.
-fn partial(view: &[u8]) -> Result<String, Status> {
+fn metadata(view: &[u8]) -> Result<&RawValue, Status> {
     let outline: Outline<'_> =
         serde_json::from_slice(view).map_err(|error| Status::internal(&error))?;
-    let head = r#"{"kind":"PartialObjectMetadata","apiVersion":"meta.k8s.io/v1","metadata":"#;
-    Ok([head, outline.metadata.get(), "}"].concat())
+    Ok(outline.metadata)
+}
+
+/// The object that shows metadata alone.
+fn partial(metadata: &str) -> String {
+    [PARTIAL_HEAD, metadata, "}"].concat()
 }
 
 fn resource_version(view: &[u8]) -> Option<String> {

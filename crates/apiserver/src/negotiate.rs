@@ -5,7 +5,7 @@ use http::{HeaderMap, header};
 use machinery::status::Status;
 
 /// How bytes are written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Encoding {
     Json,
     Yaml,
@@ -13,7 +13,7 @@ pub(crate) enum Encoding {
 }
 
 /// What is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Shape {
     /// The object or list itself.
     Whole,

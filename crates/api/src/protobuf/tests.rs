@@ -1,6 +1,7 @@
 //! Every published pair of JSON and protobuf decodes to the same JSON and encodes to the same bytes.
 
 use super::*;
+use crate::schema::Shape;
 use proptest::prelude::*;
 use serde_json::Value;
 
@@ -159,12 +160,31 @@ fn lists_are_the_same_item_by_item_and_whole() {
     let whole = format!(
         r#"{{"kind":"ConfigMapList","apiVersion":"v1","metadata":{head},"items":[{item},{item}]}}"#
     );
-    let mut list = List::new("v1", "ConfigMapList", head.as_bytes()).expect("a list");
-    for _ in 0..2 {
-        list.push(item.as_bytes()).expect("an item");
+    let one = encode_kind("v1", "ConfigMap", item.as_bytes()).expect("an item");
+    let items = [&one, &one];
+    let kind = ("v1", "ConfigMapList");
+    let list = List::around(&items, kind, head.as_bytes()).expect("a list");
+    let mut bytes = list.head;
+    items.iter().for_each(|item| List::put(&mut bytes, item));
+    bytes.extend_from_slice(list.tail);
+    assert_eq!(bytes.len(), list.length);
+    assert_eq!(bytes, encode(whole.as_bytes()).expect("encodes"));
+    assert!(List::around(&items, ("v1", "Pod"), b"{}").is_err());
+}
+
+#[test]
+fn lengths_are_known_before_they_are_written() {
+    for length in [0, 1, 127, 128, 300, 16_383, 16_384, 1 << 21] {
+        for tag in [1, 15, 16, 2047, 2048] {
+            let mut bytes = Vec::new();
+            wire::put_bytes(&mut bytes, tag, &vec![0; length]);
+            assert_eq!(
+                wire::bytes_length(tag, length),
+                bytes.len(),
+                "{tag} {length}"
+            );
+        }
     }
-    assert_eq!(list.finish(), encode(whole.as_bytes()).expect("encodes"));
-    assert!(List::new("v1", "Pod", b"{}").is_err());
 }
 
 #[test]
@@ -220,7 +240,7 @@ fn zero_and_absent_are_told_apart_where_go_has_pointers() {
 fn a_watch_frame_is_a_length_and_a_bare_event() {
     let object = encode(br#"{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a"}}"#)
         .expect("encodes");
-    let frame = watch_frame("ADDED", &object);
+    let frame = [watch_head("ADDED", object.len()), object].concat();
     assert_eq!(
         u32::from_be_bytes(frame[..4].try_into().expect("four")) as usize,
         frame.len() - 4

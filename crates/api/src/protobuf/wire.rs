@@ -86,3 +86,12 @@ pub(crate) fn put_bytes(out: &mut Vec<u8>, tag: u32, value: &[u8]) {
     put_head(out, tag, value.len());
     out.extend_from_slice(value);
 }
+
+/// How many bytes [`put_bytes`] writes of a value of this length.
+pub(crate) fn bytes_length(tag: u32, length: usize) -> usize {
+    number_length(u64::from(tag) << 3) + number_length(length as u64) + length
+}
+
+fn number_length(value: u64) -> usize {
+    (value | 1).ilog2() as usize / 7 + 1
+}

@@ -6,7 +6,7 @@ use flate2::{Compression, write::GzEncoder};
 use std::io::Write;
 
 /// Smallest answer worth compressing, as upstream.
-pub(crate) const GZIP_FROM_BYTES: usize = 128 << 10;
+pub(super) const GZIP_FROM_BYTES: usize = 128 << 10;
 
 /// Compresses the blocks of another iterator.
 pub(super) struct Packed<I> {

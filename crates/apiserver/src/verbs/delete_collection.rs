@@ -22,5 +22,5 @@ pub(crate) async fn run(door: &Door, call: &Call, body: &Bytes) -> Answer {
         }
     }
     let metadata = list::metadata(&page, &selection);
-    call.writer()?.list(page.items, metadata)
+    call.writer()?.list(&door.made, page.items, metadata)
 }

@@ -15,6 +15,5 @@ pub(crate) async fn run(door: &Door, call: &Call) -> Answer {
         .cache
         .get(call.resource.slot, namespace, name)
         .ok_or_else(|| Status::not_found(call.resource.named(), name))?;
-    call.writer()?
-        .object(200, call.resource.view_bytes(&item.bytes())?)
+    call.writer()?.item(&door.made, &item)
 }

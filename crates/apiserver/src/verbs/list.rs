@@ -35,7 +35,7 @@ pub(crate) async fn run(door: &Door, call: &Call) -> Answer {
     let selection = call.selection()?;
     let page = page(door, call, &selection).await?;
     let metadata = metadata(&page, &selection);
-    call.writer()?.list(page.items, metadata)
+    call.writer()?.list(&door.made, page.items, metadata)
 }
 
 /// The metadata of the list that shows a page.

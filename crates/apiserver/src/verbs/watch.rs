@@ -6,7 +6,7 @@ use crate::{
     Door,
     answer::{self, Answer, Body},
     forms::{self, Writer},
-    frames,
+    frames::{self, Pieces},
     negotiate::{self, Encoding, Shape},
     socket::{self, Message},
     watch_cache::{CacheEvent, Item, Lost, Selection},
@@ -17,11 +17,7 @@ use http::Request;
 use http_body::Frame;
 use machinery::status::Status;
 use serde_json::json;
-use std::{
-    collections::VecDeque,
-    sync::{Arc, OnceLock},
-    time::Duration,
-};
+use std::{array, collections::VecDeque, sync::Arc, time::Duration};
 use store::Revision;
 use tokio::time::Instant;
 
@@ -44,13 +40,15 @@ struct Watching {
     seen: Revision,
     /// Objects that exist already, still to be sent as ADDED.
     initial: VecDeque<Arc<Item>>,
+    /// Whether there are so few that what is made of them is kept for others.
+    initial_kept: bool,
     /// The bookmark that ends them, when asked for.
     initial_end: bool,
     events: VecDeque<Arc<CacheEvent>>,
-    /// Frames of stored objects go out in two pieces, so that the object is nobody's copy.
+    /// Frames go out in pieces, so that the object is nobody's copy.
     in_pieces: bool,
-    /// The second piece of the frame that was begun.
-    begun: Option<Bytes>,
+    /// What is left of the frame that was begun.
+    begun: array::IntoIter<Bytes, 3>,
     bookmarks: bool,
     next_bookmark: Instant,
     bookmark_due: bool,
@@ -77,7 +75,7 @@ pub(crate) async fn run(door: &Arc<Door>, call: &Call, request: Request<Body>) -
     }
     let slot = call.resource.slot;
     let changed = door.cache.subscribe_to(slot, &selection);
-    let (initial, seen) = match (from, send_initial) {
+    let (initial, seen): (Vec<_>, _) = match (from, send_initial) {
         (Some(at), None | Some(false)) => {
             if let Err(Lost { oldest }) = door.cache.events_after(slot, at, 1) {
                 return Ok(answer::whole(
@@ -86,12 +84,12 @@ pub(crate) async fn run(door: &Arc<Door>, call: &Call, request: Request<Body>) -
                     frames::error(call.form.encoding, &too_old(at, oldest)),
                 ));
             }
-            (VecDeque::new(), door.cache.place(slot, at))
+            (Vec::new(), door.cache.place(slot, at))
         }
-        (None, Some(false)) => (VecDeque::new(), door.cache.revision()),
+        (None, Some(false)) => (Vec::new(), door.cache.revision()),
         (None, None) | (_, Some(true)) => {
             let page = door.cache.list(slot, &selection, 0);
-            (page.items.into(), page.revision)
+            (page.items, page.revision)
         }
     };
     let mut writer = call.writer()?;
@@ -104,11 +102,12 @@ pub(crate) async fn run(door: &Arc<Door>, call: &Call, request: Request<Body>) -
         selection,
         changed,
         seen,
-        initial,
+        initial_kept: door.made.holding(&initial).is_some(),
+        initial: initial.into(),
         initial_end: send_initial == Some(true) && bookmarks,
         events: VecDeque::new(),
         in_pieces: !over_socket,
-        begun: None,
+        begun: Pieces::default().into_iter(),
         bookmarks,
         next_bookmark: now + BOOKMARK_EVERY,
         bookmark_due: false,
@@ -174,7 +173,7 @@ enum Seen {
 impl Watching {
     /// The next bytes for the client, an event in one piece or two; `None` ends the watch.
     async fn next(&mut self) -> Option<Bytes> {
-        if let Some(rest) = self.begun.take() {
+        if let Some(rest) = self.begun.find(|piece| !piece.is_empty()) {
             return Some(rest);
         }
         loop {
@@ -182,7 +181,7 @@ impl Watching {
                 return None;
             }
             if let Some(item) = self.initial.pop_front() {
-                return Some(self.frame("ADDED", &item, None));
+                return Some(self.frame("ADDED", &item, self.initial_kept));
             }
             if std::mem::take(&mut self.initial_end) {
                 return Some(self.bookmark(true));
@@ -230,17 +229,11 @@ impl Watching {
     }
 
     fn event(&mut self, event: &CacheEvent) -> Option<Bytes> {
-        match self.seen(event)? {
-            Seen::Added(item) => {
-                let shared = event.previous.is_none().then_some(&event.protobuf);
-                Some(self.frame("ADDED", &item, shared))
-            }
-            Seen::Modified(item) => Some(self.frame("MODIFIED", &item, Some(&event.protobuf))),
-            Seen::Deleted(item) => {
-                let shared = event.current.is_none().then_some(&event.protobuf);
-                Some(self.frame("DELETED", &item, shared))
-            }
-        }
+        Some(match self.seen(event)? {
+            Seen::Added(item) => self.frame("ADDED", &item, true),
+            Seen::Modified(item) => self.frame("MODIFIED", &item, true),
+            Seen::Deleted(item) => self.frame("DELETED", &item, true),
+        })
     }
 
     fn seen(&self, event: &CacheEvent) -> Option<Seen> {
@@ -255,39 +248,22 @@ impl Watching {
         }
     }
 
-    /// A frame; `shared` is where all who see the event alike find the protobuf form.
-    fn frame(
-        &mut self,
-        kind: &'static str,
-        item: &Item,
-        shared: Option<&OnceLock<Bytes>>,
-    ) -> Bytes {
-        if self.writer.is_plain() {
-            if self.in_pieces {
-                self.begun = Some(item.framed());
-                return frames::head(kind);
-            }
-            return frames::stored(kind, &item.framed());
-        }
-        let form = self.writer.form;
-        let whole = form.shape == Shape::Whole && self.writer.resource.is_served_as_stored();
-        let shared = shared.filter(|_| whole && form.encoding == Encoding::Protobuf);
-        if let Some(frame) = shared.and_then(OnceLock::get) {
-            return frame.clone();
-        }
+    /// The first piece of an event's frame, or all of it. `keeps`: what is made for it is kept for others.
+    fn frame(&mut self, kind: &'static str, item: &Arc<Item>, keeps: bool) -> Bytes {
         let heading = !std::mem::replace(&mut self.heading_sent, true);
-        let frame = self
-            .writer
-            .watched(item, heading)
-            .and_then(|object| frames::object(form.encoding, kind, &object));
-        match (frame, shared) {
-            (Ok(frame), Some(shared)) => shared.get_or_init(|| frame).clone(),
-            (Ok(frame), None) => frame,
-            (Err(status), _) => {
+        let made = keeps.then_some(&*self.door.made);
+        let pieces = match self.writer.event(made, kind, item, heading) {
+            Ok(pieces) => pieces,
+            Err(status) => {
                 self.ended = true;
-                frames::error(form.encoding, &status)
+                frames::whole(frames::error(self.writer.form.encoding, &status))
             }
+        };
+        if !self.in_pieces {
+            return pieces.concat().into();
         }
+        self.begun = pieces.into_iter();
+        self.begun.next().unwrap_or_default()
     }
 
     fn bookmark(&mut self, initial_end: bool) -> Bytes {

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use kinds::Law;
 use serde::Deserialize;
-use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
+use std::{borrow::Cow, collections::BTreeMap, ops::Range, sync::Arc};
 use store::Revision;
 
 const METADATA: &[u8] = br#""metadata":{"#;
@@ -88,6 +88,22 @@ impl Item {
     /// The object's JSON and the `}\n` that ends a watch frame.
     pub(crate) fn framed(&self) -> Bytes {
         self.buffer.clone()
+    }
+
+    /// The JSON of its metadata, to look at.
+    pub(crate) fn metadata_json(&self) -> &[u8] {
+        &self.buffer[self.metadata_range()]
+    }
+
+    /// The JSON of its metadata, to hand out.
+    pub(crate) fn metadata(&self) -> Bytes {
+        self.buffer.slice(self.metadata_range())
+    }
+
+    fn metadata_range(&self) -> Range<usize> {
+        // The revision is its first field.
+        let start = (self.version_at as usize).saturating_sub(1);
+        start..object_end(&self.buffer, start).unwrap_or(start)
     }
 
     /// The object as of another revision: what a deletion shows.
@@ -184,6 +200,24 @@ fn metadata_at(json: &[u8]) -> Option<usize> {
         at += 1;
     }
     None
+}
+
+/// Where the object ends that begins at `at`. Its strings are short and its bytes are JSON.
+fn object_end(json: &[u8], mut at: usize) -> Option<usize> {
+    let (mut depth, mut quoted) = (0usize, false);
+    loop {
+        match json.get(at)? {
+            b'\\' => at += 1,
+            b'"' => quoted = !quoted,
+            b'{' if !quoted => depth += 1,
+            b'}' if !quoted => depth = depth.checked_sub(1)?,
+            _ => {}
+        }
+        at += 1;
+        if depth == 0 {
+            return Some(at);
+        }
+    }
 }
 
 /// Where the string ends whose first character is at `from`. Long ones are searched by words, not by bytes.

@@ -2,7 +2,6 @@
 //! ring's start is told to list again, so no watcher can make the server hold more.
 
 use super::Item;
-use bytes::Bytes;
 use std::{
     collections::VecDeque,
     sync::{Arc, OnceLock},
@@ -21,9 +20,6 @@ pub(crate) struct CacheEvent {
     pub(crate) current: Option<Arc<Item>>,
     /// Absent: created.
     pub(crate) previous: Option<Arc<Item>>,
-    /// The frame in protobuf, made by the first watcher that wants it and shared with the others. It is
-    /// smaller than the JSON and goes with the event.
-    pub(crate) protobuf: OnceLock<Bytes>,
     /// The object as its deletion shows it, made by the first watcher that is told of it.
     gone: OnceLock<Arc<Item>>,
 }
@@ -39,7 +35,6 @@ impl CacheEvent {
             revision,
             current,
             previous,
-            protobuf: OnceLock::new(),
             gone: OnceLock::new(),
         }
     }

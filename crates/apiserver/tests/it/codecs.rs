@@ -1,12 +1,11 @@
 //! The forms in which requests and answers travel: protobuf and YAML beside JSON, trimmed metadata,
 //! watches, statuses, discovery.
 
-use crate::door::{Tested, open, request};
+use crate::door::{Frames, Tested, open, request};
 use api::{protobuf, schema};
 use http::{Method, header};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
-use std::time::Duration;
 
 const PROTOBUF: &str = "application/vnd.kubernetes.protobuf";
 const PARTIAL_LIST: &str =
@@ -161,7 +160,7 @@ async fn watches_travel_as_protobuf() {
             .insert(header::ACCEPT, accept.parse().unwrap());
         let response = door.door.handle(request).await;
         assert_eq!(response.headers()[header::CONTENT_TYPE], accept);
-        response.into_body()
+        Frames::of(response)
     };
     let mut watches = [watch().await, watch().await];
     door.post(MAPS, &config_map("seen")).await;
@@ -177,15 +176,7 @@ async fn watches_travel_as_protobuf() {
         let mut kinds = Vec::new();
         let mut last = Vec::new();
         while kinds.len() < 3 {
-            let frame = tokio::time::timeout(Duration::from_secs(5), body.frame()).await;
-            let frame = frame
-                .expect("an event")
-                .unwrap()
-                .unwrap()
-                .into_data()
-                .unwrap();
-            let length = u32::from_be_bytes(frame[..4].try_into().unwrap()) as usize;
-            assert_eq!(length, frame.len() - 4);
+            let frame = body.next_message().await.expect("an event");
             // A bare WatchEvent: in an envelope of ours it can be read like anything else.
             let of = schema::builtin().kind("", "v1", "WatchEvent").unwrap();
             let event = protobuf::decode_bare(&frame[4..], schema::builtin(), of).unwrap();

@@ -195,17 +195,38 @@ impl Frames {
 
     /// The next event; none when the watch has ended.
     pub(crate) async fn next(&mut self) -> Option<Value> {
+        let line = self.next_line().await?;
+        Some(serde_json::from_slice(&line).unwrap())
+    }
+
+    /// The next event as it is written in JSON.
+    pub(crate) async fn next_line(&mut self) -> Option<Vec<u8>> {
         loop {
             if let Some(end) = self.read.iter().position(|byte| *byte == b'\n') {
-                let line: Vec<u8> = self.read.drain(..=end).collect();
-                return Some(serde_json::from_slice(&line).unwrap());
+                return Some(self.read.drain(..=end).collect());
             }
-            let frame = tokio::time::timeout(Duration::from_secs(5), self.body.frame())
-                .await
-                .expect("no event")?;
-            self.read
-                .extend_from_slice(&frame.unwrap().into_data().unwrap());
+            self.more().await?;
         }
+    }
+
+    /// The next event as it is written in protobuf, with its length.
+    pub(crate) async fn next_message(&mut self) -> Option<Vec<u8>> {
+        loop {
+            if let Some(length) = self.read.first_chunk() {
+                let end = 4 + u32::from_be_bytes(*length) as usize;
+                if self.read.len() >= end {
+                    return Some(self.read.drain(..end).collect());
+                }
+            }
+            self.more().await?;
+        }
+    }
+
+    async fn more(&mut self) -> Option<()> {
+        let frame = tokio::time::timeout(Duration::from_secs(5), self.body.frame());
+        let frame = frame.await.expect("no event")?.unwrap();
+        self.read.extend_from_slice(&frame.into_data().unwrap());
+        Some(())
     }
 
     /// `TYPE name`.

@@ -7,6 +7,7 @@ mod apply;
 mod bad_input;
 mod codecs;
 mod door;
+mod forms;
 mod fuzzing;
 mod hostile_frames;
 mod hostile_wire;
