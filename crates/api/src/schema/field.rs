@@ -28,6 +28,19 @@ impl Type {
         self.fields.get(at.ok()?)
     }
 
+    /// The same, and where it stands, for a reader who expects it at `from` or soon after, as objects that are
+    /// written in the order of their fields have it.
+    #[must_use]
+    pub fn field_from(&self, from: usize, name: &str) -> Option<(usize, &Field)> {
+        let mut ahead = self.fields.iter().enumerate().skip(from);
+        let found = ahead.find(|(_, field)| &*field.name == name);
+        found.or_else(|| {
+            let by_name = |field: &Field| (*field.name).cmp(name);
+            let at = self.fields.binary_search_by(by_name).ok()?;
+            Some((at, self.fields.get(at)?))
+        })
+    }
+
     /// The last word of the name: `Pod` of `io.k8s.api.core.v1.Pod`.
     #[must_use]
     pub fn short_name(&self) -> &str {

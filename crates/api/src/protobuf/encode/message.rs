@@ -41,22 +41,24 @@ fn key<'o>(out: &'o [u8], (bytes, end): &Entry) -> &'o [u8] {
     &head[length_bytes..]
 }
 
-/// A field of a type, its own or of one of its inline messages.
+/// A field of a type, its own or of one of its inline messages. `next`: where it is looked for first.
 fn place<'t>(
     encoder: &Encoder<'t>,
     of: &'t Type,
     name: &str,
     level: usize,
+    next: &mut usize,
 ) -> Option<(Place, &'t Field)> {
     let mut place = Place::default();
-    let own = of.field(name);
-    if let Some((own, proto)) = own.and_then(|own| Some((own, own.proto?))) {
+    let own = of.field_from(*next, name);
+    if let Some((at, own, proto)) = own.and_then(|(at, own)| Some((at, own, own.proto?))) {
         *place.get_mut(level)? = proto.tag;
+        *next = at + 1;
         return Some((place, own));
     }
     of.inline.iter().find_map(|inline| {
         let inner = encoder.schemas.get(inline.of);
-        let (mut place, field) = self::place(encoder, inner, name, level + 1)?;
+        let (mut place, field) = self::place(encoder, inner, name, level + 1, &mut 0)?;
         *place.get_mut(level)? = inline.tag;
         Some((place, field))
     })
@@ -66,6 +68,8 @@ fn place<'t>(
 struct Key<'e, 't> {
     encoder: &'e Encoder<'t>,
     of: &'t Type,
+    /// Behind the field of the key before.
+    next: &'e mut usize,
 }
 
 impl<'de, 't> DeserializeSeed<'de> for Key<'_, 't> {
@@ -81,7 +85,7 @@ impl<'t> Visitor<'_> for Key<'_, 't> {
         f.write_str("a key")
     }
     fn visit_str<E>(self, key: &str) -> Result<Self::Value, E> {
-        Ok(place(self.encoder, self.of, key, 0))
+        Ok(place(self.encoder, self.of, key, 0, self.next))
     }
 }
 
@@ -119,9 +123,11 @@ impl<'a> Encoder<'a> {
         let base = self.out.len();
         let mut parts: Vec<Part> = Vec::with_capacity(kind.fields.len());
         if let Some(mut entries) = entries {
+            let mut next = 0;
             while let Some(found) = entries.next_key_seed(Key {
                 encoder: self,
                 of: kind,
+                next: &mut next,
             })? {
                 let Some((place, field)) = found else {
                     entries.next_value::<IgnoredAny>()?;
