@@ -138,7 +138,8 @@ impl Writer {
     fn protobuf(&self, made: Option<&Made>, item: &Arc<Item>) -> Result<Bytes, Status> {
         let of = Of::new(&self.resource, self.form);
         made::shared(made, item, of, || {
-            let view = self.view(made, item)?;
+            // Nothing else is made for keeping meanwhile.
+            let view = self.view(None, item)?;
             let encoded = match self.form.shape {
                 Shape::Metadata => {
                     let own = partial(metadata(&view)?.get());

@@ -86,7 +86,7 @@ impl Made {
     }
 }
 
-/// A form from `made`, or else made now and kept there.
+/// A form from `made`, or else made now and kept there. `make` asks for no other form of the object.
 pub(super) fn shared(
     made: Option<&Made>,
     item: &Arc<Item>,

@@ -230,3 +230,38 @@ async fn lists_in_every_form_say_the_same() {
     let list = body(ALL, JSON, false).await;
     assert!(body(ALL, PROTOBUF, false).await == protobuf::encode(&list).unwrap());
 }
+
+#[tokio::test]
+async fn what_is_stored_in_another_version_has_every_form_too() {
+    let door = open().await;
+    let path = "/apis/autoscaling/v1/namespaces/default/horizontalpodautoscalers";
+    let scaler = json!({ "metadata": { "name": "a" }, "spec": { "maxReplicas": 3, "targetCPUUtilizationPercentage": 60,
+        "scaleTargetRef": { "apiVersion": "apps/v1", "kind": "Deployment", "name": "d" } } });
+    let (code, stored) = door.post(path, &scaler).await;
+    assert_eq!(code, 201, "{stored}");
+    let accepts = [
+        JSON.to_owned(),
+        PROTOBUF.to_owned(),
+        format!("{JSON}{METADATA}"),
+        format!("{PROTOBUF}{METADATA}"),
+    ];
+    for accept in accepts {
+        for _ in 0..2 {
+            let mut watch = ask(&door, &format!("{path}?watch=true"), &accept, false).await;
+            let event = watch.body_mut().frame().await.unwrap().unwrap();
+            assert!(event.into_data().unwrap().len() > 10, "{accept}");
+            let one = ask(&door, &format!("{path}/a"), &accept, false).await;
+            let bytes = one.into_body().collect().await.unwrap().to_bytes();
+            let json = match accept.starts_with(PROTOBUF) {
+                true => protobuf::decode(&bytes).unwrap().json,
+                false => bytes.to_vec(),
+            };
+            let object: Value = serde_json::from_slice(&json).unwrap();
+            assert_eq!(object["metadata"]["uid"], stored["metadata"]["uid"]);
+            if !accept.contains("as=") {
+                assert_eq!(object["apiVersion"], "autoscaling/v1");
+                assert_eq!(object["spec"]["targetCPUUtilizationPercentage"], 60);
+            }
+        }
+    }
+}
