@@ -57,6 +57,16 @@ fn admin(door: &Arc<Door>) -> Client {
     wiring::client(door, &user, "sampan-up")
 }
 
+/// How kubectl is called here: where there is none, this binary is one.
+fn kubectl() -> String {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&path).any(|folder| folder.join("kubectl").is_file());
+    match std::env::current_exe() {
+        Ok(own) if !found => format!("{} kubectl", own.display()),
+        _ => "kubectl".to_owned(),
+    }
+}
+
 fn since(begun: Instant) -> String {
     format!("{:>6} ms", begun.elapsed().as_millis())
 }
@@ -105,12 +115,13 @@ impl Demo {
         );
         println!("Try, in another terminal:");
         println!("  export KUBECONFIG={}", self.kubeconfig);
+        let kubectl = kubectl();
         for line in [
-            "kubectl get pods -o wide",
-            "kubectl scale deployment/hello --replicas=5",
-            "kubectl logs -f deployment/hello",
+            "get pods -o wide",
+            "scale deployment/hello --replicas=5",
+            "logs -f deployment/hello",
         ] {
-            println!("  {line}");
+            println!("  {kubectl} {line}");
         }
         println!("\nCtrl-C stops the server; the containers keep running for the next one.");
         Ok(())
