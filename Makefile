@@ -5,7 +5,7 @@ export CARGO_TARGET_DIR ?= $(CACHE)/target
 TARGET := $(shell rustc -vV | sed -n 's/^host: //p')
 RELEASE := $(CARGO_TARGET_DIR)/$(TARGET)/release/sampan
 
-.PHONY: help up test setup test-setup build images bench build-figures fuzz fmt clean-cache
+.PHONY: help up test setup test-setup build install images bench build-figures fuzz fmt clean-cache
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -25,6 +25,9 @@ test-setup:
 
 build: ## Build the release binary
 	cargo build --release --package sampan
+
+install: setup build ## Put the release binary into /usr/local/bin (or PREFIX/bin)
+	install -D -m 755 $(RELEASE) $(or $(PREFIX),/usr/local)/bin/sampan
 
 images: ## Build the test images from Debian packages
 	@tools/images $(CACHE)/images
