@@ -4,6 +4,7 @@
 mod certificates;
 mod impersonation;
 mod service_accounts;
+mod socket_token;
 mod token_file;
 
 pub use certificates::ClientCertificates;
@@ -22,7 +23,7 @@ use std::sync::{Arc, OnceLock};
 /// What a request brings to prove who sends it.
 #[derive(Clone, Debug, Default)]
 pub struct Credentials {
-    /// `Authorization: Bearer`.
+    /// `Authorization: Bearer`, or what takes its place in a WebSocket's request.
     pub bearer: Option<String>,
     /// The client certificate; the TLS handshake has verified it against the client authority.
     pub certificate: Option<PeerCertificate>,
@@ -55,7 +56,12 @@ impl PeerCertificate {
 }
 
 impl Credentials {
-    pub(crate) fn of<B>(request: &http::Request<B>) -> Self {
+    /// Takes them out of where nobody else may see them.
+    ///
+    /// # Errors
+    /// 401 when a token is offered that cannot be one.
+    pub(crate) fn of<B>(request: &mut http::Request<B>) -> Result<Self, Status> {
+        let offered = socket_token::take(request.headers_mut())?;
         let bearer = request
             .headers()
             .get(header::AUTHORIZATION)
@@ -63,10 +69,11 @@ impl Credentials {
             .and_then(|value| value.split_once(' '))
             .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
             .map(|(_, token)| token.trim().to_owned());
-        Self {
+        let bearer = bearer.or(offered);
+        Ok(Self {
             bearer: bearer.filter(|token| !token.is_empty()),
             certificate: request.extensions().get::<PeerCertificate>().cloned(),
-        }
+        })
     }
 
     pub(crate) fn is_empty(&self) -> bool {

@@ -221,7 +221,7 @@ impl Door {
         if let Some(user) = request.extensions_mut().remove::<User>() {
             return Ok(user);
         }
-        let credentials = Credentials::of(request);
+        let credentials = Credentials::of(request)?;
         for authenticator in &self.config.authenticators {
             if let Some(user) = authenticator.authenticate(self, &credentials).await? {
                 return Ok(user);

@@ -37,6 +37,13 @@ pub(crate) fn is_asked_for(headers: &HeaderMap) -> bool {
         .is_some_and(|value| value.eq_ignore_ascii_case("websocket"))
 }
 
+/// The protocols that the client offers.
+pub(crate) fn offered(headers: &HeaderMap) -> impl Iterator<Item = &str> {
+    let fields = headers.get_all(header::SEC_WEBSOCKET_PROTOCOL);
+    let fields = fields.into_iter().filter_map(|it| it.to_str().ok());
+    fields.flat_map(|it| it.split(',')).map(str::trim)
+}
+
 /// How bytes are sent to a client that offers these protocols.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Bytewise {
@@ -51,13 +58,7 @@ pub(crate) enum Bytewise {
 impl Bytewise {
     /// The first of the client's protocols that is known; none when it offers only others.
     pub(crate) fn of(headers: &HeaderMap) -> Option<Self> {
-        let offered = headers.get_all(header::SEC_WEBSOCKET_PROTOCOL);
-        let mut names = offered
-            .iter()
-            .filter_map(|it| it.to_str().ok())
-            .flat_map(|it| it.split(','))
-            .map(str::trim)
-            .peekable();
+        let mut names = offered(headers).peekable();
         if names.peek().is_none() {
             return Some(Self::Plain);
         }

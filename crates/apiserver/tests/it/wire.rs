@@ -7,6 +7,7 @@ use apiserver::{
     authz::Standing,
 };
 use async_trait::async_trait;
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use http::Method;
 use rustls::{ClientConfig, RootCertStore, crypto::aws_lc_rs};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
@@ -231,6 +232,20 @@ async fn certificates_and_tokens_say_who_asks() {
         ),
         "{refused}"
     );
+    // A browser's page can only offer it as a protocol, beside one that it understands.
+    let offer = |token: &str, other: &str| {
+        let token = URL_SAFE_NO_PAD.encode(token);
+        let protocol = format!("base64url.bearer.authorization.k8s.io.{token}");
+        format!("{SOCKET}Sec-WebSocket-Protocol: {protocol}{other}\r\n")
+    };
+    let other = ", base64.binary.k8s.io";
+    let refused = wire.ask(None, path, &offer(token, other)).await;
+    assert!(refused.starts_with("HTTP/1.1 403"), "{refused}");
+    let twice = offer(token, other) + &offer(token, "");
+    for bad in [offer("broken", other), offer(token, ""), twice] {
+        let answer = wire.ask(None, path, &bad).await;
+        assert!(answer.starts_with("HTTP/1.1 401"), "{bad}{answer}");
+    }
     let broken = wire
         .ask(None, path, &format!("Authorization: Bearer {token}x\r\n"))
         .await;
@@ -351,6 +366,12 @@ async fn a_log_over_a_socket() {
         ("", 0x82, path),
         ("odd, binary.k8s.io", 0x82, path),
         ("base64.binary.k8s.io", 0x81, text),
+        // The node, which is not to see it, would say so.
+        (
+            "binary.k8s.io, base64url.bearer.authorization.k8s.io.dG9rZW4",
+            0x82,
+            path,
+        ),
     ] {
         let mut fields = SOCKET.to_owned();
         if !offer.is_empty() {
