@@ -15,76 +15,53 @@ pub(super) fn is_optional(file: &str) -> bool {
 }
 
 pub(super) fn v1(resources: &Resources) -> Vec<Setting> {
-    let mut all = Vec::new();
-    let mut set = |controller, file, value: Option<String>| {
-        all.extend(value.map(|value| Setting {
-            controller,
-            file,
-            value,
-        }));
-    };
-    set(
-        "cpu",
-        "cpu.shares",
-        resources
-            .cpu_shares
-            .map(|v| v.clamp(2, 262_144).to_string()),
-    );
-    set(
-        "cpu",
-        "cpu.cfs_period_us",
-        resources.cpu_period.map(|v| v.to_string()),
-    );
-    set(
-        "cpu",
-        "cpu.cfs_quota_us",
-        resources.cpu_quota.map(|v| v.to_string()),
-    );
-    set("cpuset", "cpuset.cpus", resources.cpuset_cpus.clone());
-    let memory = resources.memory_limit_bytes.map(|v| v.to_string());
-    set("memory", V1_MEMORY, memory.clone());
-    set("memory", V1_MEMORY_AND_SWAP, memory);
-    set("pids", "pids.max", resources.pids_limit.map(max_or));
-    all
+    let text = |it: i64| it.to_string();
+    let shares = resources.cpu_shares.map(|it| it.clamp(2, 262_144));
+    let memory = resources.memory_limit_bytes.map(text);
+    present([
+        ("cpu", "cpu.shares", shares.map(|it| it.to_string())),
+        (
+            "cpu",
+            "cpu.cfs_period_us",
+            resources.cpu_period.map(|it| it.to_string()),
+        ),
+        ("cpu", "cpu.cfs_quota_us", resources.cpu_quota.map(text)),
+        ("cpuset", "cpuset.cpus", resources.cpuset_cpus.clone()),
+        ("memory", V1_MEMORY, memory.clone()),
+        ("memory", V1_MEMORY_AND_SWAP, memory),
+        ("pids", "pids.max", resources.pids_limit.map(max_or)),
+    ])
 }
 
 pub(super) fn v2(resources: &Resources) -> Vec<Setting> {
-    let mut all = Vec::new();
-    let mut set = |controller, file, value: Option<String>| {
-        all.extend(value.map(|value| Setting {
+    let shares = resources.cpu_shares.map(|it| weight(it).to_string());
+    let period = resources.cpu_period.unwrap_or(100_000);
+    let quota = resources.cpu_quota;
+    let quota = quota.map(|it| format!("{} {period}", max_or(it)));
+    let memory = resources.memory_limit_bytes;
+    let limited = |value: &str| memory.filter(|it| *it > 0).map(|_| value.to_owned());
+    present([
+        ("cpu", "cpu.weight", shares),
+        ("cpu", "cpu.max", quota),
+        ("cpuset", "cpuset.cpus", resources.cpuset_cpus.clone()),
+        ("memory", "memory.max", memory.map(max_or)),
+        ("memory", "memory.swap.max", limited("0")),
+        ("memory", "memory.oom.group", limited("1")),
+        ("pids", "pids.max", resources.pids_limit.map(max_or)),
+    ])
+}
+
+/// Controllers, their files and what they are to hold, where anything is to be held.
+fn present<const N: usize>(all: [(&'static str, &'static str, Option<String>); N]) -> Vec<Setting> {
+    let setting = |(controller, file, value): (_, _, Option<String>)| {
+        let value = value?;
+        Some(Setting {
             controller,
             file,
             value,
-        }));
+        })
     };
-    set(
-        "cpu",
-        "cpu.weight",
-        resources.cpu_shares.map(|v| weight(v).to_string()),
-    );
-    let period = resources.cpu_period.unwrap_or(100_000);
-    set(
-        "cpu",
-        "cpu.max",
-        resources
-            .cpu_quota
-            .map(|q| format!("{} {period}", max_or(q))),
-    );
-    set("cpuset", "cpuset.cpus", resources.cpuset_cpus.clone());
-    set(
-        "memory",
-        "memory.max",
-        resources.memory_limit_bytes.map(max_or),
-    );
-    let limited = resources.memory_limit_bytes.is_some_and(|v| v > 0);
-    set("memory", "memory.swap.max", limited.then(|| "0".to_owned()));
-    set(
-        "memory",
-        "memory.oom.group",
-        limited.then(|| "1".to_owned()),
-    );
-    set("pids", "pids.max", resources.pids_limit.map(max_or));
-    all
+    all.into_iter().filter_map(setting).collect()
 }
 
 fn max_or(value: i64) -> String {
