@@ -1,5 +1,6 @@
-//! Operations on objects that know no single kind, except in named pod and workload questions:
-//! field errors, Status, selectors, quantities, patches, server-side apply.
+//! Operations on objects that know no single kind: field errors, Status, selectors, quantities, patches,
+//! server-side apply. And, each in a file named after the kind, what several components ask of a pod, a
+//! workload, a node, an EndpointSlice or a storage class.
 
 // Status is the answer of a failed request: failures are rare and its size does not matter there.
 #![allow(clippy::result_large_err)]
