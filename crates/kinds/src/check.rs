@@ -1,5 +1,6 @@
 //! Checks that many kinds share; each adds what it finds to the list it is given.
 
+use crate::ratchet;
 use k8s_openapi::apimachinery::pkg::{
     apis::meta::v1::{Condition, LabelSelector, LabelSelectorRequirement},
     util::intstr::IntOrString,
@@ -129,6 +130,15 @@ pub(crate) fn not_negative(errors: &mut ErrorList, path: &Path, value: Option<im
 pub(crate) fn address(errors: &mut ErrorList, path: &Path, value: &str, known: &[&str]) {
     if !known.contains(&value) {
         messages(errors, path, value, addresses::address_errors(value));
+    }
+}
+
+/// An address in a spec that is older than strict checks: one in a spelling that was read once may stay.
+pub(crate) fn late_address(errors: &mut ErrorList, path: &Path, value: &str) {
+    let find = |e: &mut ErrorList| messages(e, path, value, addresses::address_errors(value));
+    match addresses::parse(value) {
+        Some(_) => ratchet::late(errors, "StrictIPCIDRValidation", find),
+        None => find(errors),
     }
 }
 

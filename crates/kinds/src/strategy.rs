@@ -402,7 +402,8 @@ pub trait Strategy: Send + Sync + 'static {
         self.validate(object)
     }
 
-    /// Errors of a changed object; upstream's `ValidateUpdate`, immutable fields included.
+    /// Errors of a changed object; upstream's `ValidateUpdate`, immutable fields included. Those of rules that
+    /// the old object broke already, and that came later than it may have, are taken away: see `ratchet`.
     fn validate_update(&self, new: &Self::Object, old: &Self::Object) -> ErrorList {
         let _ = old;
         self.validate(new)

@@ -55,15 +55,6 @@ impl Strategy for HorizontalPodAutoscaler {
         v2_law::HorizontalPodAutoscaler.validate_update(&to_v2(new), &to_v2(old))
     }
 
-    fn validate_subresource(
-        &self,
-        part: &str,
-        new: &upstream::HorizontalPodAutoscaler,
-        old: &upstream::HorizontalPodAutoscaler,
-    ) -> machinery::field::ErrorList {
-        v2_law::HorizontalPodAutoscaler.validate_subresource(part, &to_v2(new), &to_v2(old))
-    }
-
     fn columns(&self) -> &'static [Column] {
         v2_law::HorizontalPodAutoscaler.columns()
     }

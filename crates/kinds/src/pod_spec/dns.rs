@@ -3,7 +3,6 @@
 use crate::check;
 use k8s_openapi::api::core::v1::PodSpec;
 use machinery::{
-    addresses,
     field::{Error, ErrorList, Path, Value},
     names,
 };
@@ -35,12 +34,7 @@ pub(super) fn validate(e: &mut ErrorList, path: &Path, spec: &PodSpec) {
         e.push(Error::invalid(&at, shown(servers), &text));
     }
     for (index, server) in servers.iter().enumerate() {
-        check::messages(
-            e,
-            &at.index(index),
-            server,
-            addresses::address_errors(server),
-        );
+        check::late_address(e, &at.index(index), server);
     }
     searches(
         e,
@@ -104,12 +98,7 @@ fn shown(list: &[String]) -> Value {
 pub(super) fn host_aliases(e: &mut ErrorList, path: &Path, spec: &PodSpec) {
     for (index, alias) in spec.host_aliases.iter().flatten().enumerate() {
         let path = path.index(index);
-        check::messages(
-            e,
-            &path.child("ip"),
-            &alias.ip,
-            addresses::address_errors(&alias.ip),
-        );
+        check::late_address(e, &path.child("ip"), &alias.ip);
         for (at, name) in alias.hostnames.iter().flatten().enumerate() {
             let path = path.child("hostnames").index(at);
             check::messages(e, &path, name, names::subdomain_errors(name));

@@ -18,6 +18,7 @@ use std::collections::BTreeSet;
 
 const PROFILES: &[&str] = &["Localhost", "RuntimeDefault", "Unconfined"];
 const APPARMOR_BYTES: usize = 4095;
+const OWN_USERS: &str = "when `hostUsers` is false";
 const SYSCTL_BYTES: usize = 253;
 const SYSCTL_PATTERN: &str =
     "^([a-z0-9]([-_a-z0-9]*[a-z0-9])?[\\./])*[a-z0-9]([-_a-z0-9]*[a-z0-9])?$";
@@ -239,7 +240,7 @@ fn is_sysctl(name: &str) -> bool {
         })
 }
 
-/// A pod with users of its own shares nothing else with the node.
+/// A pod with users of its own shares nothing else with the node, nor do they own devices.
 pub(super) fn host_users(e: &mut ErrorList, path: &Path, spec: &PodSpec) {
     if spec.host_users != Some(false) {
         return;
@@ -250,8 +251,13 @@ pub(super) fn host_users(e: &mut ErrorList, path: &Path, spec: &PodSpec) {
         ("HostIPC", spec.host_ipc),
     ] {
         if shared == Some(true) {
-            let text = "when `pod.Spec.HostUsers` is false";
-            e.push(Error::forbidden(&path.child(field), text));
+            e.push(Error::forbidden(&path.child(field), OWN_USERS));
+        }
+    }
+    for (path, it) in lists::containers(spec, path) {
+        if it.volume_devices.as_ref().is_some_and(|it| !it.is_empty()) {
+            let error = Error::forbidden(&path.child("volumeDevices"), OWN_USERS);
+            e.push(error.ratcheted("AllowUserNamespacesWithVolumeDevices"));
         }
     }
 }

@@ -436,8 +436,8 @@ fn specs() {
     check(
         json!({"hostUsers": false, "hostNetwork": true, "hostPID": true}),
         &[
-            "spec.hostNetwork: Forbidden: when `pod.Spec.HostUsers` is false",
-            "spec.HostPID: Forbidden: when `pod.Spec.HostUsers` is false",
+            "spec.hostNetwork: Forbidden: when `hostUsers` is false",
+            "spec.HostPID: Forbidden: when `hostUsers` is false",
         ],
     );
     check(

@@ -92,6 +92,22 @@ fn pods() -> Vec<(Value, &'static str, &'static str)> {
             "Invalid value: \"net.a\": may not be specified when 'hostNetwork' is true",
         ),
         (
+            json!({"spec": {"hostUsers": false, "volumes": [{"name": "v", "persistentVolumeClaim": {"claimName": "v"}}],
+                "containers": [{"name": "c", "image": "i", "volumeDevices": [{"name": "v", "devicePath": "/d"}]}]}}),
+            "spec.containers[0].volumeDevices",
+            "Forbidden: when `hostUsers` is false",
+        ),
+        (
+            json!({"spec": {"hostAliases": [{"ip": "01.2.3.4", "hostnames": ["a"]}]}}),
+            "spec.hostAliases[0].ip",
+            "Invalid value: \"01.2.3.4\": must not have leading 0s",
+        ),
+        (
+            json!({"spec": {"dnsConfig": {"nameservers": ["01.2.3.4"]}}}),
+            "spec.dnsConfig.nameservers[0]",
+            "Invalid value: \"01.2.3.4\": must not have leading 0s",
+        ),
+        (
             json!({"metadata": {"annotations": {"controller.kubernetes.io/pod-deletion-cost": "x"}}}),
             "metadata.annotations[controller.kubernetes.io/pod-deletion-cost]",
             "Invalid value: \"x\": must be a 32bit integer",
