@@ -389,6 +389,13 @@ async fn the_signer_of_old_is_for_those_who_write_as_of_old() {
     assert_eq!(code, 201, "{answer}");
     let (code, answer, _) = warned(&door, post(&path("v1"), &asks("v1"))).await;
     assert_eq!(code, 422, "{answer}");
+    // What is there may stay: the rule came later.
+    let touch = json!({ "metadata": { "labels": { "touched": "yes" } } });
+    let path = format!("{}/v1beta1", path("v1"));
+    let (code, answer) = door
+        .patch(&path, "application/merge-patch+json", &touch)
+        .await;
+    assert_eq!(code, 200, "{answer}");
 }
 
 #[tokio::test]
