@@ -7,6 +7,7 @@
 #[cfg(test)]
 mod bad_input;
 mod go_base64;
+mod go_json;
 mod list;
 mod nulls;
 mod object;
@@ -16,4 +17,5 @@ pub mod sample;
 pub mod schema;
 pub mod strict;
 
+pub use go_json::{Written, written};
 pub use object::{AnyObject, DecodeError, Object};

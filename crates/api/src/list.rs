@@ -1,6 +1,6 @@
 //! The closed list of kinds that Sampan decodes and encodes as types.
 
-use crate::{DecodeError, Object, nulls};
+use crate::{DecodeError, Object, Written, go_json, nulls};
 use k8s_openapi::{
     api::{
         admissionregistration::v1 as admissionregistration, apps::v1 as apps,
@@ -53,15 +53,11 @@ macro_rules! objects {
                 })
             }
 
-            fn encode(&self) -> Vec<u8> {
-                let mut json = Vec::with_capacity(1024);
-                // Invariant: k8s-openapi types have string keys only, so writing to memory cannot fail.
-                let written = serde_json::to_writer(&mut json, self);
-                debug_assert!(written.is_ok());
-                nulls::restored(
-                    json,
+            fn written(&self) -> Written {
+                go_json::object(
                     <Self as k8s_openapi::Resource>::API_VERSION,
                     <Self as k8s_openapi::Resource>::KIND,
+                    self,
                 )
             }
         }

@@ -1,13 +1,12 @@
-//! Nulls as Go reads and writes them, and base64 as it reads it, for every kind at once.
+//! Nulls as Go reads them, and base64 as it reads it, for every kind at once.
 //!
 //! Go reads null as the zero of whatever is expected, also inside lists and maps, where the types of
-//! k8s-openapi refuse it, and base64 with line breaks, which they refuse, too; and its zero time, which those
-//! types cannot tell from any other, is written as null. All are rare, so all are settled on a tree, and only
-//! when they are met. So are moments that a type demands and Go does not.
+//! k8s-openapi refuse it, and base64 with line breaks, which they refuse, too. Both are rare, so both are
+//! settled on a tree, and only when they are met. So are moments that a type demands and Go does not.
 
 use crate::{
     go_base64,
-    schema::{Field, Schemas, Shape, Type, TypeRef, builtin},
+    schema::{Field, Schemas, Shape, Type, builtin},
 };
 use serde_json::{Map, Value, json};
 
@@ -87,65 +86,6 @@ fn zero(shape: &Shape) -> Value {
         Shape::List(_) => json!([]),
         Shape::Any => Value::Null,
     }
-}
-
-/// The JSON with zero times written as Go writes them.
-pub(crate) fn restored(json: Vec<u8>, api_version: &str, kind: &str) -> Vec<u8> {
-    if memchr::memmem::find(&json, b"\"0001-01-01T00:00:00").is_none() {
-        return json;
-    }
-    let tree = serde_json::from_slice(&json).ok();
-    let (Some(of), Some(mut tree)) = (builtin().api_kind(api_version, kind), tree) else {
-        return json;
-    };
-    restore_fields(builtin(), of, &mut tree);
-    tree.to_string().into_bytes()
-}
-
-fn restore_fields(schemas: &Schemas, of: TypeRef, tree: &mut Value) {
-    let Some(fields) = tree.as_object_mut() else {
-        return;
-    };
-    let of = schemas.get(of);
-    // A zero that is not behind a pointer is left out.
-    let absent = |field: &Field| field.proto.is_some_and(|proto| !proto.pointer);
-    fields.retain(|name, value| match of.field(name) {
-        Some(field) => !(absent(field) && is_zero_time(&field.shape, value)),
-        None => true,
-    });
-    for (name, value) in fields {
-        if let Some(field) = of.field(name) {
-            restore(schemas, &field.shape, value);
-        }
-    }
-}
-
-fn restore(schemas: &Schemas, shape: &Shape, tree: &mut Value) {
-    match (shape, tree) {
-        (shape, tree) if is_zero_time(shape, tree) => *tree = Value::Null,
-        (Shape::Object(of), tree) => restore_fields(schemas, *of, tree),
-        (Shape::List(item), Value::Array(items)) => {
-            items
-                .iter_mut()
-                .for_each(|each| restore(schemas, item, each));
-        }
-        (Shape::Map(of), Value::Object(entries)) => {
-            entries
-                .values_mut()
-                .for_each(|value| restore(schemas, of, value));
-        }
-        _ => {}
-    }
-}
-
-fn is_zero_time(shape: &Shape, value: &Value) -> bool {
-    let text = value.as_str().unwrap_or_default();
-    matches!(shape, Shape::Time | Shape::MicroTime)
-        && text.starts_with("0001-01-01T00:00:00")
-        && text
-            .trim_start_matches("0001-01-01T00:00:00")
-            .trim_matches(['.', '0'])
-            == "Z"
 }
 
 #[cfg(test)]

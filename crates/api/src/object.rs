@@ -1,5 +1,6 @@
 //! An object of a built-in kind, with its kind known (`Object`) or not (`AnyObject`).
 
+use crate::Written;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use std::{any::Any, fmt::Debug};
 
@@ -33,8 +34,13 @@ pub trait Object:
     /// When the JSON is malformed, a field has the wrong type, or the kind is another.
     fn decode(json: &[u8]) -> Result<Self, DecodeError>;
 
-    /// Writes JSON that begins with `{"apiVersion":…,"kind":…,"metadata":{`.
-    fn encode(&self) -> Vec<u8>;
+    /// Writes JSON as Go does; see [`Written`].
+    fn written(&self) -> Written;
+
+    /// Writes JSON as Go does.
+    fn encode(&self) -> Vec<u8> {
+        self.written().json
+    }
 }
 
 /// An object of whatever kind, as it travels through the door.
@@ -47,8 +53,12 @@ pub trait AnyObject: Debug + Send + Sync {
     fn metadata(&self) -> &ObjectMeta;
     /// The object's metadata, to change.
     fn metadata_mut(&mut self) -> &mut ObjectMeta;
-    /// Writes JSON that begins with `{"apiVersion":…,"kind":…,"metadata":{`.
-    fn encode(&self) -> Vec<u8>;
+    /// Writes JSON as Go does; see [`Written`].
+    fn written(&self) -> Written;
+    /// Writes JSON as Go does.
+    fn encode(&self) -> Vec<u8> {
+        self.written().json
+    }
     /// A deep copy.
     fn clone_box(&self) -> Box<dyn AnyObject>;
     /// To downcast to the kind's own type.
@@ -70,8 +80,8 @@ impl<T: Object> AnyObject for T {
     fn metadata_mut(&mut self) -> &mut ObjectMeta {
         k8s_openapi::Metadata::metadata_mut(self)
     }
-    fn encode(&self) -> Vec<u8> {
-        Object::encode(self)
+    fn written(&self) -> Written {
+        Object::written(self)
     }
     fn clone_box(&self) -> Box<dyn AnyObject> {
         Box::new(self.clone())

@@ -10,7 +10,9 @@ mod field;
 pub mod table;
 
 pub use arena::{Kind, Schemas, TypeRef};
-pub use field::{Field, Form, Inline, ListKind, PatchStrategy, ProtoField, Shape, Structure, Type};
+pub use field::{
+    Absent, Field, Form, Inline, ListKind, PatchStrategy, ProtoField, Shape, Structure, Type,
+};
 
 use std::sync::LazyLock;
 

@@ -13,7 +13,7 @@ pub use syntax::syntax_error;
 
 use crate::{
     go_base64,
-    schema::{Schemas, Shape, TypeRef},
+    schema::{Absent, Schemas, Shape, TypeRef},
 };
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use std::{
@@ -365,7 +365,7 @@ impl<'de> Visitor<'de> for Seed<'_, '_> {
                             shape: &field.shape,
                             owner: of.short_name(),
                             named: field.go_type.as_deref(),
-                            omits_zero: field.omits_zero,
+                            omits_zero: field.omits_zero || field.absent == Absent::Nil,
                             root: false,
                             ..self
                         })

@@ -179,7 +179,10 @@ impl Resource {
         let mut tree =
             serde_json::from_slice(&current).map_err(|error| Status::internal(&error))?;
         older.downgrade(&mut tree);
-        Ok(tree.to_string().into())
+        let written = older
+            .schema()
+            .map(|(schemas, of)| api::written(schemas, of, &tree));
+        Ok(written.unwrap_or_else(|| tree.to_string().into()).into())
     }
 }
 

@@ -63,6 +63,7 @@ fn fields(shape: &str, tree: &Map<String, Value>) -> Vec<(String, Node)> {
         let (key, kind) = rest.strip_prefix('@').map_or((name, rest), word);
         let named = |it: &(&String, &Value)| it.0.eq_ignore_ascii_case(key);
         let value = tree.iter().find(named).map(|it| it.1);
+        let value = value.filter(|it| !it.is_null());
         if kind == "^" {
             let below = tree.get("metadata").and_then(|it| it.get(key));
             let value = value.or(below).map(plain);

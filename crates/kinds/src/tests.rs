@@ -41,7 +41,10 @@ fn first_status(law: &dyn Law) -> serde_json::Value {
         "HorizontalPodAutoscaler" if law.version() == "v1" => {
             json!({"currentReplicas": 0, "desiredReplicas": 0})
         }
-        "HorizontalPodAutoscaler" => json!({"desiredReplicas": 0}),
+        "HorizontalPodAutoscaler" => json!({"currentMetrics": null, "desiredReplicas": 0}),
+        "CustomResourceDefinition" => {
+            json!({"acceptedNames": {"kind": "", "plural": ""}, "conditions": null, "storedVersions": null})
+        }
         "Ingress" | "Service" => json!({"loadBalancer": {}}),
         "Namespace" => json!({"phase": "Active"}),
         "Node" => json!({

@@ -1,8 +1,8 @@
 //! An object as upstream writes what it read, found by its schema: `1000m` comes back as `1`, and zeros of
-//! fields that Go leaves out are gone.
+//! fields that Go leaves out are gone, and so are empty lists that it stores as none.
 
 use crate::quantity::Quantity;
-use api::schema::{Schemas, Shape};
+use api::schema::{Absent, Schemas, Shape};
 use serde_json::Value;
 
 /// Writes every quantity in its canonical form (what is none stays), and drops the zeros that mean absent.
@@ -23,7 +23,8 @@ pub fn write(schemas: &Schemas, shape: &Shape, tree: &mut Value) {
             fields.retain(|name, value| match of.field(name) {
                 Some(field) => {
                     write(schemas, &field.shape, value);
-                    !(field.omits_zero && is_zero(&field.shape, value))
+                    let omits_zero = field.omits_zero || field.absent == Absent::Nil;
+                    !(omits_zero && is_zero(&field.shape, value))
                 }
                 None => true,
             });
@@ -61,9 +62,9 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn check(kind: &str, mut tree: Value, expected: &Value) {
+    fn check(group: &str, kind: &str, mut tree: Value, expected: &Value) {
         let schemas = api::schema::builtin();
-        let of = schemas.kind("", "v1", kind).expect("a known kind");
+        let of = schemas.kind(group, "v1", kind).expect("a known kind");
         write(schemas, &Shape::Object(of), &mut tree);
         assert_eq!(&tree, expected);
     }
@@ -80,7 +81,7 @@ mod tests {
             "containers": [{"resources": {"limits": {"cpu": "1", "memory": "7"}}}],
             "volumes": [{"emptyDir": {"sizeLimit": "100M"}}, {"emptyDir": {"sizeLimit": "many"}}],
         }});
-        check("Pod", pod, &expected);
+        check("", "Pod", pod, &expected);
     }
 
     /// What Go 1.24 writes of the same pod, with the types of 1.36.
@@ -109,9 +110,17 @@ mod tests {
             },
             "status": {},
         });
-        check("Pod", pod, &expected);
+        check("", "Pod", pod, &expected);
+        let role = json!({"metadata": {}, "rules": []});
+        check(
+            "rbac.authorization.k8s.io",
+            "ClusterRole",
+            role,
+            &json!({"metadata": {}}),
+        );
         let map = json!({"data": {}, "binaryData": {"a": ""}, "immutable": false});
         check(
+            "",
             "ConfigMap",
             map,
             &json!({"binaryData": {"a": ""}, "immutable": false}),

@@ -16,6 +16,7 @@ pub struct GoField {
     /// The JSON name; empty for an inline struct.
     pub json: String,
     pub omitempty: bool,
+    pub omitzero: bool,
     /// The protobuf number, and whether it repeats.
     pub proto: Option<(u32, bool)>,
     pub default: Option<String>,
@@ -167,7 +168,9 @@ fn read_field(line: &str, comment: &[String]) -> Option<GoField> {
         json: options.next().unwrap_or_default().to_owned(),
         ..GoField::default()
     };
-    field.omitempty = options.any(|option| option == "omitempty" || option == "omitzero");
+    let options: Vec<&str> = options.collect();
+    field.omitzero = options.contains(&"omitzero");
+    field.omitempty = field.omitzero || options.contains(&"omitempty");
     if let Some(proto) = tag(tags, "protobuf") {
         let parts: Vec<&str> = proto.split(',').collect();
         field.proto = Some((parts.get(1)?.parse().ok()?, parts.get(2) == Some(&"rep")));

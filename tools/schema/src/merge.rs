@@ -2,13 +2,21 @@
 
 use crate::go::{GoField, Package};
 use api::schema::{
-    Field, Form, Inline, ListKind, PatchStrategy, ProtoField, Schemas, Shape, Structure, Type,
+    Absent, Field, Form, Inline, ListKind, PatchStrategy, ProtoField, Schemas, Shape, Structure, Type,
     TypeRef,
 };
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, HashMap};
 
 const META: &str = "io.k8s.apimachinery.pkg.apis.meta.v1";
+
+/// Whose objects upstream stores as JSON, or not at all: there an empty list is not a nil one.
+const NOT_IN_PROTOBUF: [&str; 4] = [
+    "io.k8s.apiextensions-apiserver.",
+    "io.k8s.kube-aggregator.",
+    "io.k8s.api.authentication.",
+    "io.k8s.api.authorization.",
+];
 
 /// The definitions and packages, and the arena that grows from them.
 pub struct Merge<'a> {
@@ -222,6 +230,7 @@ impl<'a> Merge<'a> {
     /// How Go writes the zero of a field, and what it calls its type.
     fn declare_for_go(&self, prefix: &str, declared: &GoField, field: &mut Field) {
         field.omits_zero = declared.omitempty && !declared.pointer;
+        field.absent = absent(prefix, declared, &field.shape);
         let telling = match &field.shape {
             Shape::Object(_) | Shape::Any | Shape::Quantity | Shape::IntOrString => true,
             Shape::Time | Shape::MicroTime | Shape::Duration => true,
@@ -598,6 +607,27 @@ fn zero(shape: &Shape, notes: &mut Map<String, Value>) {
         _ => return,
     };
     notes.insert("default".into(), zero);
+}
+
+/// What Go writes of a field that is absent. `omitempty` is of no effect on a struct.
+fn absent(prefix: &str, declared: &GoField, shape: &Shape) -> Absent {
+    let whole = match shape {
+        Shape::Object(_) | Shape::Any | Shape::Quantity | Shape::IntOrString => true,
+        Shape::Time | Shape::MicroTime | Shape::Duration => true,
+        _ => false,
+    };
+    if declared.omitzero || declared.omitempty && (declared.pointer || !whole) {
+        return Absent::Unwritten;
+    }
+    match shape {
+        _ if declared.pointer => Absent::Null,
+        Shape::List(_) | Shape::Map(_) if !NOT_IN_PROTOBUF.iter().any(|it| prefix.starts_with(it)) => {
+            Absent::Nil
+        }
+        Shape::List(_) | Shape::Map(_) | Shape::Bytes => Absent::Null,
+        Shape::Any | Shape::Time | Shape::MicroTime => Absent::Null,
+        _ => Absent::Zero,
+    }
 }
 
 fn patch(property: &Value) -> PatchStrategy {

