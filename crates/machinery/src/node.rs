@@ -1,6 +1,8 @@
 //! A place in a schema, walked beside a tree: which fields, items and merge rules hold there.
 
-use api::schema::{Field, ListKind, PatchStrategy, Schemas, Shape, Structure, Type, TypeRef};
+use api::schema::{
+    Absent, Field, ListKind, PatchStrategy, Schemas, Shape, Structure, Type, TypeRef,
+};
 use serde_json::{Map, Value};
 use std::sync::{Arc, LazyLock};
 
@@ -191,19 +193,16 @@ impl<'a> Node<'a> {
 }
 
 fn zero(field: &Field) -> Option<&'static Value> {
-    if field.proto.is_none_or(|proto| proto.pointer) {
-        return None;
-    }
-    match &field.shape {
-        Shape::Object(_) => Some(&EMPTY),
-        Shape::Time | Shape::MicroTime if &*field.name != "creationTimestamp" => Some(&NULL),
-        Shape::IntOrString => Some(&ZERO),
-        Shape::Quantity => Some(&NO_QUANTITY),
-        _ if !field.required => None,
-        Shape::List(_) | Shape::Map(_) => Some(&NULL),
-        Shape::String => Some(&NOTHING),
-        Shape::Boolean => Some(&FALSE),
-        Shape::Int32 | Shape::Int64 | Shape::Double => Some(&ZERO),
-        _ => None,
+    match (field.absent, &field.shape) {
+        (Absent::Unwritten, _) => None,
+        (Absent::Null | Absent::Nil, _) => Some(&NULL),
+        (Absent::Zero, Shape::Object(_)) => Some(&EMPTY),
+        (Absent::Zero, Shape::Quantity) => Some(&NO_QUANTITY),
+        (Absent::Zero, Shape::String) => Some(&NOTHING),
+        (Absent::Zero, Shape::Boolean) => Some(&FALSE),
+        (Absent::Zero, Shape::Int32 | Shape::Int64 | Shape::Double | Shape::IntOrString) => {
+            Some(&ZERO)
+        }
+        (Absent::Zero, _) => None,
     }
 }

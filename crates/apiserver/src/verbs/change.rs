@@ -79,11 +79,17 @@ pub(crate) async fn run(
             let errors = call.resource.law.validate_update(&*wished, &*current.view);
             refuse(call, &call.target.name, &errors)?;
         }
-        let hub = stored_form(call, &current)?;
-        let old = hub.as_deref().unwrap_or(&*current.view);
+        let mut old = match stored_form(call, &current)? {
+            Some(stored) => stored,
+            None => current.view,
+        };
+        if call.subresource.is_none() {
+            managed_fields::settle(call, &mut old)?;
+        }
+        let old = &*old;
         let mut wished = call.resource.to_stored(wished)?;
         let present = current.item.bytes();
-        let books = managed_fields::books(call, Some(&present), &mut *wished, how)?;
+        let books = managed_fields::books(call, Some(&present), &mut wished, how)?;
         let books = books.filter(|_| !bare);
         let (mut object, claims) = judge(door, call, wished, old, dry_run, &mut warnings)?;
         warnings.extend(call.resource.stored.warnings(&*object, Some(old)));

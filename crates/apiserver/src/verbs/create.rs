@@ -53,7 +53,7 @@ pub(crate) async fn create(
     for _ in 0..ATTEMPTS {
         door.cache.catch_up().await;
         let mut object = call.resource.to_stored(view.clone_box())?;
-        let books = managed_fields::books(call, None, &mut *object, how)?.filter(|_| !bare);
+        let books = managed_fields::books(call, None, &mut object, how)?.filter(|_| !bare);
         fill(door, call, &mut *object);
         let (mut object, claims) = judge(door, call, object, dry_run, &mut warnings)?;
         warnings.extend(call.resource.stored.warnings(&*object, None));

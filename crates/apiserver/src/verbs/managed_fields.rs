@@ -64,10 +64,11 @@ pub(crate) fn with_request<T>(
 pub(crate) fn books(
     call: &Call,
     old: Option<&Bytes>,
-    new: &mut dyn AnyObject,
+    new: &mut Box<dyn AnyObject>,
     how: How,
 ) -> Result<Option<Value>, Status> {
-    let sent = take_entries(new);
+    let sent = take_entries(&mut **new);
+    let json = settle(call, new)?;
     if how == How::Settled {
         return Ok(sent);
     }
@@ -80,11 +81,21 @@ pub(crate) fn books(
             before = metadata.and_then(|it| it.remove("managedFields"));
             old
         });
-    let tree = written(call, &new.encode())?;
+    let tree = written(call, &json)?;
     let list = with_request(call, true, false, |request| {
         apply::track_update(old.as_ref(), &tree, before.as_ref(), sent.as_ref(), request)
     });
     Ok(list.flatten())
+}
+
+/// Makes an object the one that is read back when it was stored, for who compares the two; its bytes.
+pub(crate) fn settle(call: &Call, object: &mut Box<dyn AnyObject>) -> Result<Vec<u8>, Status> {
+    let written = object.written();
+    if !written.is_settled {
+        let settled = call.resource.stored.decode(&written.json);
+        *object = settled.map_err(|error| Status::internal(&error))?;
+    }
+    Ok(written.json)
 }
 
 /// Whether an object that was refused for its size is to be written again without its books, as upstream

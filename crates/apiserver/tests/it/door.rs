@@ -114,6 +114,12 @@ impl Tested {
         );
     }
 
+    /// Writes straight into the store.
+    pub(crate) async fn write(&self, key: &str, object: String) {
+        let transaction = store::Transaction::put(key, object);
+        self.store.transact(transaction).await.unwrap();
+    }
+
     /// Forgets all history.
     pub(crate) async fn compact(&self) {
         self.store.compact(self.store.revision()).await.unwrap();

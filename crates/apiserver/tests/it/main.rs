@@ -11,6 +11,7 @@ mod forms;
 mod fuzzing;
 mod hostile_frames;
 mod hostile_wire;
+mod nulls;
 mod objects;
 mod older;
 mod openapi;
