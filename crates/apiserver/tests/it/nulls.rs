@@ -61,7 +61,8 @@ fn rows() -> Vec<(&'static str, Value, Value, Value)> {
             "storage.k8s.io/v1/csinodes",
             json!({ "spec": { "drivers": [{ "name": "d", "nodeID": "n" }] } }),
             json!({ "spec": { "drivers": [{ "name": "d", "nodeID": "n", "topologyKeys": null }] } }),
-            json!({ "f:spec": { "f:drivers": { "k:{\"name\":\"d\"}": { ".": {}, "f:name": {}, "f:nodeID": {} } } } }),
+            json!({ "f:spec": { "f:drivers": { "k:{\"name\":\"d\"}": {
+                ".": {}, "f:name": {}, "f:nodeID": {}, "f:topologyKeys": {} } } } }),
         ),
     ]
 }
