@@ -211,7 +211,7 @@ mod tests {
 
     #[test]
     fn templates_come_back() {
-        let tree = json!({"metadata": {}, "template": {"metadata": {"labels": {"a": "b"}}, "spec": {"containers": [{"name": "c"}]}}});
+        let tree = json!({"metadata": {}, "template": {"metadata": {"labels": {"a": "b"}}, "spec": {"containers": [{"name": "c", "resources": {}}]}}});
         let wanted = PodTemplate::decode(tree.to_string().as_bytes())
             .unwrap()
             .template
