@@ -1,6 +1,6 @@
-//! Query strings and percent-encoding, as the API paths use them.
+//! Query strings, as the API reads them.
 
-use machinery::{durations, status::Status};
+use machinery::{durations, percent, status::Status};
 use std::time::Duration;
 
 /// Decoded pairs in their order.
@@ -9,15 +9,7 @@ pub(crate) struct Query(Vec<(String, String)>);
 
 impl Query {
     pub(crate) fn parse(raw: Option<&str>) -> Self {
-        let pairs = raw.unwrap_or_default().split('&').filter(|p| !p.is_empty());
-        Self(
-            pairs
-                .map(|pair| {
-                    let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-                    (decode(key, true), decode(value, true))
-                })
-                .collect(),
-        )
+        Self(percent::pairs(raw.unwrap_or_default()).collect())
     }
 
     /// The first value of `key`; `None` when absent or empty.
@@ -79,45 +71,16 @@ impl Query {
     }
 }
 
-/// Undoes percent-encoding; malformed escapes stay as they are, bytes that are no UTF-8 are replaced.
-pub(crate) fn decode(text: &str, plus_is_space: bool) -> String {
-    let bytes = text.as_bytes();
-    let mut out = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while at < bytes.len() {
-        let escaped = (bytes[at] == b'%')
-            .then(|| text.get(at + 1..at + 3))
-            .flatten()
-            .filter(|hex| hex.bytes().all(|digit| digit.is_ascii_hexdigit()))
-            .and_then(|hex| u8::from_str_radix(hex, 16).ok());
-        match (bytes[at], escaped) {
-            (_, Some(byte)) => {
-                out.push(byte);
-                at += 2;
-            }
-            (b'+', None) if plus_is_space => out.push(b' '),
-            (byte, None) => out.push(byte),
-        }
-        at += 1;
-    }
-    String::from_utf8_lossy(&out).into_owned()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn pairs_are_decoded() {
-        let query = Query::parse(Some(
-            "labelSelector=a%3Db%2Cc&watch=1&empty=&plus=a+b&bad=%zz&sign=%+1",
-        ));
+        let query = Query::parse(Some("labelSelector=a%3Db%2Cc&watch=1&empty="));
         assert_eq!(query.get("labelSelector"), Some("a=b,c"));
         assert!(query.truth("watch"));
         assert_eq!(query.get("empty"), None);
-        assert_eq!(query.get("plus"), Some("a b"));
-        assert_eq!(query.get("bad"), Some("%zz"));
-        assert_eq!(query.get("sign"), Some("% 1"));
     }
 
     #[test]
@@ -157,7 +120,7 @@ mod tests {
                 "{raw:?}"
             );
             let escaped: String = raw.bytes().map(|byte| format!("%{byte:02x}")).collect();
-            assert_eq!(decode(&escaped, true), raw);
+            assert_eq!(percent::decode(&escaped), raw);
         });
     }
 }

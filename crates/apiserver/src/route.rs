@@ -1,8 +1,9 @@
 //! The path grammar: what a request is about, before anybody asks who sends it. Upstream's
 //! `RequestInfoFactory`.
 
-use crate::query::{self, Query};
+use crate::query::Query;
 use http::Method;
+use machinery::percent;
 
 /// What a request asks for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -38,7 +39,7 @@ pub(crate) fn parse(method: &Method, path: &str, query: &Query) -> Route {
     };
     Route {
         verb,
-        path: query::decode(path, false),
+        path: percent::decode(path),
         target,
     }
 }
@@ -97,12 +98,12 @@ fn target(path: &str) -> Option<Target> {
         && parts.len() > 2
         && !matches!(parts[2], "status" | "finalize")
     {
-        target.namespace = query::decode(parts[1], false);
+        target.namespace = percent::decode(parts[1]);
         parts.drain(..2);
     }
     let mut parts = parts.into_iter();
     target.plural = parts.next().filter(|it| !it.is_empty())?.to_owned();
-    target.name = query::decode(parts.next().unwrap_or_default(), false);
+    target.name = percent::decode(parts.next().unwrap_or_default());
     target.subresource = parts.next().unwrap_or_default().to_owned();
     let rest: Vec<&str> = parts.collect();
     if !rest.is_empty() {

@@ -1,7 +1,8 @@
 //! The paths of the API: `/apis/apps/v1/namespaces/default/deployments/web/scale`.
 
 use api::Object;
-use std::{any::TypeId, fmt::Write as _};
+use machinery::percent::encode;
+use std::any::TypeId;
 
 /// A path being built. Parts are percent-encoded as they are added.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,7 +50,7 @@ impl Path {
     #[must_use]
     pub fn part(mut self, segment: &str) -> Self {
         self.text.push('/');
-        encode(&mut self.text, segment);
+        self.text.push_str(&encode(segment));
         self
     }
 
@@ -58,9 +59,9 @@ impl Path {
     pub fn query(mut self, name: &str, value: &str) -> Self {
         self.text.push(self.separator);
         self.separator = '&';
-        encode(&mut self.text, name);
+        self.text.push_str(&encode(name));
         self.text.push('=');
-        encode(&mut self.text, value);
+        self.text.push_str(&encode(value));
         self
     }
 
@@ -78,16 +79,6 @@ impl Path {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text
-    }
-}
-
-fn encode(out: &mut String, text: &str) {
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b':') {
-            out.push(char::from(byte));
-        } else {
-            let _ = write!(out, "%{byte:02X}");
-        }
     }
 }
 

@@ -1,7 +1,9 @@
 //! Query strings of connections, and the `[scheme:]name[:port]` form of proxied names.
 
-use machinery::status::Status;
-use std::fmt::Write;
+use machinery::{
+    percent::{self, encode},
+    status::Status,
+};
 
 /// Pairs in their order; a key may come more than once.
 #[derive(Default)]
@@ -10,13 +12,7 @@ pub(crate) struct Query(Vec<(String, String)>);
 impl Query {
     /// Reads a raw query; malformed escapes stay as they are.
     pub(crate) fn parse(raw: &str) -> Self {
-        let pairs = raw.split('&').filter(|it| !it.is_empty());
-        let pairs = pairs.map(|pair| pair.split_once('=').unwrap_or((pair, "")));
-        Self(
-            pairs
-                .map(|(key, value)| (decode(key), decode(value)))
-                .collect(),
-        )
+        Self(percent::pairs(raw).collect())
     }
 
     pub(crate) fn add(&mut self, key: &str, value: &str) {
@@ -57,41 +53,6 @@ pub(crate) fn joined(path: &str, query: &str) -> String {
     } else {
         format!("/{path}?{query}")
     }
-}
-
-fn decode(text: &str) -> String {
-    let bytes = text.as_bytes();
-    let mut out = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while at < bytes.len() {
-        let escaped = bytes
-            .get(at + 1..at + 3)
-            .and_then(|hex| std::str::from_utf8(hex).ok());
-        let escaped = escaped.and_then(|hex| u8::from_str_radix(hex, 16).ok());
-        match (bytes[at], escaped) {
-            (b'%', Some(byte)) => {
-                out.push(byte);
-                at += 2;
-            }
-            (b'+', _) => out.push(b' '),
-            (byte, _) => out.push(byte),
-        }
-        at += 1;
-    }
-    String::from_utf8_lossy(&out).into_owned()
-}
-
-fn encode(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-_.~,:".contains(&byte) {
-            out.push(byte.into());
-        } else {
-            // Writing to a String cannot fail.
-            let _ = write!(out, "%{byte:02X}");
-        }
-    }
-    out
 }
 
 /// The name in a proxy path: `name`, `name:port`, `scheme:name:port`.

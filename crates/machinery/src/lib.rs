@@ -23,6 +23,7 @@ mod node;
 pub mod node_selector;
 pub mod owners;
 pub mod patch;
+pub mod percent;
 pub mod pods;
 pub mod quantity;
 pub mod quota;

@@ -45,7 +45,7 @@ pub(crate) fn impersonated(door: &Door, real: User, headers: &HeaderMap) -> Resu
     }
     for (header, value) in headers {
         if let Some(key) = header.as_str().strip_prefix(EXTRA) {
-            let (key, value) = (crate::query::decode(key, false), text(value));
+            let (key, value) = (machinery::percent::decode(key), text(value));
             may(
                 door,
                 &real,

@@ -1,10 +1,6 @@
 //! Which path is answered how.
 
-use super::{
-    Body,
-    query::{Query, decode},
-    respond, stats, text, whole,
-};
+use super::{Body, query::Query, respond, stats, text, whole};
 use crate::{
     Kubelet, logs, pod,
     streaming::{self, Wanted},
@@ -16,6 +12,7 @@ use http_body_util::{BodyExt, StreamBody};
 use hyper::body::{Frame, Incoming};
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::Pod;
+use machinery::percent;
 use runtime::{
     container::Container,
     session::{ExecRequest, Streams},
@@ -32,7 +29,7 @@ fn refuse(status: StatusCode, message: impl Into<String>) -> Refusal {
 
 pub(super) async fn answer(kubelet: &Arc<Kubelet>, request: Request<Incoming>) -> Response<Body> {
     let path = request.uri().path().to_owned();
-    let parts: Vec<String> = path.split('/').skip(1).map(decode).collect();
+    let parts: Vec<String> = path.split('/').skip(1).map(percent::decode).collect();
     let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
     let get = request.method() == Method::GET;
     let answered = match parts.as_slice() {
