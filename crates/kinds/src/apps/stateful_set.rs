@@ -71,7 +71,7 @@ impl Strategy for StatefulSet {
         let mut errors = ErrorList::new();
         let empty = upstream::StatefulSetSpec::default();
         let spec = object.spec.as_ref().unwrap_or(&empty);
-        validate::spec(&mut errors, &Path::new("spec"), spec, validate::Depth::New);
+        validate::spec(&mut errors, &Path::new("spec"), spec, true);
         errors
     }
 

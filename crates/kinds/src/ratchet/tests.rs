@@ -2,7 +2,7 @@
 
 use crate::{
     Strategy,
-    apps::daemon_set::DaemonSet,
+    apps::{daemon_set::DaemonSet, stateful_set::StatefulSet},
     cases::{self, merged},
     core::{
         persistent_volume::PersistentVolume, persistent_volume_claim::PersistentVolumeClaim,
@@ -131,6 +131,22 @@ fn of_pods_and_templates() {
         let bad = json!({"spec": {"template": bad}});
         comes(&DaemonSet, &set, &bad, &below.collect::<String>());
     }
+}
+
+/// Templates of stateful sets were not looked at once.
+#[test]
+fn of_templates_of_stateful_sets() {
+    let container = |it: Value| merged(&json!({"name": "c", "image": "i"}), &it);
+    let with = |it: Value| json!({"spec": {"template": {"spec": {"containers": [container(it)]}}}});
+    let set = json!({"metadata": {"name": "s"}, "spec": {"selector": {"matchLabels": {"a": "b"}},
+        "template": {"metadata": {"labels": {"a": "b"}}}}});
+    let set = merged(&set, &with(json!({})));
+    comes(
+        &StatefulSet,
+        &set,
+        &with(json!({"imagePullPolicy": "Odd"})),
+        "spec.template.spec.containers[0].imagePullPolicy: Unsupported value: \"Odd\": supported values: \"Always\", \"IfNotPresent\", \"Never\"",
+    );
 }
 
 #[test]

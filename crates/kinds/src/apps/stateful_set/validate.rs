@@ -1,7 +1,8 @@
 //! Errors of StatefulSets: upstream's `ValidateStatefulSetSpec`, its update and its status.
 
 use crate::{
-    Strategy, check, core::persistent_volume_claim::PersistentVolumeClaim, pod_spec, workload,
+    Strategy, check, core::persistent_volume_claim::PersistentVolumeClaim, pod_spec, ratchet,
+    workload,
 };
 use k8s_openapi::api::{
     apps::v1::{StatefulSet, StatefulSetSpec, StatefulSetUpdateStrategy},
@@ -14,19 +15,8 @@ use machinery::{
 
 const FROZEN: &str = "updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', 'updateStrategy', 'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden";
 
-/// How closely to look. What is stored already is not held against its owner.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Depth {
-    /// Everything.
-    New,
-    /// All but what cannot change.
-    Changed,
-    /// Not the template either, which was wrong before.
-    Tolerant,
-}
-
-/// Errors of a spec.
-pub(super) fn spec(e: &mut ErrorList, path: &Path, it: &StatefulSetSpec, depth: Depth) {
+/// Errors of a spec. Of one that is not `new`, what cannot change is not looked at again.
+pub(super) fn spec(e: &mut ErrorList, path: &Path, it: &StatefulSetSpec, new: bool) {
     let policy = it.pod_management_policy.as_deref().unwrap_or_default();
     let at = path.child("podManagementPolicy");
     match policy {
@@ -55,7 +45,7 @@ pub(super) fn spec(e: &mut ErrorList, path: &Path, it: &StatefulSetSpec, depth: 
             }
         }
     }
-    if depth == Depth::New {
+    if new {
         claims(e, &path.child("volumeClaimTemplates"), it);
     }
     check::not_negative(e, &path.child("replicas"), it.replicas);
@@ -63,7 +53,7 @@ pub(super) fn spec(e: &mut ErrorList, path: &Path, it: &StatefulSetSpec, depth: 
     let start = it.ordinals.as_ref().and_then(|it| it.start);
     check::not_negative(e, &path.child("ordinals.start"), start);
     let service = it.service_name.as_ref().filter(|it| !it.is_empty());
-    if let Some(name) = service.filter(|_| depth == Depth::New) {
+    if let Some(name) = service.filter(|_| new) {
         let path = path.child("serviceName");
         check::messages(e, &path, name, names::label_errors(name));
     }
@@ -73,9 +63,9 @@ pub(super) fn spec(e: &mut ErrorList, path: &Path, it: &StatefulSetSpec, depth: 
     let template = completed(it);
     if readable {
         workload::matches(e, &path, &it.selector, &template);
-        if depth != Depth::Tolerant {
+        ratchet::late(e, "SkipValidatePodTemplateSpec", |e| {
             e.extend(pod_spec::validate::template(&template, &path));
-        }
+        });
     }
     workload::restarts_always(e, &path, &template, "StatefulSet");
 }
@@ -152,14 +142,7 @@ pub(super) fn update(new: &StatefulSet, old: &StatefulSet) -> ErrorList {
         old.spec.clone().unwrap_or_default(),
     );
     let path = Path::new("spec");
-    let mut before = ErrorList::new();
-    spec(&mut before, &path, &old, Depth::Changed);
-    let depth = if before.is_empty() {
-        Depth::Changed
-    } else {
-        Depth::Tolerant
-    };
-    spec(&mut errors, &path, &new, depth);
+    spec(&mut errors, &path, &new, false);
     let allowed = StatefulSetSpec {
         replicas: old.replicas,
         template: old.template.clone(),
