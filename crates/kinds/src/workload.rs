@@ -197,6 +197,14 @@ pub(crate) fn not_above_all(e: &mut ErrorList, path: &Path, value: Option<&IntOr
     }
 }
 
+/// A strategy of an unknown type as messages show it.
+pub(crate) fn strategy_shown(kind: &str) -> Value {
+    Value::fields([
+        ("Type", kind.into()),
+        ("RollingUpdate", Value::shown("null")),
+    ])
+}
+
 /// A count or percentage as messages show it.
 pub(crate) fn shown(value: &IntOrString) -> Value {
     match value {

@@ -214,6 +214,13 @@ impl Value {
     pub fn shown(text: impl Into<String>) -> Self {
         Self(text.into())
     }
+
+    /// A struct: its fields in Go's order.
+    #[must_use]
+    pub fn fields<const N: usize>(fields: [(&str, Value); N]) -> Self {
+        let fields = fields.map(|(name, value)| format!("{name:?}:{}", value.0));
+        Self(format!("{{{}}}", fields.join(",")))
+    }
 }
 
 impl From<&str> for Value {
@@ -255,6 +262,15 @@ impl From<serde_json::Value> for Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn structs_are_shown_in_the_order_given() {
+        let inner = Value::fields([("B", "\"".into()), ("A", 1.into())]);
+        let shown = Value::fields([("Type", inner), ("Nil", Value::shown("null"))]);
+        let error = Error::invalid(&Path::new("spec"), shown, "no");
+        let text = r#"spec: Invalid value: {"Type":{"B":"\"","A":1},"Nil":null}: no"#;
+        assert_eq!(error.to_string(), text);
+    }
 
     #[test]
     fn texts_are_upstreams() {

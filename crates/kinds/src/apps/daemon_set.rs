@@ -226,7 +226,7 @@ fn strategy(e: &mut ErrorList, path: &Path, it: Option<&upstream::DaemonSetUpdat
             }
         }
         (other, _) => {
-            let shown = serde_json::json!({ "Type": other, "RollingUpdate": null });
+            let shown = workload::strategy_shown(other);
             let list = &["RollingUpdate", "OnDelete"];
             e.push(Error::not_supported(path, shown, list));
         }

@@ -256,7 +256,7 @@ fn strategy(e: &mut ErrorList, path: &Path, spec: &upstream::DeploymentSpec) {
             workload::not_above_all(e, &gone_at, gone);
         }
         (other, _) => {
-            let shown = serde_json::json!({ "Type": other, "RollingUpdate": null });
+            let shown = workload::strategy_shown(other);
             e.push(Error::not_supported(
                 path,
                 shown,

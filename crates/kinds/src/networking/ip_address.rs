@@ -6,10 +6,9 @@ use jiff::Timestamp;
 use k8s_openapi::api::networking::v1 as upstream;
 use machinery::{
     addresses,
-    field::{ErrorList, Path},
+    field::{ErrorList, Path, Value},
     names,
 };
-use serde_json::json;
 
 /// The law of IPAddress.
 pub(crate) struct IPAddress;
@@ -46,7 +45,15 @@ impl Strategy for IPAddress {
         let mut errors = ErrorList::new();
         let (it, before) = (&new.spec.parent_ref, &old.spec.parent_ref);
         let path = Path::new("spec").child("parentRef");
-        let shown = json!({"Group": it.group.as_deref().unwrap_or_default(), "Name": it.name, "Namespace": it.namespace.as_deref().unwrap_or_default(), "Resource": it.resource});
+        let shown = Value::fields([
+            ("Group", it.group.as_deref().unwrap_or_default().into()),
+            ("Resource", (&it.resource).into()),
+            (
+                "Namespace",
+                it.namespace.as_deref().unwrap_or_default().into(),
+            ),
+            ("Name", (&it.name).into()),
+        ]);
         check::immutable(&mut errors, &path, it == before, shown);
         errors
     }
@@ -87,6 +94,7 @@ impl Strategy for IPAddress {
 mod tests {
     use super::*;
     use crate::cases;
+    use serde_json::json;
 
     #[test]
     fn errors_and_rows() {
@@ -112,7 +120,7 @@ mod tests {
             &[(
                 parent(json!({"name": "c"})),
                 &[
-                    "spec.parentRef: Invalid value: {\"Group\":\"\",\"Name\":\"c\",\"Namespace\":\"a\",\"Resource\":\"services\"}: field is immutable",
+                    "spec.parentRef: Invalid value: {\"Group\":\"\",\"Resource\":\"services\",\"Namespace\":\"a\",\"Name\":\"c\"}: field is immutable",
                 ],
             )],
         );

@@ -11,7 +11,7 @@ use k8s_openapi::api::core::v1::{
     AppArmorProfile, PodSecurityContext, PodSpec, SeccompProfile, SecurityContext,
 };
 use machinery::{
-    field::{Error, ErrorList, Path},
+    field::{Error, ErrorList, Path, Value},
     names,
 };
 use std::collections::BTreeSet;
@@ -149,7 +149,8 @@ fn seccomp(e: &mut ErrorList, path: &Path, profile: Option<&SeccompProfile>) {
         ("Localhost", Some(local)) => local_descending(e, &at, local),
         (kind, Some(local)) => {
             let text = "can only be set when seccomp type is Localhost";
-            let shown = serde_json::json!({ "Type": kind, "LocalhostProfile": local });
+            let shown = [("Type", kind.into()), ("LocalhostProfile", local.into())];
+            let shown = Value::fields(shown);
             e.push(Error::invalid(&at, shown, text));
         }
         (_, None) => {}

@@ -3,7 +3,7 @@
 use crate::{Cell, Column, Names, Strategy, Subresource, check, columns, workload};
 use jiff::Timestamp;
 use k8s_openapi::api::policy::v1 as upstream;
-use machinery::field::{Error, ErrorList, Path};
+use machinery::field::{Error, ErrorList, Path, Value};
 
 const POLICIES: &[&str] = &["AlwaysAllow", "IfHealthyBudget"];
 
@@ -36,7 +36,21 @@ impl Strategy for PodDisruptionBudget {
         let spec = object.spec.clone().unwrap_or_default();
         if spec.min_available.is_some() && spec.max_unavailable.is_some() {
             let text = "minAvailable and maxUnavailable cannot be both set";
-            e.push(Error::invalid(&path, check::part(object, "/spec"), text));
+            let count = |it: &Option<_>| it.as_ref().map_or(Value::shown("null"), workload::shown);
+            let selector = spec.selector.as_ref();
+            let shown = Value::fields([
+                ("MinAvailable", count(&spec.min_available)),
+                (
+                    "Selector",
+                    selector.map_or(Value::shown("null"), |it| check::shown(Some(it))),
+                ),
+                ("MaxUnavailable", count(&spec.max_unavailable)),
+                (
+                    "UnhealthyPodEvictionPolicy",
+                    serde_json::json!(spec.unhealthy_pod_eviction_policy).into(),
+                ),
+            ]);
+            e.push(Error::invalid(&path, shown, text));
         }
         for (field, count) in [
             ("minAvailable", &spec.min_available),
@@ -145,7 +159,7 @@ mod tests {
         check(
             json!({"minAvailable": 1, "maxUnavailable": 1}),
             &[
-                r#"spec: Invalid value: {"maxUnavailable":1,"minAvailable":1}: minAvailable and maxUnavailable cannot be both set"#,
+                r#"spec: Invalid value: {"MinAvailable":1,"Selector":null,"MaxUnavailable":1,"UnhealthyPodEvictionPolicy":null}: minAvailable and maxUnavailable cannot be both set"#,
             ],
         );
         check(

@@ -5,7 +5,7 @@ use crate::{Cell, Column, Names, Strategy, check, columns};
 use jiff::Timestamp;
 use k8s_openapi::api::storage::v1 as upstream;
 use machinery::{
-    field::{Error, ErrorList, Path},
+    field::{Error, ErrorList, Path, Value},
     names,
 };
 use serde_json::json;
@@ -45,7 +45,12 @@ impl Strategy for CSINode {
                 continue;
             };
             let same = now.node_id == before.node_id && now.topology_keys == before.topology_keys;
-            let shown = json!({"Allocatable": null, "Name": now.name, "NodeID": now.node_id, "TopologyKeys": now.topology_keys});
+            let shown = Value::fields([
+                ("Name", (&now.name).into()),
+                ("NodeID", (&now.node_id).into()),
+                ("TopologyKeys", json!(now.topology_keys).into()),
+                ("Allocatable", Value::shown("null")),
+            ]);
             check::immutable(
                 &mut errors,
                 &Path::new("spec").child("drivers"),
@@ -149,7 +154,7 @@ mod tests {
                 (
                     of(json!({"nodeID": "m"})),
                     &[
-                        "spec.drivers: Invalid value: {\"Allocatable\":null,\"Name\":\"d\",\"NodeID\":\"m\",\"TopologyKeys\":[\"a\"]}: field is immutable",
+                        "spec.drivers: Invalid value: {\"Name\":\"d\",\"NodeID\":\"m\",\"TopologyKeys\":[\"a\"],\"Allocatable\":null}: field is immutable",
                     ],
                 ),
             ],

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use k8s_openapi::api::storage::v1 as upstream;
 use machinery::{
     apply::Resets,
-    field::{Error, ErrorList, Path},
+    field::{Error, ErrorList, Path, Value},
     names,
 };
 use serde_json::json;
@@ -52,10 +52,9 @@ impl Strategy for VolumeAttachment {
     ) -> ErrorList {
         let mut errors = ErrorList::new();
         attachment(&mut errors, new);
-        let spec = &new.spec;
-        let same = *spec == old.spec;
-        let shown = json!({"Attacher": spec.attacher, "NodeName": spec.node_name, "Source": {"PersistentVolumeName": spec.source.persistent_volume_name}});
-        check::immutable(&mut errors, &Path::new("spec"), same, shown);
+        if new.spec != old.spec {
+            check::immutable(&mut errors, &Path::new("spec"), false, shown(new));
+        }
         errors
     }
 
@@ -172,6 +171,22 @@ fn attachment(e: &mut ErrorList, object: &upstream::VolumeAttachment) {
     }
 }
 
+/// The spec as messages show it.
+fn shown(object: &upstream::VolumeAttachment) -> Value {
+    let spec = &object.spec;
+    let volume = json!(spec.source.persistent_volume_name).into();
+    let inline = check::part(object, "/spec/source/inlineVolumeSpec");
+    let source = [
+        ("PersistentVolumeName", volume),
+        ("InlineVolumeSpec", inline),
+    ];
+    Value::fields([
+        ("Attacher", (&spec.attacher).into()),
+        ("Source", Value::fields(source)),
+        ("NodeName", (&spec.node_name).into()),
+    ])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -221,7 +236,7 @@ mod tests {
             &[(
                 json!({"spec": {"nodeName": "m"}}),
                 &[
-                    "spec: Invalid value: {\"Attacher\":\"d\",\"NodeName\":\"m\",\"Source\":{\"PersistentVolumeName\":\"v\"}}: field is immutable",
+                    "spec: Invalid value: {\"Attacher\":\"d\",\"Source\":{\"PersistentVolumeName\":\"v\",\"InlineVolumeSpec\":null},\"NodeName\":\"m\"}: field is immutable",
                 ],
             )],
         );

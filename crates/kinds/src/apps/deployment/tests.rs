@@ -52,6 +52,9 @@ fn errors_are_upstreams() {
         check(serde_json::json!({"selector": {"matchLabels": {"a": "z"}}, "template": template()})),
         [mismatch]
     );
+    let strategy = serde_json::json!({"selector": {"matchLabels": {"a": "b"}}, "template": template(), "strategy": {"type": "Slow"}});
+    let unknown = r#"spec.strategy: Unsupported value: {"Type":"Slow","RollingUpdate":null}: supported values: "Recreate", "RollingUpdate""#;
+    assert_eq!(check(strategy), [unknown]);
     assert_eq!(
         check(
             serde_json::json!({"selector": {"matchExpressions": [{"key": "a", "operator": "x"}]}, "template": {}})

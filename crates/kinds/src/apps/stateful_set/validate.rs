@@ -9,7 +9,7 @@ use k8s_openapi::api::{
     core::v1::{PersistentVolumeClaimVolumeSource, PodTemplateSpec, Volume},
 };
 use machinery::{
-    field::{Error, ErrorList, Path},
+    field::{Error, ErrorList, Path, Value},
     names,
 };
 
@@ -76,7 +76,14 @@ fn strategy(e: &mut ErrorList, path: &Path, it: Option<&StatefulSetUpdateStrateg
     match (kind, rolling) {
         ("", _) => e.push(Error::required(path, "")),
         ("OnDelete", Some(it)) => {
-            let shown = serde_json::json!({ "Partition": it.partition.unwrap_or(0), "MaxUnavailable": null });
+            let gone = it.max_unavailable.as_ref();
+            let shown = Value::fields([
+                ("Partition", it.partition.unwrap_or(0).into()),
+                (
+                    "MaxUnavailable",
+                    gone.map_or(Value::shown("null"), workload::shown),
+                ),
+            ]);
             let text = "only allowed for updateStrategy 'RollingUpdate'";
             e.push(Error::invalid(&path.child("rollingUpdate"), shown, text));
         }
@@ -94,7 +101,7 @@ fn strategy(e: &mut ErrorList, path: &Path, it: Option<&StatefulSetUpdateStrateg
         }
         ("OnDelete" | "RollingUpdate", None) => {}
         (other, _) => {
-            let shown = serde_json::json!({ "Type": other, "RollingUpdate": null });
+            let shown = workload::strategy_shown(other);
             let text = "must be 'RollingUpdate' or 'OnDelete'";
             e.push(Error::invalid(path, shown, text));
         }

@@ -9,7 +9,7 @@ use k8s_openapi::{
 };
 use machinery::{
     conditions,
-    field::{Error, ErrorList, Path},
+    field::{Error, ErrorList, Path, Value},
 };
 use std::collections::BTreeSet;
 
@@ -190,7 +190,10 @@ fn finished(e: &mut ErrorList, path: &Path, now: &View<'_>, before: &View<'_>) {
     let left = some(&pods.failed) || some(&pods.succeeded);
     let changed = it.uncounted_terminated_pods != was.uncounted_terminated_pods;
     if (turned || changed) && over && left {
-        let shown = serde_json::json!({ "Succeeded": pods.succeeded, "Failed": pods.failed });
+        let shown = Value::fields([
+            ("Succeeded", serde_json::json!(pods.succeeded).into()),
+            ("Failed", serde_json::json!(pods.failed).into()),
+        ]);
         let at = path.child("uncountedTerminatedPods");
         e.push(Error::invalid(&at, shown, "must be empty for finished job"));
     }

@@ -9,7 +9,7 @@ use k8s_openapi::api::core::v1::{
     SecretVolumeSource, ServiceAccountTokenProjection, VolumeProjection,
 };
 use machinery::{
-    field::{Error, ErrorList, Path},
+    field::{Error, ErrorList, Path, Value},
     labels, names,
 };
 use std::collections::BTreeSet;
@@ -181,7 +181,17 @@ fn token(e: &mut ErrorList, volume: &Path, path: &Path, it: &ServiceAccountToken
 fn trust_bundle(e: &mut ErrorList, path: &Path, it: &ClusterTrustBundleProjection) {
     match (&it.name, &it.signer_name) {
         (Some(name), Some(signer)) => {
-            let shown = serde_json::json!({ "Name": name, "SignerName": signer, "Path": it.path });
+            let selector = it.label_selector.as_ref();
+            let shown = Value::fields([
+                ("Name", name.into()),
+                ("SignerName", signer.into()),
+                (
+                    "LabelSelector",
+                    selector.map_or(Value::shown("null"), |it| check::shown(Some(it))),
+                ),
+                ("Optional", serde_json::json!(it.optional).into()),
+                ("Path", (&it.path).into()),
+            ]);
             let text = "only one of name and signerName may be used";
             e.push(Error::invalid(path, shown, text));
         }
