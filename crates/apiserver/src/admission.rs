@@ -105,7 +105,8 @@ impl Review<'_> {
     /// Whether it is about this resource.
     #[must_use]
     pub fn is(&self, group: &str, plural: &str) -> bool {
-        self.group == group && self.plural == plural
+        // Few plurals are equal, many groups are.
+        self.plural == plural && self.group == group
     }
 
     /// Another object, as it is now.

@@ -3,7 +3,10 @@
 use bytes::Bytes;
 use kinds::{Hub, Law, Names, Older, Scope, Subresource, SubresourceKind};
 use machinery::status::{self, Status};
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::HashMap,
+    sync::{Arc, OnceLock},
+};
 
 use api::{
     AnyObject, DecodeError,
@@ -12,6 +15,12 @@ use api::{
 
 /// Index of a stored resource in the watch cache.
 pub(crate) type Slot = usize;
+
+/// A type, and the arena that it is in.
+type Typed = (&'static Schemas, TypeRef);
+
+/// What the path of a request names: group, version, plural.
+type Path = (&'static str, &'static str, &'static str);
 
 /// A kind in one version, as it is served.
 pub(crate) struct Resource {
@@ -27,6 +36,8 @@ pub(crate) struct Resource {
     pub(crate) hub: Option<&'static Hub>,
     /// Key prefix in the store, ending in `/`.
     pub(crate) prefix: Arc<str>,
+    /// The types of the served and of the stored form: every write asks for them several times.
+    types: OnceLock<[Option<Typed>; 2]>,
 }
 
 impl Resource {
@@ -51,8 +62,7 @@ impl Resource {
         self.names.scope == Scope::Namespaced
     }
 
-    /// What the path of a request names: group, version, plural.
-    fn path(&self) -> (&'static str, &'static str, &'static str) {
+    fn path(&self) -> Path {
         (self.group(), self.version(), self.names.plural)
     }
 
@@ -102,17 +112,24 @@ impl Resource {
         self.names.verbs == ["create"]
     }
 
-    /// The type of the served form, and the arena it is in.
-    pub(crate) fn schema(&self) -> Option<(&'static Schemas, TypeRef)> {
-        match self.older {
-            Some(older) => older.schema(),
-            None => builtin(self.law),
-        }
+    /// The type of the served form.
+    pub(crate) fn schema(&self) -> Option<Typed> {
+        self.types()[0]
     }
 
-    /// The type of the stored form, and the arena it is in.
-    pub(crate) fn stored_schema(&self) -> Option<(&'static Schemas, TypeRef)> {
-        builtin(self.stored)
+    /// The type of the stored form.
+    pub(crate) fn stored_schema(&self) -> Option<Typed> {
+        self.types()[1]
+    }
+
+    fn types(&self) -> &[Option<Typed>; 2] {
+        self.types.get_or_init(|| {
+            let served = match self.older {
+                Some(older) => older.schema(),
+                None => builtin(self.law),
+            };
+            [served, builtin(self.stored)]
+        })
     }
 
     /// Whether protobuf of the served form is published; of types made for older versions it is not.
@@ -186,7 +203,7 @@ impl Resource {
     }
 }
 
-fn builtin(law: &dyn Law) -> Option<(&'static Schemas, TypeRef)> {
+fn builtin(law: &dyn Law) -> Option<Typed> {
     let schemas = schema::builtin();
     let of = schemas.kind(law.group(), law.version(), law.kind())?;
     Some((schemas, of))
@@ -216,8 +233,11 @@ pub(crate) fn local_key(namespace: &str, name: &str) -> String {
 pub(crate) struct Resources {
     all: Vec<Arc<Resource>>,
     slots: Vec<Arc<Resource>>,
-    /// Sorted by `path`.
-    by_path: Vec<Arc<Resource>>,
+    /// Every version, and where a path finds its own.
+    served: Vec<Arc<Resource>>,
+    by_path: HashMap<Path, usize>,
+    /// By group and plural.
+    by_name: HashMap<(&'static str, &'static str), Slot>,
     prefixes: HashMap<Arc<str>, Slot>,
 }
 
@@ -242,6 +262,7 @@ impl Resources {
                 stored: law,
                 hub: None,
                 prefix: Arc::clone(&prefix),
+                types: OnceLock::new(),
             });
             prefixes.insert(prefix, slots.len());
             slots.push(Arc::clone(&resource));
@@ -261,18 +282,27 @@ impl Resources {
                 stored: target.law,
                 hub: Some(hub),
                 prefix: Arc::clone(&target.prefix),
+                types: OnceLock::new(),
             }));
         }
         let removed = removed(&all);
-        let mut by_path: Vec<_> = all.iter().chain(&removed).cloned().collect();
-        by_path.sort_by_key(|it| it.path());
+        let served: Vec<_> = all.iter().chain(&removed).cloned().collect();
+        let paths = served.iter().enumerate();
+        let by_path = paths.map(|(at, it)| (it.path(), at)).collect();
+        // The first of several versions.
+        let names = slots.iter().rev();
+        let by_name = names
+            .map(|it| ((it.group(), it.names.plural), it.slot))
+            .collect();
         if advertise_removed {
             all.extend(removed);
         }
         Self {
             all,
             slots,
+            served,
             by_path,
+            by_name,
             prefixes,
         }
     }
@@ -288,17 +318,14 @@ impl Resources {
     }
 
     pub(crate) fn find(&self, group: &str, version: &str, plural: &str) -> Option<&Arc<Resource>> {
-        let at = self
-            .by_path
-            .binary_search_by(|it| it.path().cmp(&(group, version, plural)));
-        at.ok().and_then(|at| self.by_path.get(at))
+        let by_path: &HashMap<(&str, &str, &str), usize> = &self.by_path;
+        self.served.get(*by_path.get(&(group, version, plural))?)
     }
 
     /// Any version of a resource: admission and messages ask for it by group and plural.
     pub(crate) fn find_any(&self, group: &str, plural: &str) -> Option<&Arc<Resource>> {
-        self.slots
-            .iter()
-            .find(|it| it.names.plural == plural && it.group() == group)
+        let by_name: &HashMap<(&str, &str), Slot> = &self.by_name;
+        self.slots.get(*by_name.get(&(group, plural))?)
     }
 
     pub(crate) fn serves(&self, group: &str, version: &str) -> bool {
@@ -331,6 +358,7 @@ fn removed(current: &[Arc<Resource>]) -> Vec<Arc<Resource>> {
             stored: own.stored,
             hub: own.hub,
             prefix: Arc::clone(&own.prefix),
+            types: OnceLock::new(),
         }))
     };
     kinds::older().filter_map(of).collect()

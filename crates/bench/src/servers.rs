@@ -127,6 +127,14 @@ impl Server {
         })
     }
 
+    /// The same under another name.
+    pub(crate) fn named(self, name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            ..self
+        }
+    }
+
     /// Ends it, and waits until it has.
     pub(crate) async fn stop(mut self) -> Result<()> {
         if let Some(pid) = self.child.id().map(i32::try_from).transpose()?

@@ -1,5 +1,5 @@
 //! Who is woken by a change: those who watch all of a resource, those who watch the namespace it happened
-//! in, and those who watch the object itself. The others sleep on, and are woken all together before the
+//! in or a name in every namespace, and those who watch the object itself. The others sleep on, and are woken all together before the
 //! ring forgets what they have not looked at, so that sleeping makes nobody fall behind.
 
 use crate::watch_cache::Selection;
@@ -22,8 +22,9 @@ pub(super) struct Wakers {
 /// Those who watch a part of it.
 #[derive(Default)]
 struct Scopes {
-    /// By what local keys of objects begin with (`NAMESPACE/`), or by the key of one object. Those that
-    /// nobody waits for any more are cleared away when everybody is woken, and before there are twice as many.
+    /// By what local keys of objects begin with (`NAMESPACE/`) or end with (`/NAME`), or by the key of one object.
+    /// Those that nobody waits for any more are cleared away when everybody is woken, and before there are twice
+    /// as many.
     by_key: HashMap<String, watch::Sender<Revision>>,
     most: usize,
     /// What happened since everybody was woken.
@@ -89,8 +90,9 @@ impl Wakers {
             return;
         }
         for key in keys {
-            let namespace = key.find('/').map(|at| &key[..=at]);
-            for scope in [Some(*key), namespace].into_iter().flatten() {
+            let slash = key.find('/');
+            let (namespace, name) = (slash.map(|at| &key[..=at]), slash.map(|at| &key[at..]));
+            for scope in [Some(*key), namespace, name].into_iter().flatten() {
                 if let Some(waker) = scoped.by_key.get(scope) {
                     waker.send_replace(revision);
                 }
@@ -103,7 +105,8 @@ impl Wakers {
 fn scope(selection: &Selection, namespaced: bool) -> Option<String> {
     let name = selection.fields.exact("metadata.name");
     match (namespaced, selection.namespace.as_str(), name) {
-        (true, "", _) | (false, _, None) => None,
+        (true, "", None) | (false, _, None) => None,
+        (true, "", Some(name)) => Some(format!("/{name}")),
         (true, namespace, None) => Some(format!("{namespace}/")),
         (_, namespace, Some(name)) => Some(crate::resources::local_key(namespace, name)),
     }

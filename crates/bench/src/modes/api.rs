@@ -1,5 +1,5 @@
-//! Requests to an API server, part by part: its own on a fresh directory, or one that runs already.
-//! The same parts are then asked of kube-apiserver, if `KUBE_APISERVER` names its binary. Processor time
+//! Requests to an API server, part by part: its own on a fresh directory, or one that runs already. What writes
+//! is asked again of one without controllers, as the rival is. The same parts are then asked of kube-apiserver, if `KUBE_APISERVER` names its binary. Processor time
 //! is the server's alone (with kube-apiserver, etcd's too), read from /proc.
 
 mod lists;
@@ -61,7 +61,7 @@ enum Part {
 }
 
 /// Options of `bench api`.
-#[derive(clap::Args)]
+#[derive(Clone, clap::Args)]
 pub(crate) struct Arguments {
     /// Parts to measure; all unless given
     parts: Vec<Part>,
@@ -126,6 +126,16 @@ impl Arguments {
         }
     }
 
+    /// The same, of those parts only that wake who watches.
+    fn writes(&self) -> Self {
+        let asked = |part: &Part| self.parts.is_empty() || self.parts.contains(part);
+        let writes = [Part::Creates, Part::Patches, Part::Applies];
+        Self {
+            parts: writes.into_iter().filter(asked).collect(),
+            ..self.clone()
+        }
+    }
+
     /// Whether the server runs already, outside of what is started here.
     pub(crate) fn is_elsewhere(&self) -> bool {
         self.kubeconfig.is_some()
@@ -142,9 +152,18 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
     }
     let program = arguments.sampan.as_ref().context("no program to measure")?;
     let directory = tempfile::tempdir_in(&arguments.dir)?;
-    let own = ["--disable-agent", "--bind-address", "127.0.0.1"];
+    let mut own = vec!["--disable-agent", "--bind-address", "127.0.0.1"];
     let server = Server::sampan(program, directory.path(), arguments.port, &own);
-    let ours = measure(&arguments, server.await.map(Some), directory.path()).await;
+    let mut ours = measure(&arguments, server.await.map(Some), directory.path()).await;
+    let alone = arguments.writes();
+    if !alone.parts.is_empty() {
+        // As the rival is: nobody but the API server.
+        own.push("--disable=controllers,scheduler");
+        let directory = tempfile::tempdir_in(&arguments.dir)?;
+        let server = Server::sampan(program, directory.path(), arguments.port, &own).await;
+        let server = server.map(|it| Some(it.named("sampan without controllers")));
+        ours = measure(&alone, server, directory.path()).await.and(ours);
+    }
     let directory = tempfile::tempdir_in(&arguments.dir)?;
     let rival = Server::kube_apiserver(directory.path()).await;
     measure(&arguments, rival, directory.path()).await.and(ours)

@@ -7,6 +7,7 @@ use super::{
     Shared,
     graph::{FOREGROUND, Graph, Home, ORPHAN, Object, Ties},
     uid::Uid,
+    watch::REST,
 };
 use crate::discovery::{self, Resource};
 use bytes::Bytes;
@@ -82,7 +83,12 @@ impl Collector {
                 owners.push((owner.uid.clone(), standing));
             }
         }
-        let judgement = judge(&object, &owners, &self.shared.graph.lock());
+        let mut judgement = judge(&object, &owners, &self.shared.graph.lock());
+        if judgement == Judgement::Orphan || judgement == Judgement::FinishForeground {
+            // Dependents that were made just before are seen when every watch has rested.
+            tokio::time::sleep(2 * REST).await;
+            judgement = judge(&object, &owners, &self.shared.graph.lock());
+        }
         match judgement {
             Judgement::Stays => Ok(()),
             Judgement::LoseOwners(gone) => self.drop_owners(&object, &gone).await,

@@ -7,7 +7,8 @@ use super::{
 };
 use crate::discovery::{self, Resource};
 use bytes::Bytes;
-use client::{Form, Path, WatchStream};
+use client::{Form, Frame, Path, WatchStream};
+use futures::FutureExt as _;
 use http::Method;
 use serde::Deserialize;
 use std::{collections::HashSet, sync::Arc, time::Duration};
@@ -17,6 +18,10 @@ use tokio::sync::oneshot;
 const RETRY: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(30));
 /// Resources whose objects own nothing and are owned by nothing, as upstream ignores them.
 const IGNORED: &[&str] = &["events"];
+
+/// How long a watch rests when nothing more is there: nearly every object that is written concerns nobody
+/// here, and one look at many costs far less than being woken for each. What comes after a rest is seen at once.
+pub(super) const REST: Duration = Duration::from_millis(10);
 
 /// Objects asked for at a time.
 const PAGE: &str = "500";
@@ -105,7 +110,7 @@ async fn list_and_watch(
             .query("allowWatchBookmarks", "true")
             .query_if("resourceVersion", &position);
         let mut events: WatchStream<()> = shared.client.watch_at(watched, Form::Metadata).await?;
-        while let Some(frame) = events.next_frame().await? {
+        while let Some(frame) = next(&mut events).await? {
             let item: Item<'_> = decode(resource, frame.object.get().as_bytes())?;
             if !item.metadata.resource_version.is_empty() {
                 position.clear();
@@ -114,6 +119,15 @@ async fn list_and_watch(
             see(shared, resource, &frame.kind, &item.metadata);
         }
     }
+}
+
+/// The next frame; after a rest, unless it is there already.
+async fn next(events: &mut WatchStream<()>) -> Result<Option<Frame>, client::Error> {
+    if let Some(frame) = events.next_frame().now_or_never() {
+        return frame;
+    }
+    tokio::time::sleep(REST).await;
+    events.next_frame().await
 }
 
 /// Makes the graph equal to what there is, a page at a time; the revision to go on from.

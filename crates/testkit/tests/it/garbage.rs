@@ -1,12 +1,18 @@
 //! The garbage collector: background, foreground, orphans, and owners that never were.
 
 use crate::{deployment, run_web};
-use k8s_openapi::api::{
-    apps::v1::{Deployment, ReplicaSet},
-    core::v1::{ConfigMap, Pod},
+use k8s_openapi::{
+    api::{
+        apps::v1::{Deployment, ReplicaSet},
+        core::v1::{ConfigMap, Pod, Secret},
+    },
+    apimachinery::pkg::apis::meta::v1::OwnerReference,
 };
 use serde_json::json;
 use testkit::Cluster;
+
+/// Dependents of one owner.
+const DEPENDENTS: usize = 20;
 
 async fn start() -> Cluster {
     let cluster = Cluster::start().await.unwrap();
@@ -93,6 +99,48 @@ async fn orphan() {
     };
     cluster
         .wait_all("default", "app=web", adopted)
+        .await
+        .unwrap();
+    cluster.stop().await.unwrap();
+}
+
+/// The watches rest between looks: what they have not seen yet is orphaned all the same.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn dependents_made_just_before_are_orphaned_too() {
+    let cluster = Cluster::start().await.unwrap();
+    let yaml = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: owner}\n";
+    cluster.apply(yaml).await.unwrap();
+    let client = cluster.client();
+    let owner = client.get::<ConfigMap>("default", "owner").await.unwrap();
+    let uid = owner.metadata.uid.unwrap();
+    for number in 0..DEPENDENTS {
+        let mut dependent = Secret::default();
+        dependent.metadata.name = Some(format!("dependent-{number}"));
+        dependent.metadata.namespace = Some("default".to_owned());
+        dependent.metadata.labels = Some([("of".to_owned(), "owner".to_owned())].into());
+        dependent.metadata.owner_references = Some(vec![OwnerReference {
+            api_version: "v1".to_owned(),
+            kind: "ConfigMap".to_owned(),
+            name: "owner".to_owned(),
+            uid: uid.clone(),
+            ..OwnerReference::default()
+        }]);
+        client.create(&dependent).await.unwrap();
+    }
+    cluster
+        .delete::<ConfigMap>("default", "owner", "Orphan")
+        .await
+        .unwrap();
+    let free = |it: &Secret| {
+        it.metadata
+            .owner_references
+            .as_ref()
+            .is_none_or(Vec::is_empty)
+    };
+    cluster
+        .wait_all::<Secret>("default", "of=owner", |all| {
+            all.len() == DEPENDENTS && all.iter().all(free)
+        })
         .await
         .unwrap();
     cluster.stop().await.unwrap();
