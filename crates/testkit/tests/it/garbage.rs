@@ -11,9 +11,6 @@ use k8s_openapi::{
 use serde_json::json;
 use testkit::Cluster;
 
-/// Dependents of one owner.
-const DEPENDENTS: usize = 20;
-
 async fn start() -> Cluster {
     let cluster = Cluster::start().await.unwrap();
     cluster.add_node("one").await.unwrap();
@@ -108,42 +105,53 @@ async fn orphan() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn dependents_made_just_before_are_orphaned_too() {
     let cluster = Cluster::start().await.unwrap();
-    let yaml = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: owner}\n";
-    cluster.apply(yaml).await.unwrap();
     let client = cluster.client();
-    let owner = client.get::<ConfigMap>("default", "owner").await.unwrap();
-    let uid = owner.metadata.uid.unwrap();
-    for number in 0..DEPENDENTS {
-        let mut dependent = Secret::default();
-        dependent.metadata.name = Some(format!("dependent-{number}"));
-        dependent.metadata.namespace = Some("default".to_owned());
-        dependent.metadata.labels = Some([("of".to_owned(), "owner".to_owned())].into());
-        dependent.metadata.owner_references = Some(vec![OwnerReference {
-            api_version: "v1".to_owned(),
-            kind: "ConfigMap".to_owned(),
-            name: "owner".to_owned(),
-            uid: uid.clone(),
-            ..OwnerReference::default()
-        }]);
-        client.create(&dependent).await.unwrap();
-    }
+    // Once it takes something away the collector is at work.
+    owned(&cluster, "lost", "0b7a1d5e-0000-4000-8000-000000000000").await;
     cluster
-        .delete::<ConfigMap>("default", "owner", "Orphan")
+        .wait_gone::<Secret>("default", "lost")
         .await
         .unwrap();
+    for owner in ["owner-1", "owner-2", "owner-3"] {
+        let yaml = format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {owner}}}\n");
+        cluster.apply(&yaml).await.unwrap();
+        let made = client.get::<ConfigMap>("default", owner).await.unwrap();
+        let uid = made.metadata.uid.unwrap();
+        for number in 0..3 {
+            owned(&cluster, &format!("{owner}-{number}"), &uid).await;
+        }
+        cluster
+            .delete::<ConfigMap>("default", owner, "Orphan")
+            .await
+            .unwrap();
+    }
     let free = |it: &Secret| {
-        it.metadata
-            .owner_references
-            .as_ref()
-            .is_none_or(Vec::is_empty)
+        let owners = it.metadata.owner_references.as_ref();
+        owners.is_none_or(Vec::is_empty)
     };
     cluster
-        .wait_all::<Secret>("default", "of=owner", |all| {
-            all.len() == DEPENDENTS && all.iter().all(free)
+        .wait_all::<Secret>("default", "owned=yes", |all| {
+            all.len() == 9 && all.iter().all(free)
         })
         .await
         .unwrap();
     cluster.stop().await.unwrap();
+}
+
+/// Makes a Secret that the ConfigMap of this UID owns.
+async fn owned(cluster: &Cluster, name: &str, uid: &str) {
+    let mut secret = Secret::default();
+    secret.metadata.name = Some(name.to_owned());
+    secret.metadata.namespace = Some("default".to_owned());
+    secret.metadata.labels = Some([("owned".to_owned(), "yes".to_owned())].into());
+    secret.metadata.owner_references = Some(vec![OwnerReference {
+        api_version: "v1".to_owned(),
+        kind: "ConfigMap".to_owned(),
+        name: "owner".to_owned(),
+        uid: uid.to_owned(),
+        ..OwnerReference::default()
+    }]);
+    cluster.client().create(&secret).await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]
