@@ -1,4 +1,5 @@
-//! Discovery: what is served, as the legacy per-group documents and as the aggregated one.
+//! Discovery: what is served, as the legacy per-group documents and as the aggregated one. What is served never
+//! changes while the server runs, so a document is made when it is first asked for.
 
 mod aggregated;
 mod legacy;
@@ -12,6 +13,7 @@ use crate::{
     query::Query,
     resources::Resource,
 };
+use api::protobuf;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use flate2::{Compression, write::GzEncoder};
@@ -19,10 +21,11 @@ use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use http_body::Body as _;
 use http_body_util::BodyExt;
 use kinds::Subresource;
-use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::{io::Write, sync::Arc};
 
+/// Most bytes of documents kept. What is served has less than half of it in JSON and protobuf together.
+pub(crate) const KEPT_BYTES: usize = 512 << 10;
 /// Smallest body worth compressing, as upstream.
 const GZIP_FROM_BYTES: u64 = 128 << 10;
 
@@ -36,19 +39,34 @@ pub(crate) fn answer(
     let path = path.strip_suffix('/').unwrap_or(path);
     let parts: Vec<&str> = path.strip_prefix('/')?.split('/').collect();
     if let (["api" | "apis"], Some(encoding)) = (parts.as_slice(), wants_aggregated(headers)) {
-        let document = aggregated::document(&door.resources, parts == ["api"]);
-        return Some(aggregated_answer(headers, encoding, &document));
+        return Some(aggregated_answer(door, path, headers, encoding));
     }
-    let document = match parts.as_slice() {
-        ["api"] => legacy::core_versions(door),
-        ["apis"] => legacy::groups(&door.resources),
-        ["api", version] => legacy::resources(&door.resources, "", version)?,
-        ["apis", group] => legacy::group(&door.resources, group)?,
-        ["apis", group, version] => legacy::resources(&door.resources, group, version)?,
-        _ => return None,
+    let document = || match parts.as_slice() {
+        ["api"] => Some(legacy::core_versions(door)),
+        ["apis"] => Some(legacy::groups(&door.resources)),
+        ["api", version] => legacy::resources(&door.resources, "", version),
+        ["apis", group] => legacy::group(&door.resources, group),
+        ["apis", group, version] => legacy::resources(&door.resources, group, version),
+        _ => None,
     };
+    let json = door
+        .discovery
+        .get_or(path, || document().map(Bytes::from))?;
     let form = negotiate::form(headers, query, true);
-    Some(form.and_then(|form| forms::simple(form, 200, document)))
+    Some(form.and_then(|form| encoded(door, path, form, json)))
+}
+
+/// A document in the wished encoding. What programs ask for is kept.
+fn encoded(door: &Door, name: &str, form: Form, json: Bytes) -> Answer {
+    let name = format!("{name} {}", form.media_type());
+    let protobuf = || protobuf::encode(&json).ok().map(Bytes::from);
+    match form.encoding {
+        Encoding::Protobuf => match door.discovery.get_or(&name, protobuf) {
+            Some(bytes) => Ok(answer::whole(200, form.media_type(), bytes)),
+            None => forms::simple(form, 200, json),
+        },
+        _ => forms::simple(form, 200, json),
+    }
 }
 
 /// The encoding of the aggregated document, when that is what the client likes best.
@@ -76,8 +94,11 @@ fn wants_aggregated(headers: &HeaderMap) -> Option<Encoding> {
 
 /// The aggregated document. Its ETag is that of the JSON in every encoding, which is why `Vary` says
 /// that the answer depends on `Accept`.
-fn aggregated_answer(headers: &HeaderMap, encoding: Encoding, document: &Value) -> Answer {
-    let json = Bytes::from(document.to_string());
+fn aggregated_answer(door: &Door, path: &str, headers: &HeaderMap, encoding: Encoding) -> Answer {
+    let name = format!("{path} aggregated");
+    let document = aggregated::document;
+    let json = || Some(document(&door.resources, path == "/api").to_string().into());
+    let json = door.discovery.get_or(&name, json).unwrap_or_default();
     let media_type = match encoding {
         Encoding::Json => aggregated::JSON,
         Encoding::Yaml => aggregated::YAML,
@@ -91,7 +112,7 @@ fn aggregated_answer(headers: &HeaderMap, encoding: Encoding, document: &Value) 
         encoding,
         ..Form::JSON
     };
-    let encoded = forms::simple(form, 200, json)?;
+    let encoded = encoded(door, &name, form, json)?;
     let (parts, _) = tagged.into_parts();
     Ok(Response::from_parts(parts, encoded.into_body()))
 }

@@ -32,6 +32,9 @@ use std::io::{self, BufWriter, Read, Write};
 
 pub(crate) use shelf::Documents;
 
+/// Most compressed bytes kept. Everything that is served takes less than this in one encoding.
+pub(crate) const KEPT_BYTES: usize = 3 << 20;
+
 /// How a document is written: the media types that ask for it, the one that it is answered in, and
 /// what makes it.
 struct Encoding {
@@ -95,11 +98,11 @@ pub(crate) fn answer(
             encoding(headers, &V2_PROTOBUF)
                 .and_then(|encoding| document(door, "v2", headers, encoding)),
         ),
-        "v3" => Some(Ok(discovery::with_etag(
-            headers,
-            index(served).to_string().into(),
-            "application/json",
-        ))),
+        "v3" => {
+            let index = || Some(index(served).to_string().into());
+            let index = door.discovery.get_or("/openapi/v3", index)?;
+            Some(Ok(discovery::with_etag(headers, index, "application/json")))
+        }
         below => {
             let name = below.strip_prefix("v3/")?;
             let known = roots::names(served).iter().any(|own| own == name)
