@@ -26,7 +26,9 @@ pub(super) fn bare(
         out: Vec::with_capacity(json.len()),
         spare: Vec::new(),
     };
-    let mut input = serde_json::Deserializer::from_slice(json);
+    // Checked once, not string by string.
+    let text = std::str::from_utf8(json).map_err(serde_json::Error::custom)?;
+    let mut input = serde_json::Deserializer::from_str(text);
     let shape = Shape::Object(of);
     Slot {
         encoder: &mut encoder,

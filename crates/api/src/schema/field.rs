@@ -32,13 +32,9 @@ impl Type {
     /// written in the order of their fields have it.
     #[must_use]
     pub fn field_from(&self, from: usize, name: &str) -> Option<(usize, &Field)> {
-        let mut ahead = self.fields.iter().enumerate().skip(from);
-        let found = ahead.find(|(_, field)| &*field.name == name);
-        found.or_else(|| {
-            let by_name = |field: &Field| (*field.name).cmp(name);
-            let at = self.fields.binary_search_by(by_name).ok()?;
-            Some((at, self.fields.get(at)?))
-        })
+        let (before, after) = self.fields.split_at_checked(from)?;
+        let mut around = (from..).zip(after).chain((0..).zip(before));
+        around.find(|(_, field)| &*field.name == name)
     }
 
     /// The last word of the name: `Pod` of `io.k8s.api.core.v1.Pod`.
