@@ -209,9 +209,8 @@ fn encode_of(
     of: TypeRef,
 ) -> Result<Vec<u8>, ProtobufError> {
     let raw = bare(json, schemas, of)?;
-    let mut bytes = head(&meta.api_version, &meta.kind, raw.len());
-    // Of exactly this size: spare room would be kept as long as the object.
-    bytes.reserve_exact(raw.len() + TAIL.len());
+    let room = raw.len() + TAIL.len();
+    let mut bytes = head(&meta.api_version, &meta.kind, raw.len(), room);
     bytes.extend_from_slice(&raw);
     bytes.extend_from_slice(TAIL);
     Ok(bytes)
@@ -224,13 +223,16 @@ fn bare(json: &[u8], schemas: &Schemas, of: TypeRef) -> Result<Vec<u8>, Protobuf
     })
 }
 
-/// The envelope up to the message, which the caller appends.
-fn head(api_version: &str, kind: &str, length: usize) -> Vec<u8> {
-    let (mut meta, mut bytes) = (Vec::new(), Vec::with_capacity(96));
-    wire::put_bytes(&mut meta, 1, api_version.as_bytes());
-    wire::put_bytes(&mut meta, 2, kind.as_bytes());
+/// The envelope up to the message of this length. The caller appends `room` bytes: what is kept as long as the
+/// object has no spare ones.
+fn head(api_version: &str, kind: &str, length: usize, room: usize) -> Vec<u8> {
+    let meta = wire::bytes_length(1, api_version.len()) + wire::bytes_length(2, kind.len());
+    let own = MAGIC.len() + wire::bytes_length(1, meta) + wire::head_length(2, length);
+    let mut bytes = Vec::with_capacity(own + room);
     bytes.extend_from_slice(MAGIC);
-    wire::put_bytes(&mut bytes, 1, &meta);
+    wire::put_head(&mut bytes, 1, meta);
+    wire::put_bytes(&mut bytes, 1, api_version.as_bytes());
+    wire::put_bytes(&mut bytes, 2, kind.as_bytes());
     wire::put_head(&mut bytes, 2, length);
     bytes
 }
@@ -270,7 +272,7 @@ impl List {
         let own = bare(&[b"{\"metadata\":", metadata, b"}"].concat(), schemas, of)?;
         let length = |item: &[u8]| wire::bytes_length(ITEMS, inside(item).len());
         let all: usize = items.iter().map(|item| length(item.as_ref())).sum();
-        let mut head = head(api_version, kind, own.len() + all);
+        let mut head = head(api_version, kind, own.len() + all, own.len());
         head.extend_from_slice(&own);
         Ok(Self {
             length: head.len() + all + TAIL.len(),
@@ -319,12 +321,13 @@ fn type_meta(json: &[u8]) -> Result<TypeMeta<'_>, ProtobufError> {
 /// bytes, then a bare `WatchEvent` up to the object.
 #[must_use]
 pub fn watch_head(event: &str, length: usize) -> Vec<u8> {
-    let (mut object, mut frame) = (Vec::with_capacity(8), Vec::with_capacity(32));
-    wire::put_head(&mut object, 1, length);
+    let object = wire::bytes_length(1, length);
+    let around = wire::bytes_length(1, event.len()) + wire::head_length(2, object);
+    let mut frame = Vec::with_capacity(4 + around + wire::head_length(1, length));
     frame.extend_from_slice(&[0; 4]);
     wire::put_bytes(&mut frame, 1, event.as_bytes());
-    wire::put_head(&mut frame, 2, object.len() + length);
-    frame.extend_from_slice(&object);
+    wire::put_head(&mut frame, 2, object);
+    wire::put_head(&mut frame, 1, length);
     // Objects are limited far below 4 GiB by the request body's limit.
     let length = u32::try_from(frame.len() - 4 + length).unwrap_or(u32::MAX);
     frame[..4].copy_from_slice(&length.to_be_bytes());

@@ -246,7 +246,12 @@ fn zero_and_absent_are_told_apart_where_go_has_pointers() {
 fn a_watch_frame_is_a_length_and_a_bare_event() {
     let object = encode(br#"{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a"}}"#)
         .expect("encodes");
-    let frame = [watch_head("ADDED", object.len()), object].concat();
+    let head = watch_head("ADDED", object.len());
+    assert_eq!(
+        (head.capacity(), object.capacity()),
+        (head.len(), object.len())
+    );
+    let frame = [head, object].concat();
     assert_eq!(
         u32::from_be_bytes(frame[..4].try_into().expect("four")) as usize,
         frame.len() - 4

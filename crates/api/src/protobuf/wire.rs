@@ -89,7 +89,12 @@ pub(crate) fn put_bytes(out: &mut Vec<u8>, tag: u32, value: &[u8]) {
 
 /// How many bytes [`put_bytes`] writes of a value of this length.
 pub(crate) fn bytes_length(tag: u32, length: usize) -> usize {
-    number_length(u64::from(tag) << 3) + number_length(length as u64) + length
+    head_length(tag, length) + length
+}
+
+/// How many bytes [`put_head`] writes.
+pub(crate) fn head_length(tag: u32, length: usize) -> usize {
+    number_length(u64::from(tag) << 3) + number_length(length as u64)
 }
 
 fn number_length(value: u64) -> usize {
