@@ -57,6 +57,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         tokens: Some(tokens),
         dialer: None,
         advertise_removed_apis: false,
+        parts: Arc::new(Vec::new),
         network: ServiceNetwork {
             service_cidrs: vec!["10.43.0.0/16".parse()?],
             node_ports: (30000, 32767),

@@ -6,6 +6,9 @@ use std::{net::IpAddr, sync::Arc};
 use stdx::{clock::Clock, random::Random};
 use store::Store;
 
+/// Names of parts and what is wrong with each, if anything; asked whenever somebody wants to know.
+pub type Parts = Arc<dyn Fn() -> Vec<(&'static str, Option<String>)> + Send + Sync>;
+
 /// The parts of a door. Each is a seam with a fake for tests.
 pub struct Config {
     /// Where everything is kept.
@@ -26,6 +29,8 @@ pub struct Config {
     pub dialer: Option<Arc<dyn NodeDialer>>,
     /// Whether discovery and OpenAPI tell of versions that Kubernetes no longer serves.
     pub advertise_removed_apis: bool,
+    /// The parts of the control plane beside the door, and how they are.
+    pub parts: Parts,
     /// Where Services live, and where the door itself is reached.
     pub network: ServiceNetwork,
 }

@@ -39,7 +39,7 @@ mod verbs;
 mod watch_cache;
 
 pub use answer::Body;
-pub use config::{Config, ServiceNetwork};
+pub use config::{Config, Parts, ServiceNetwork};
 pub use connect::{DialError, NodeDialer, Stream};
 pub use listen::{Listening, Serving};
 pub use serve::Door;

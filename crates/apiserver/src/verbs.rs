@@ -14,6 +14,7 @@ pub(crate) mod options;
 pub(crate) mod owner_references;
 pub(crate) mod patch;
 pub(crate) mod scale;
+pub(crate) mod seen;
 pub(crate) mod subresource;
 pub(crate) mod update;
 pub(crate) mod watch;

@@ -2,7 +2,7 @@
 //! the door is compiled once for all kinds.
 
 use crate::{
-    Action, Cell, Column, Context, Destination, Hub, Names, ProxyName, Question, Strategy,
+    Action, Cell, Column, Context, Destination, Hub, Names, Part, ProxyName, Question, Strategy,
     Subresource, gates, ratchet,
 };
 use api::{AnyObject, DecodeError};
@@ -59,6 +59,8 @@ pub trait Law: Send + Sync {
     fn selectable_field_names(&self) -> &'static [&'static str];
     /// See [`Strategy::subresources`].
     fn subresources(&self) -> &'static [Subresource];
+    /// See [`Strategy::seen`].
+    fn seen(&self, parts: &dyn Fn() -> Vec<Part>) -> Option<Vec<Box<dyn AnyObject>>>;
     /// See [`Strategy::resets`].
     fn resets(&self) -> Resets;
     /// See [`Strategy::prepare_for_subresource`].
@@ -251,6 +253,10 @@ impl<S: Strategy> Law for S {
     }
     fn subresources(&self) -> &'static [Subresource] {
         Strategy::subresources(self)
+    }
+    fn seen(&self, parts: &dyn Fn() -> Vec<Part>) -> Option<Vec<Box<dyn AnyObject>>> {
+        let seen = Strategy::seen(self, parts)?.into_iter();
+        Some(seen.map(|object| Box::new(object) as _).collect())
     }
     fn resets(&self) -> Resets {
         Strategy::resets(self)

@@ -50,8 +50,8 @@ pub use older::{Gone, Older, find_gone, find_older, older};
 pub use query::ProxyName;
 pub use question::Question;
 pub use strategy::{
-    Action, Cell, Column, Context, Destination, Hub, Names, Route, Scope, Strategy, Subresource,
-    SubresourceKind,
+    Action, Cell, Column, Context, Destination, Hub, Names, Part, Route, Scope, Strategy,
+    Subresource, SubresourceKind,
 };
 
 /// Every built-in kind, the core group first, then by group and kind.

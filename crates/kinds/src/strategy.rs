@@ -39,6 +39,15 @@ pub struct Names {
     pub deprecated: Option<&'static str>,
 }
 
+/// A part of the control plane.
+#[derive(Clone, Debug)]
+pub struct Part {
+    /// Upstream's name for it, such as `scheduler`.
+    pub name: &'static str,
+    /// What is wrong with it; none when it is well.
+    pub fault: Option<String>,
+}
+
 impl Names {
     /// The verbs of a stored kind.
     pub const STORED: &'static [&'static str] = &[
@@ -444,6 +453,11 @@ pub trait Strategy: Send + Sync + 'static {
     /// Subresources, in discovery's order (alphabetic).
     fn subresources(&self) -> &'static [Subresource] {
         &[]
+    }
+
+    /// The objects of a kind that is not stored, but seen in the server's own parts.
+    fn seen(&self, _parts: &dyn Fn() -> Vec<Part>) -> Option<Vec<Self::Object>> {
+        None
     }
 
     /// What a write of the object itself puts back; [`Self::prepare_for_update`] does it.

@@ -36,6 +36,8 @@ pub(crate) struct Server {
     pub(crate) clock: Clock,
     pub(crate) random: Random,
     pub(crate) tasks: Tasks,
+    controllers: Tasks,
+    scheduler: Tasks,
     /// Told once, when the demo image is here or cannot be made.
     pub(crate) demo_image: Arc<Notify>,
 }
@@ -106,6 +108,8 @@ impl Server {
             address,
             clock: Clock::system(),
             random: Random::from_kernel().context("cannot read randomness from the kernel")?,
+            controllers: tasks.part(),
+            scheduler: tasks.part(),
             tasks,
             demo_image: Arc::default(),
             options,
@@ -168,6 +172,7 @@ impl Server {
             tokens: Some(tokens),
             dialer: Some(Arc::clone(nodes) as Arc<dyn apiserver::NodeDialer>),
             advertise_removed_apis: self.options.advertise_removed_apis,
+            parts: self.parts(),
             network: ServiceNetwork {
                 service_cidrs: self.options.service_cidr.all(),
                 node_ports: self.options.api.service_node_port_range,
@@ -238,7 +243,7 @@ impl Server {
                 random: self.random.clone(),
                 root_ca_pem: root_ca_pem.into(),
             };
-            controllers::run(&context, &self.options.disable, &self.tasks);
+            controllers::run(&context, &self.options.disable, &self.controllers);
         }
         if !self.is_disabled("scheduler") {
             let scheduler = self.client(door, "system:kube-scheduler", "kube-scheduler");
@@ -247,10 +252,30 @@ impl Server {
                 recorder.named("default-scheduler"),
                 self.clock.clone(),
                 self.random.clone(),
-                &self.tasks,
+                &self.scheduler,
             );
         }
         caches
+    }
+
+    /// How the brains are, for who asks.
+    fn parts(&self) -> apiserver::Parts {
+        let parts = [
+            ("controller-manager", "controllers", &self.controllers),
+            ("scheduler", "scheduler", &self.scheduler),
+        ];
+        let parts = parts.map(|(name, part, tasks)| (name, self.is_disabled(part), tasks.clone()));
+        Arc::new(move || {
+            let parts = parts.iter().map(|(name, is_disabled, tasks)| {
+                let fault = match (is_disabled, tasks.has_failed()) {
+                    (true, _) => Some("not part of this server (--disable)".to_owned()),
+                    (_, true) => Some("a task ended abnormally; see the log".to_owned()),
+                    _ => None,
+                };
+                (*name, fault)
+            });
+            parts.collect()
+        })
     }
 
     /// Whether `--disable` names this part.

@@ -2,7 +2,13 @@
 //! when everything it started has ended.
 
 use parking_lot::Mutex;
-use std::{future::Future, sync::Arc};
+use std::{
+    future::Future,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -11,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 pub struct Tasks {
     stop: CancellationToken,
     set: Arc<Mutex<JoinSet<()>>>,
+    failed: Arc<AtomicBool>,
 }
 
 impl Tasks {
@@ -26,7 +33,23 @@ impl Tasks {
         Self {
             stop: self.stop.child_token(),
             set: Arc::default(),
+            failed: Arc::default(),
         }
+    }
+
+    /// The same group under another name: it tells only of failures of what is spawned through it.
+    #[must_use]
+    pub fn part(&self) -> Self {
+        Self {
+            failed: Arc::default(),
+            ..self.clone()
+        }
+    }
+
+    /// Whether a task ended abnormally.
+    #[must_use]
+    pub fn has_failed(&self) -> bool {
+        self.failed.load(Ordering::Relaxed)
     }
 
     /// The signal the group's tasks watch.
@@ -38,7 +61,7 @@ impl Tasks {
     /// Starts a task; it is dropped at its next await when the group stops. A panic is logged
     /// under `name` and ends only that task.
     pub fn spawn(&self, name: &'static str, task: impl Future<Output = ()> + Send + 'static) {
-        let stop = self.stop.clone();
+        let (stop, failed) = (self.stop.clone(), Arc::clone(&self.failed));
         let mut set = self.set.lock();
         while let Some(ended) = set.try_join_next() {
             log_end(ended);
@@ -51,6 +74,7 @@ impl Tasks {
                 }
             });
             if let Err(error) = run.await {
+                failed.store(true, Ordering::Relaxed);
                 tracing::error!(task = name, %error, "a task ended abnormally");
             }
         });
@@ -84,6 +108,8 @@ mod tests {
     #[tokio::test]
     async fn finish_ends_everything_and_survives_a_panic() {
         let tasks = Tasks::new();
+        let well = tasks.part();
+        well.spawn("ends", async {});
         let (sender, mut receiver) = tokio::sync::mpsc::channel::<()>(1);
         tasks.spawn("panics", async { panic!("on purpose") });
         tasks.spawn("waits", async move {
@@ -92,6 +118,7 @@ mod tests {
         });
         tasks.finish().await;
         assert!(receiver.recv().await.is_none());
+        assert!(tasks.has_failed() && !well.has_failed());
     }
 
     #[tokio::test]

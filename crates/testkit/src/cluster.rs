@@ -212,6 +212,7 @@ fn config(store: Arc<dyn Store>, clock: &Clock, random: &Random) -> anyhow::Resu
         )?)),
         dialer: None,
         advertise_removed_apis: false,
+        parts: Arc::new(Vec::new),
         network: ServiceNetwork {
             service_cidrs: vec!["10.43.0.0/16".parse()?],
             node_ports: (30_000, 32_767),

@@ -3,7 +3,7 @@
 use super::{
     Call,
     list_options::{ListOptions, Match},
-    store_failure,
+    seen, store_failure,
 };
 use crate::{
     Door,
@@ -56,6 +56,10 @@ pub(crate) fn metadata(page: &Page, selection: &Selection) -> Value {
 /// The page that the call asks for.
 pub(crate) async fn page(door: &Door, call: &Call, selection: &Selection) -> Result<Page, Status> {
     let options = ListOptions::read(call, false)?;
+    if let Some(mut items) = seen::items(door, call) {
+        items.retain(|item| selection.matches(item));
+        return Ok(Page::whole(items, door.cache.revision()));
+    }
     let (slot, limit) = (call.resource.slot, options.limit);
     if let Some(token) = &options.continue_token {
         return go_on(door, call, selection, limit, token).await;

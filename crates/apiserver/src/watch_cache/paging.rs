@@ -21,6 +21,16 @@ pub(crate) struct Page {
 type Overlay<'a> = BTreeMap<&'a str, Option<&'a Arc<Item>>>;
 
 impl Page {
+    /// All there is.
+    pub(crate) fn whole(items: Vec<Arc<Item>>, revision: Revision) -> Self {
+        Self {
+            items,
+            revision,
+            next: None,
+            remaining: None,
+        }
+    }
+
     fn fill<'a>(
         items: impl Iterator<Item = &'a Arc<Item>>,
         selection: &Selection,

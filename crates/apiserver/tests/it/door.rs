@@ -35,8 +35,12 @@ pub(crate) async fn open_at(
     ranges: &[&str],
     address: &str,
 ) -> Tested {
-    let tasks = Tasks::new();
-    let config = config(Arc::clone(&store), ranges, address);
+    open_configured(config(store, ranges, address)).await
+}
+
+/// A door made of these parts.
+pub(crate) async fn open_configured(config: Config) -> Tested {
+    let (tasks, store) = (Tasks::new(), Arc::clone(&config.store));
     let door = Door::new(config, &tasks).await.unwrap();
     door.bootstrap().await.unwrap();
     Tested { door, store, tasks }
@@ -54,6 +58,7 @@ pub(crate) fn config(store: Arc<dyn store::Store>, ranges: &[&str], address: &st
         tokens: None,
         dialer: None,
         advertise_removed_apis: false,
+        parts: Arc::new(Vec::new),
         network: ServiceNetwork {
             service_cidrs: ranges.iter().map(|it| it.parse().unwrap()).collect(),
             node_ports: (30000, 32767),

@@ -6,6 +6,7 @@ mod admission;
 mod apply;
 mod bad_input;
 mod codecs;
+mod component_statuses;
 mod door;
 mod forms;
 mod fuzzing;

@@ -103,6 +103,7 @@ pub(crate) async fn listen() -> Wire {
         tokens: Some(tokens),
         dialer: Some(Arc::new(Echo)),
         advertise_removed_apis: false,
+        parts: Arc::new(Vec::new),
         network: ServiceNetwork {
             service_cidrs: vec!["10.43.0.0/24".parse().unwrap()],
             node_ports: (30000, 32767),
