@@ -67,10 +67,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     };
     let door = Door::new(config, &tasks).await?;
     door.bootstrap().await?;
-    let tls = certificates::server_config(
-        ServedCertificate::new(&server)?,
-        authority.certificate_pem(),
-    )?;
+    let served = ServedCertificate::new(&server)?;
+    let tls = certificates::server_config(served, authority.certificate_pem())?;
     let listener = tokio::net::TcpListener::bind((address, port)).await?;
     let serving = door.serve(listener, Listening { tls: Some(tls) }, &tasks);
     let encoded = |text: &str| STANDARD.encode(text);

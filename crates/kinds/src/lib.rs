@@ -30,6 +30,7 @@ mod networking;
 mod node;
 mod node_labels;
 mod older;
+mod part;
 mod pod_spec;
 mod policy;
 mod prepare;
@@ -47,11 +48,12 @@ mod workload;
 pub use gates::Gated;
 pub use law::Law;
 pub use older::{Gone, Older, find_gone, find_older, older};
+pub use part::Part;
 pub use query::ProxyName;
 pub use question::Question;
 pub use strategy::{
-    Action, Cell, Column, Context, Destination, Hub, Names, Part, Route, Scope, Strategy,
-    Subresource, SubresourceKind,
+    Action, Cell, Column, Context, Destination, Hub, Names, Route, Scope, Strategy, Subresource,
+    SubresourceKind,
 };
 
 /// Every built-in kind, the core group first, then by group and kind.

@@ -1,7 +1,7 @@
 //! What a kind's file says. Every method but `names` has a default, so that a file holds only what
 //! is special about its kind. Upstream: the `strategy.go` and `printers` of each registry folder.
 
-use crate::{ProxyName, Question, gates::Gated};
+use crate::{Part, ProxyName, Question, gates::Gated};
 use api::{AnyObject, DecodeError, Object};
 use jiff::Timestamp;
 use k8s_openapi::api::{autoscaling::v1::Scale, core::v1::PodSpec};
@@ -37,15 +37,6 @@ pub struct Names {
     pub returns_deleted: bool,
     /// What every answer warns of, when this version of the kind is deprecated.
     pub deprecated: Option<&'static str>,
-}
-
-/// A part of the control plane.
-#[derive(Clone, Debug)]
-pub struct Part {
-    /// Upstream's name for it, such as `scheduler`.
-    pub name: &'static str,
-    /// What is wrong with it; none when it is well.
-    pub fault: Option<String>,
 }
 
 impl Names {
