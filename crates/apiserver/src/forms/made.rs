@@ -55,7 +55,36 @@ struct Kept {
     forms: HashMap<Key, (Weak<Item>, Bytes)>,
     /// Oldest first.
     ages: VecDeque<Key>,
+    /// Which of them was looked at last.
+    seen: usize,
     bytes: usize,
+}
+
+impl Kept {
+    fn remove(&mut self, key: &Key) {
+        if let Some((_, gone)) = self.forms.remove(key) {
+            self.bytes -= gone.len() + ENTRY_BYTES;
+        }
+    }
+
+    /// Looks at two, round and round, and drops those of objects that are gone: with one more for each look
+    /// there are never many of them.
+    fn sweep(&mut self) {
+        for _ in 0..2 {
+            self.seen += 1;
+            if self.seen >= self.ages.len() {
+                self.seen = 0;
+            }
+            let Some(key) = self.ages.get(self.seen).copied() else {
+                return;
+            };
+            let is_gone = |(item, _): &(Weak<Item>, Bytes)| item.strong_count() == 0;
+            if self.forms.get(&key).is_none_or(is_gone) {
+                self.ages.swap_remove_back(self.seen);
+                self.remove(&key);
+            }
+        }
+    }
 }
 
 impl Made {
@@ -76,12 +105,11 @@ impl Made {
         kept.ages.push_back(key);
         kept.forms
             .insert(key, (Arc::downgrade(item), bytes.clone()));
+        kept.sweep();
         while kept.bytes > BYTES && kept.ages.len() > 1 {
-            let oldest = kept.ages.pop_front();
-            let Some((_, gone)) = oldest.and_then(|it| kept.forms.remove(&it)) else {
-                break;
-            };
-            kept.bytes -= gone.len() + ENTRY_BYTES;
+            if let Some(oldest) = kept.ages.pop_front() {
+                kept.remove(&oldest);
+            }
         }
     }
 }

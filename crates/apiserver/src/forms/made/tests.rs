@@ -169,3 +169,23 @@ fn the_oldest_forms_go_first() {
     assert_ne!(again(0).as_ptr(), forms[0].as_ptr());
     assert!(made.holding(&many).is_none() && made.holding(&many[..8]).is_some());
 }
+
+#[test]
+fn forms_of_what_is_gone_do_not_pile_up() {
+    let made = Made::default();
+    let writer = writer("configmaps", Shape::Whole, Encoding::Protobuf);
+    let alive = items(10, 10);
+    for item in &alive {
+        writer.protobuf(Some(&made), item).unwrap();
+    }
+    for _ in 0..1000 {
+        writer.protobuf(Some(&made), &items(1, 10)[0]).unwrap();
+        assert!(made.kept.read().forms.len() <= 3 * alive.len());
+    }
+    let kept = made.kept.read();
+    assert_eq!(kept.forms.len(), kept.ages.len());
+    for item in &alive {
+        let is_kept = |it: &&Key| it.0 == Arc::as_ptr(item) as usize;
+        assert!(kept.forms.keys().any(|it| is_kept(&it)));
+    }
+}
