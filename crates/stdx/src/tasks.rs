@@ -116,9 +116,12 @@ mod tests {
             let _held = sender;
             std::future::pending::<()>().await;
         });
+        while !tasks.has_failed() {
+            tokio::task::yield_now().await;
+        }
         tasks.finish().await;
         assert!(receiver.recv().await.is_none());
-        assert!(tasks.has_failed() && !well.has_failed());
+        assert!(!well.has_failed());
     }
 
     #[tokio::test]
