@@ -6,6 +6,10 @@ use std::{
     sync::atomic::{AtomicU32, Ordering},
 };
 
+/// Where outgoing connections have their ports. Clients that choose one to listen at (kr8s, from 10,000 to
+/// 60,000) look only at who listens, and may not meet them.
+const OUTGOING_PORTS: &str = "echo 60001 65000 > /proc/sys/net/ipv4/ip_local_port_range";
+
 pub(crate) struct Namespace(String);
 
 impl Namespace {
@@ -15,6 +19,7 @@ impl Namespace {
         let namespace = Self(format!("sampan-{}-{count}", std::process::id()));
         run(Command::new("ip").args(["netns", "add", &namespace.0]));
         run(namespace.inside("ip").args(["link", "set", "lo", "up"]));
+        run(namespace.inside("sh").args(["-c", OUTGOING_PORTS]));
         namespace
     }
 
