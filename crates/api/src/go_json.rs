@@ -5,7 +5,7 @@
 //! One pass: it runs whenever an object is encoded. What only Go writes stands where the object would have it:
 //! an object that says it and one that does not have the same bytes.
 
-use crate::schema::{Absent, Field, Schemas, Shape, Type, TypeRef, builtin};
+use crate::schema::{Absent, Field, Schemas, Seen, Shape, Type, TypeRef, builtin};
 use serde::{
     Serialize, Serializer,
     ser::{Error as _, Impossible, SerializeMap, SerializeSeq, SerializeStruct},
@@ -92,10 +92,7 @@ impl<'a> Writer<'a> {
             self.out.truncate(start);
         } else if is_null || is_empty {
             self.out.truncate(at);
-            match field.absent {
-                Absent::Zero => self.zero(&field.shape),
-                _ => self.out.extend_from_slice(b"null"),
-            }
+            self.nothing(field);
         }
     }
 
@@ -113,10 +110,15 @@ impl<'a> Writer<'a> {
             self.out.push(b'"');
             self.out.extend_from_slice(field.name.as_bytes());
             self.out.extend_from_slice(b"\":");
-            match field.absent {
-                Absent::Zero => self.zero(&field.shape),
-                _ => self.out.extend_from_slice(b"null"),
-            }
+            self.nothing(field);
+        }
+    }
+
+    /// What Go writes where a field has nothing.
+    fn nothing(&mut self, field: &Field) {
+        match field.absent {
+            Absent::Zero => self.zero(&field.shape),
+            _ => self.out.extend_from_slice(b"null"),
         }
     }
 
@@ -161,23 +163,6 @@ fn is_zero_time(shape: &Shape, value: &[u8]) -> bool {
             .strip_prefix(br#""0001-01-01T00:00:00"#)
             .and_then(|rest| rest.strip_suffix(br#"Z""#))
             .is_some_and(|rest| rest.iter().all(|byte| matches!(byte, b'.' | b'0')))
-}
-
-/// Which of a type's fields were met. No type of Kubernetes has more than 128, and of those behind, none
-/// has fields that Go writes when they are absent.
-#[derive(Default)]
-struct Seen(u128);
-
-impl Seen {
-    fn has(&self, at: usize) -> bool {
-        at >= 128 || self.0 & 1 << at != 0
-    }
-
-    fn insert(&mut self, at: usize) {
-        if at < 128 {
-            self.0 |= 1 << at;
-        }
-    }
 }
 
 /// A place that takes one value.
@@ -241,12 +226,10 @@ impl<'a> Fields<'_, 'a> {
         let written = &self.writer.out[self.start..];
         let name = written.strip_prefix(b",").unwrap_or(written);
         let name = &name[1..name.len() - 1];
-        let is_it = |field: &Field| field.name.as_bytes() == name;
-        let behind = of.fields[self.next..].iter().position(is_it);
-        let at = behind.map(|at| self.next + at);
-        let at = at.or_else(|| of.fields.iter().position(is_it));
-        self.field = at.and_then(|at| of.fields.get(at));
-        let Some(at) = at else {
+        let text = std::str::from_utf8(name).unwrap_or_default();
+        let found = of.field_from(self.next, text);
+        self.field = found.map(|(_, field)| field);
+        let Some((at, _)) = found else {
             return;
         };
         self.seen.insert(at);

@@ -7,12 +7,15 @@
 mod arena;
 pub mod descriptions;
 mod field;
+mod seen;
 pub mod table;
 
 pub use arena::{Kind, Schemas, TypeRef};
 pub use field::{
     Absent, Field, Form, Inline, ListKind, PatchStrategy, ProtoField, Shape, Structure, Type,
 };
+
+pub(crate) use seen::Seen;
 
 use std::sync::LazyLock;
 

@@ -13,7 +13,7 @@ pub use syntax::syntax_error;
 
 use crate::{
     go_base64,
-    schema::{Absent, Schemas, Shape, TypeRef},
+    schema::{Absent, Schemas, Seen, Shape, TypeRef},
 };
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use std::{
@@ -390,23 +390,5 @@ impl<'de> Visitor<'de> for Seed<'_, '_> {
         }
         self.note_zero(is_empty && of.is_none());
         Ok(())
-    }
-}
-
-/// Which of a type's fields were met. No type has more than 128 but custom resources may.
-#[derive(Default)]
-struct Seen {
-    few: u128,
-    many: HashSet<usize>,
-}
-
-impl Seen {
-    fn insert(&mut self, at: usize) -> bool {
-        if at >= 128 {
-            return self.many.insert(at);
-        }
-        let fresh = self.few & 1 << at == 0;
-        self.few |= 1 << at;
-        fresh
     }
 }
