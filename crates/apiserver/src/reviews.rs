@@ -10,10 +10,8 @@ use crate::{
     verbs::{Call, change, subresource},
 };
 use bytes::Bytes;
-use kinds::{
-    Question,
-    question::{Action, Subject},
-};
+use k8s_openapi::api::authorization::v1::{NonResourceAttributes, ResourceAttributes};
+use kinds::Question;
 use machinery::status::{self, Status};
 use serde_json::{Value, json};
 
@@ -38,9 +36,19 @@ pub(crate) async fn run(door: &Door, call: &Call, body: &Bytes) -> Answer {
     };
     let mut tree = forms::tree(&object.encode())?;
     tree["status"] = match question? {
-        Question::Access { subject, action } => {
-            let subject = subject.map(|it| user(*it));
-            access(door, subject.as_ref().unwrap_or(&call.user), &action)
+        Question::Access(spec) => {
+            let asked = (&spec.resource_attributes, &spec.non_resource_attributes);
+            let user = User {
+                name: spec.user.clone().unwrap_or_default(),
+                uid: spec.uid.clone().unwrap_or_default(),
+                groups: spec.groups.clone().unwrap_or_default(),
+                extra: spec.extra.clone().unwrap_or_default(),
+            };
+            access(door, &user, asked)
+        }
+        Question::OwnAccess(spec) => {
+            let asked = (&spec.resource_attributes, &spec.non_resource_attributes);
+            access(door, &call.user, asked)
         }
         Question::Rules { namespace } => {
             tree["metadata"] = json!({});
@@ -62,16 +70,12 @@ pub(crate) async fn run(door: &Door, call: &Call, body: &Bytes) -> Answer {
     Ok(response)
 }
 
-fn user(subject: Subject) -> User {
-    User {
-        name: subject.user,
-        uid: subject.uid,
-        groups: subject.groups,
-        extra: subject.extra,
-    }
-}
-
-fn access(door: &Door, user: &User, action: &Action) -> Value {
+/// Whether the user may do one of the two; the law saw to it that one is asked about.
+fn access(
+    door: &Door,
+    user: &User,
+    asked: (&Option<ResourceAttributes>, &Option<NonResourceAttributes>),
+) -> Value {
     fn text(it: &Option<String>) -> &str {
         it.as_deref().unwrap_or_default()
     }
@@ -86,8 +90,8 @@ fn access(door: &Door, user: &User, action: &Action) -> Value {
         name: "",
         path: "",
     };
-    let attributes = match action {
-        Action::Resource(it) => Attributes {
+    let attributes = match asked {
+        (Some(it), _) => Attributes {
             verb: text(&it.verb),
             group: text(&it.group),
             version: match text(&it.version) {
@@ -100,11 +104,12 @@ fn access(door: &Door, user: &User, action: &Action) -> Value {
             name: text(&it.name),
             ..nothing
         },
-        Action::Path(it) => Attributes {
+        (None, Some(it)) => Attributes {
             verb: text(&it.verb),
             path: text(&it.path),
             ..nothing
         },
+        (None, None) => nothing,
     };
     let (mut status, because) = match door.config.authorizer.authorize(door, &attributes) {
         Decision::Allow => (json!({ "allowed": true }), String::new()),

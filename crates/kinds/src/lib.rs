@@ -35,7 +35,7 @@ mod pod_spec;
 mod policy;
 mod prepare;
 mod query;
-pub mod question;
+mod question;
 mod ratchet;
 mod rbac;
 mod resource;

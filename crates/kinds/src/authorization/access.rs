@@ -1,6 +1,5 @@
 //! The rules that the questions about access share. Upstream: `pkg/apis/authorization/validation`.
 
-use crate::question::{Action, Question, Subject};
 use k8s_openapi::{
     api::authorization::v1::{NonResourceAttributes, ResourceAttributes, SubjectAccessReviewSpec},
     apimachinery::pkg::apis::meta::v1::{FieldSelectorRequirement, ObjectMeta},
@@ -125,29 +124,4 @@ fn requirement(e: &mut ErrorList, path: &Path, it: &FieldSelectorRequirement) {
     }
     let values = it.values.as_deref().unwrap_or_default();
     labels::validate_values(e, &it.operator, values, path);
-}
-
-/// What is asked about. An object that passed [`one_of`] has it.
-pub(super) fn action(
-    resource: Option<&ResourceAttributes>,
-    path: Option<&NonResourceAttributes>,
-) -> Action {
-    match (resource, path) {
-        (None, Some(path)) => Action::Path(path.clone()),
-        (resource, _) => Action::Resource(resource.cloned().unwrap_or_default().into()),
-    }
-}
-
-/// The question about somebody.
-pub(super) fn question(spec: &SubjectAccessReviewSpec) -> Question {
-    let resource = spec.resource_attributes.as_ref();
-    Question::Access {
-        subject: Some(Box::new(Subject {
-            user: spec.user.clone().unwrap_or_default(),
-            uid: spec.uid.clone().unwrap_or_default(),
-            groups: spec.groups.clone().unwrap_or_default(),
-            extra: spec.extra.clone().unwrap_or_default(),
-        })),
-        action: action(resource, spec.non_resource_attributes.as_ref()),
-    }
 }

@@ -47,7 +47,7 @@ impl Strategy for LocalSubjectAccessReview {
         &self,
         object: &upstream::LocalSubjectAccessReview,
     ) -> Option<Result<Question, Status>> {
-        Some(Ok(access::question(&object.spec)))
+        Some(Ok(Question::Access(object.spec.clone().into())))
     }
 }
 

@@ -29,11 +29,6 @@ impl Strategy for SelfSubjectAccessReview {
         &self,
         object: &upstream::SelfSubjectAccessReview,
     ) -> Option<Result<Question, Status>> {
-        let resource = object.spec.resource_attributes.as_ref();
-        let path = object.spec.non_resource_attributes.as_ref();
-        Some(Ok(Question::Access {
-            subject: None,
-            action: access::action(resource, path),
-        }))
+        Some(Ok(Question::OwnAccess(object.spec.clone().into())))
     }
 }

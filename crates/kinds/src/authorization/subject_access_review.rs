@@ -23,7 +23,7 @@ impl Strategy for SubjectAccessReview {
     }
 
     fn question(&self, object: &upstream::SubjectAccessReview) -> Option<Result<Question, Status>> {
-        Some(Ok(access::question(&object.spec)))
+        Some(Ok(Question::Access(object.spec.clone().into())))
     }
 }
 
