@@ -30,6 +30,7 @@ mod resources;
 mod reviews;
 mod route;
 mod serve;
+mod shelf;
 mod socket;
 mod stall;
 pub mod tokens;

@@ -6,7 +6,6 @@ mod paths;
 mod pieces;
 mod roots;
 mod shared;
-mod shelf;
 
 use crate::{
     Door,
@@ -29,8 +28,6 @@ use pieces::{Document, Section};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use std::io::{self, BufWriter, Read, Write};
-
-pub(crate) use shelf::Documents;
 
 /// Most compressed bytes kept. Everything that is served takes less than this in one encoding.
 pub(crate) const KEPT_BYTES: usize = 3 << 20;
