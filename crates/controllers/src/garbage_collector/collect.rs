@@ -41,6 +41,8 @@ enum Owner {
     Solid,
     /// Gone, or another object of the same name.
     Absent,
+    /// Gone after it let its dependents go, of which this is one that was seen late.
+    LetGo,
     /// Being deleted in the foreground, waiting for this dependent.
     Waiting,
 }
@@ -85,7 +87,8 @@ impl Collector {
         }
         let mut judgement = judge(&object, &owners, &self.shared.graph.lock());
         if judgement == Judgement::Orphan || judgement == Judgement::FinishForeground {
-            // Dependents that were made just before are seen when every watch has rested.
+            // Dependents that were made just before are seen when every watch has rested. This is for the order
+            // in which things go; that an orphan stays is `Graph::let_go`'s, however late it is seen.
             tokio::time::sleep(2 * REST).await;
             judgement = judge(&object, &owners, &self.shared.graph.lock());
         }
@@ -118,6 +121,8 @@ impl Collector {
         let path = resource.path(namespace).part(&owner.name);
         match self.live(&path).await? {
             Some(live) if live.uid.as_deref() == Some(&owner.uid) => Ok(Owner::Solid),
+            // Asked after the server was: it is remembered before the owner goes.
+            _ if self.shared.graph.lock().has_let_go(&Uid::of(&owner.uid)) => Ok(Owner::LetGo),
             _ => Ok(Owner::Absent),
         }
     }
@@ -219,6 +224,7 @@ impl Collector {
             let own: Vec<_> = own.collect();
             self.drop_owners(&dependent, &own).await?;
         }
+        self.shared.graph.lock().let_go(object.uid.clone());
         self.drop_finalizer(object, ORPHAN).await
     }
 
@@ -285,6 +291,11 @@ fn judge(object: &Found, owners: &[(String, Owner)], graph: &Graph) -> Judgement
             (false, true) if !graph.is_blocked(&object.uid) => Judgement::FinishForeground,
             _ => Judgement::Stays,
         };
+    }
+    let let_go = owners.iter().filter(|(_, owner)| *owner == Owner::LetGo);
+    let let_go: Vec<_> = let_go.map(|(uid, _)| uid.clone()).collect();
+    if !let_go.is_empty() {
+        return Judgement::LoseOwners(let_go);
     }
     let (solid, loose): (Vec<_>, Vec<_>) =
         owners.iter().partition(|(_, owner)| *owner == Owner::Solid);

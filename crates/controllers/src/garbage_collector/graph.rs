@@ -7,12 +7,15 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use serde::{Deserialize, de::IgnoredAny};
 use std::{
     borrow::Cow,
-    collections::{HashMap, HashSet},
+    collections::{HashMap, HashSet, VecDeque},
     sync::Arc,
 };
 
 pub(super) const FOREGROUND: &str = "foregroundDeletion";
 pub(super) const ORPHAN: &str = "orphan";
+/// Owners that are remembered to have let their dependents go: many more than are deleted in the time that a
+/// watch may be late.
+const LET_GO: usize = 1024;
 
 /// What the graph reads of an object's metadata.
 #[derive(Debug, Default, Deserialize)]
@@ -105,6 +108,9 @@ pub(crate) struct Graph {
     dependents: HashMap<Uid, HashSet<Uid>>,
     /// The homes of the objects, each once.
     homes: HashSet<Arc<Home>>,
+    /// Owners that were deleted with `Orphan`, the latest last. A dependent that a watch shows only afterwards
+    /// is let go too.
+    let_go: VecDeque<Uid>,
 }
 
 impl Graph {
@@ -173,6 +179,22 @@ impl Graph {
         let home = Arc::new(home);
         self.homes.insert(Arc::clone(&home));
         home
+    }
+
+    /// Remembers that an owner lets its dependents go, those too that are not seen yet.
+    pub(super) fn let_go(&mut self, owner: Uid) {
+        if self.has_let_go(&owner) {
+            return;
+        }
+        if self.let_go.len() == LET_GO {
+            self.let_go.pop_front();
+        }
+        self.let_go.push_back(owner);
+    }
+
+    /// Whether this owner let its dependents go, a short while ago.
+    pub(super) fn has_let_go(&self, owner: &Uid) -> bool {
+        self.let_go.contains(owner)
     }
 
     pub(super) fn get(&self, uid: &Uid) -> Option<&Object> {
@@ -246,5 +268,17 @@ mod tests {
         assert_eq!(graph.remove(&Uid::of("a")), [Uid::of("b")]);
         assert_eq!(graph.remove(&Uid::of("b")), [Uid::of("a")]);
         assert!(graph.objects.is_empty() && graph.dependents.is_empty() && graph.homes.is_empty());
+    }
+
+    #[test]
+    fn the_latest_owners_that_let_go_are_remembered_once() {
+        let mut graph = Graph::default();
+        for number in 0..=LET_GO {
+            graph.let_go(Uid::of(&number.to_string()));
+            graph.let_go(Uid::of(&number.to_string()));
+        }
+        assert_eq!(graph.let_go.len(), LET_GO);
+        assert!(!graph.has_let_go(&Uid::of("0")));
+        assert!(graph.has_let_go(&Uid::of("1")));
     }
 }

@@ -107,7 +107,8 @@ async fn dependents_made_just_before_are_orphaned_too() {
     let cluster = Cluster::start().await.unwrap();
     let client = cluster.client();
     // Once it takes something away the collector is at work.
-    owned(&cluster, "lost", "0b7a1d5e-0000-4000-8000-000000000000").await;
+    let nobody = ("nobody", "0b7a1d5e-0000-4000-8000-000000000000");
+    owned(&cluster, "lost", nobody).await;
     cluster
         .wait_gone::<Secret>("default", "lost")
         .await
@@ -118,7 +119,7 @@ async fn dependents_made_just_before_are_orphaned_too() {
         let made = client.get::<ConfigMap>("default", owner).await.unwrap();
         let uid = made.metadata.uid.unwrap();
         for number in 0..3 {
-            owned(&cluster, &format!("{owner}-{number}"), &uid).await;
+            owned(&cluster, &format!("{owner}-{number}"), (owner, &uid)).await;
         }
         cluster
             .delete::<ConfigMap>("default", owner, "Orphan")
@@ -138,8 +139,8 @@ async fn dependents_made_just_before_are_orphaned_too() {
     cluster.stop().await.unwrap();
 }
 
-/// Makes a Secret that the ConfigMap of this UID owns.
-async fn owned(cluster: &Cluster, name: &str, uid: &str) {
+/// Makes a Secret that the ConfigMap of this name and UID owns.
+async fn owned(cluster: &Cluster, name: &str, (owner, uid): (&str, &str)) {
     let mut secret = Secret::default();
     secret.metadata.name = Some(name.to_owned());
     secret.metadata.namespace = Some("default".to_owned());
@@ -147,7 +148,7 @@ async fn owned(cluster: &Cluster, name: &str, uid: &str) {
     secret.metadata.owner_references = Some(vec![OwnerReference {
         api_version: "v1".to_owned(),
         kind: "ConfigMap".to_owned(),
-        name: "owner".to_owned(),
+        name: owner.to_owned(),
         uid: uid.to_owned(),
         ..OwnerReference::default()
     }]);

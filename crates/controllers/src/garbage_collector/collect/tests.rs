@@ -81,6 +81,12 @@ fn judgements() {
         &[("o", Owner::Absent), ("x", Owner::Solid)],
         &Judgement::LoseOwners(vec!["o".into()]),
     );
+    check(
+        &only,
+        "p",
+        &[("o", Owner::LetGo), ("x", Owner::Absent)],
+        &Judgement::LoseOwners(vec!["o".into()]),
+    );
     let foreground = json!({"uid": "o", "name": "o", "deletionTimestamp": "2026-01-01T00:00:00Z", "finalizers": [FOREGROUND]});
     check(
         &graph(&[foreground.clone(), owned]),
