@@ -47,6 +47,18 @@ impl Error {
         self.reason_is("NotFound")
     }
 
+    /// Nothing serves the path, so that nothing is known about the object.
+    #[must_use]
+    pub fn is_not_served(&self) -> bool {
+        let names_it = |status: &Status| {
+            status
+                .details
+                .as_ref()
+                .is_some_and(|it| !it.name.is_empty())
+        };
+        self.is_not_found() && !self.status().is_some_and(names_it)
+    }
+
     /// The object was changed meanwhile.
     #[must_use]
     pub fn is_conflict(&self) -> bool {
@@ -63,5 +75,23 @@ impl Error {
     #[must_use]
     pub fn is_expired(&self) -> bool {
         self.status().is_some_and(|status| status.code == 410)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use machinery::status::Resource;
+
+    #[test]
+    fn a_missing_object_is_not_a_missing_path() {
+        let pods = Resource {
+            group: "",
+            plural: "pods",
+        };
+        let missing = Error::from(Box::new(Status::not_found(pods, "x")));
+        assert!(missing.is_not_found() && !missing.is_not_served());
+        let unserved = Error::from(Box::new(Status::no_such_path()));
+        assert!(unserved.is_not_found() && unserved.is_not_served());
     }
 }

@@ -119,28 +119,43 @@ impl Collector {
             return Ok(Owner::Solid);
         };
         let path = resource.path(namespace).part(&owner.name);
-        match self.live(&path).await? {
-            Some(live) if live.uid.as_deref() == Some(&owner.uid) => Ok(Owner::Solid),
-            // Asked after the server was: it is remembered before the owner goes.
-            _ if self.shared.graph.lock().has_let_go(&Uid::of(&owner.uid)) => Ok(Owner::LetGo),
-            _ => Ok(Owner::Absent),
+        let removals = self.shared.graph.lock().removals();
+        let live = match self.live(&path).await {
+            // A kind that is not served any more, as above.
+            Err(error) if error.is_not_served() => return Ok(Owner::Solid),
+            live => live?,
+        };
+        let live = live.filter(|live| live.uid.as_deref() == Some(&owner.uid));
+        let (uid, mut graph) = (Uid::of(&owner.uid), self.shared.graph.lock());
+        if let Some(live) = live {
+            let namespace = live.namespace.unwrap_or_default();
+            let home = Home {
+                resource,
+                namespace,
+            };
+            graph.met(&uid, home, removals);
+            return Ok(Owner::Solid);
         }
+        // Asked after the server was: it is remembered before the owner goes.
+        Ok(if graph.has_let_go(&uid) {
+            Owner::LetGo
+        } else {
+            Owner::Absent
+        })
     }
 
     async fn resource(&self, owner: &OwnerReference) -> Result<Option<Arc<Resource>>, Error> {
-        if let Some(known) = self.shared.graph.lock().resource_of(owner) {
-            return Ok(Some(known));
-        }
-        let served = discovery::discover(&self.shared.client).await?;
         let group = owner
             .api_version
             .split_once('/')
             .map_or("", |(group, _)| group);
-        let found = served
-            .resources
-            .into_iter()
-            .find(|resource| resource.kind == owner.kind && resource.group == group);
-        Ok(found.map(Arc::new))
+        let is_its = |it: &Resource| it.kind == owner.kind && it.group == group;
+        let known = self.shared.known(is_its);
+        if known.is_some() {
+            return Ok(known);
+        }
+        let served = discovery::discover(&self.shared.client).await?;
+        Ok(served.resources.into_iter().find(is_its).map(Arc::new))
     }
 
     async fn live(&self, path: &client::Path) -> Result<Option<ObjectMeta>, Error> {
@@ -157,14 +172,17 @@ impl Collector {
                 })?;
                 Ok(Some(live.metadata))
             }
-            Err(error) if error.is_not_found() => Ok(None),
+            Err(error) if error.is_not_found() && !error.is_not_served() => Ok(None),
             Err(error) => Err(error),
         }
     }
 
     /// The object as it is now, unless it is gone or another has its name.
     async fn same(&self, object: &Found) -> Result<Option<ObjectMeta>, Error> {
-        let live = self.live(&object.path()).await?;
+        let live = match self.live(&object.path()).await {
+            Err(error) if error.is_not_served() => None,
+            live => live?,
+        };
         Ok(live.filter(|live| live.uid.as_deref().map(Uid::of).as_ref() == Some(&object.uid)))
     }
 

@@ -1,5 +1,8 @@
-//! Who owns whom, by UID. Pure; kept small, since it knows every object of the cluster: of one that neither
-//! has an owner nor is on its way out, only where it lives.
+//! Who owns whom, by UID. Pure, and kept small: of the objects that neither have an owner nor are on their way
+//! out, which nearly all are in some clusters, only those are kept that own something.
+
+#[cfg(test)]
+mod tests;
 
 use super::uid::Uid;
 use crate::discovery::Resource;
@@ -52,7 +55,7 @@ pub(super) struct Home {
 #[derive(Clone, Debug)]
 pub(super) struct Object {
     pub(super) home: Arc<Home>,
-    /// Absent for an object that there is nothing to judge about.
+    /// Absent for an object that only others are judged by.
     pub(super) ties: Option<Box<Ties>>,
 }
 
@@ -101,11 +104,15 @@ impl Object {
     }
 }
 
-/// Every object that is seen, and the dependents of every UID that is named as an owner.
+/// The objects that have ties or dependents, and the dependents of every UID that is named as an owner.
 #[derive(Debug, Default)]
 pub(crate) struct Graph {
     objects: HashMap<Uid, Object>,
     dependents: HashMap<Uid, HashSet<Uid>>,
+    /// Every resource has been listed. Until then each object is kept: its dependents may be yet to come.
+    complete: bool,
+    /// How many objects were seen to go.
+    removals: u64,
     /// The homes of the objects, each once.
     homes: HashSet<Arc<Home>>,
     /// Owners that were deleted with `Orphan`, the latest last. A dependent that a watch shows only afterwards
@@ -119,53 +126,112 @@ impl Graph {
         let Some(uid) = metadata.uid() else {
             return Vec::new();
         };
-        let home = self.home(resource, &metadata.namespace);
         let ties = Ties::of(metadata);
+        if ties.is_none() && !self.objects.contains_key(&uid) && !self.needs(&uid) {
+            return Vec::new();
+        }
+        let before = self.owners_of(&uid);
+        let home = self.home(resource, &metadata.namespace);
         let object = Object { home, ties };
-        // A waiting owner may have lost the last dependent it waits for.
-        let mut look = self.untie(&uid);
         for owner in object.owners() {
             self.dependents
                 .entry(Uid::of(&owner.uid))
                 .or_default()
                 .insert(uid.clone());
         }
+        let mut look = Vec::new();
         if object.waits_for_dependents() {
             look.extend(self.dependents_of(&uid));
         }
         if object.ties.is_some() {
             look.push(uid.clone());
         }
-        self.objects.insert(uid, object);
+        self.objects.insert(uid.clone(), object);
+        let now = self.owners_of(&uid);
+        for owner in before.iter().filter(|owner| !now.contains(owner)) {
+            self.untie(&uid, owner);
+        }
+        self.forget_unless_needed(&uid);
+        // A waiting owner may have lost the last dependent it waits for.
+        look.extend(before);
         look
     }
 
     /// Forgets an object; returns the UIDs that should be looked at: its dependents and its owners.
     pub(super) fn remove(&mut self, uid: &Uid) -> Vec<Uid> {
+        self.removals += 1;
+        let owners = self.owners_of(uid);
+        self.forget(uid);
+        for owner in &owners {
+            self.untie(uid, owner);
+        }
         let mut look = self.dependents_of(uid);
-        look.extend(self.untie(uid));
+        look.extend(owners);
+        look
+    }
+
+    /// Says that every resource has been listed.
+    pub(super) fn complete(&mut self) {
+        self.complete = true;
+        let untied = self.objects.iter().filter(|(_, it)| it.ties.is_none());
+        let untied: Vec<_> = untied.map(|(uid, _)| uid.clone()).collect();
+        for uid in untied {
+            self.forget_unless_needed(&uid);
+        }
+        self.objects.shrink_to_fit();
+    }
+
+    /// How many objects were seen to go.
+    pub(super) fn removals(&self) -> u64 {
+        self.removals
+    }
+
+    /// Keeps an owner of which the server said that it is there, unless objects went since there were so many
+    /// `removals`: it may have been one of them.
+    pub(super) fn met(&mut self, uid: &Uid, home: Home, removals: u64) {
+        let news = self.dependents.contains_key(uid) && !self.objects.contains_key(uid);
+        if news && self.removals == removals {
+            let home = self.home(&home.resource, &home.namespace);
+            self.objects
+                .insert(uid.clone(), Object { home, ties: None });
+        }
+    }
+
+    /// Takes a dependent off an owner.
+    fn untie(&mut self, uid: &Uid, owner: &Uid) {
+        if let Some(dependents) = self.dependents.get_mut(owner) {
+            dependents.remove(uid);
+            if dependents.is_empty() {
+                self.dependents.remove(owner);
+                self.forget_unless_needed(owner);
+            }
+        }
+    }
+
+    fn forget_unless_needed(&mut self, uid: &Uid) {
+        let tied = self.objects.get(uid).is_some_and(|it| it.ties.is_some());
+        if !tied && !self.needs(uid) {
+            self.forget(uid);
+        }
+    }
+
+    /// Whether an object without ties is kept.
+    fn needs(&self, uid: &Uid) -> bool {
+        !self.complete || self.dependents.contains_key(uid)
+    }
+
+    fn forget(&mut self, uid: &Uid) {
         if let Some(object) = self.objects.remove(uid) {
             // This object's and the set's own: nobody lives there any more.
             if Arc::strong_count(&object.home) == 2 {
                 self.homes.remove(&object.home);
             }
         }
-        look
     }
 
-    /// Takes an object off its owners, which are returned.
-    fn untie(&mut self, uid: &Uid) -> Vec<Uid> {
+    fn owners_of(&self, uid: &Uid) -> Vec<Uid> {
         let owners = self.objects.get(uid).map_or(&[][..], Object::owners);
-        let owners: Vec<_> = owners.iter().map(|owner| Uid::of(&owner.uid)).collect();
-        for owner in &owners {
-            if let Some(dependents) = self.dependents.get_mut(owner) {
-                dependents.remove(uid);
-                if dependents.is_empty() {
-                    self.dependents.remove(owner);
-                }
-            }
-        }
-        owners
+        owners.iter().map(|owner| Uid::of(&owner.uid)).collect()
     }
 
     fn home(&mut self, resource: &Arc<Resource>, namespace: &str) -> Arc<Home> {
@@ -221,64 +287,14 @@ impl Graph {
         })
     }
 
-    /// The UIDs of a resource's objects.
-    pub(super) fn uids_of(&self, resource: &Resource) -> Vec<Uid> {
-        self.objects
-            .iter()
-            .filter(|(_, object)| *object.home.resource == *resource)
-            .map(|(uid, _)| uid.clone())
-            .collect()
-    }
-
-    /// The served resource of an owner's kind, as far as the graph has met it.
-    pub(super) fn resource_of(&self, owner: &OwnerReference) -> Option<Arc<Resource>> {
-        self.objects
-            .get(&Uid::of(&owner.uid))
-            .map(|object| Arc::clone(&object.home.resource))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn little_is_kept_and_nothing_is_left() {
-        assert_eq!(size_of::<(Uid, Object)>(), 40);
-        let resource = Arc::new(Resource {
-            group: String::new(),
-            version: "v1".into(),
-            plural: "configmaps".into(),
-            kind: "ConfigMap".into(),
-            namespaced: true,
-            verbs: vec![],
-        });
-        let mut graph = Graph::default();
-        let see = |json: &str, graph: &mut Graph| {
-            graph.put(&resource, &serde_json::from_str(json).unwrap())
-        };
-        let owned = r#"{"uid": "b", "name": "b", "namespace": "n", "ownerReferences": [{"apiVersion": "v1", "kind": "ConfigMap", "name": "a", "uid": "a"}]}"#;
-        assert_eq!(
-            see(r#"{"uid": "a", "name": "a", "namespace": "n"}"#, &mut graph),
-            []
-        );
-        assert_eq!(see(owned, &mut graph), [Uid::of("b")]);
-        assert!(graph.get(&Uid::of("a")).unwrap().ties.is_none());
-        assert_eq!(graph.homes.len(), 1);
-        assert_eq!(graph.remove(&Uid::of("a")), [Uid::of("b")]);
-        assert_eq!(graph.remove(&Uid::of("b")), [Uid::of("a")]);
-        assert!(graph.objects.is_empty() && graph.dependents.is_empty() && graph.homes.is_empty());
-    }
-
-    #[test]
-    fn the_latest_owners_that_let_go_are_remembered_once() {
-        let mut graph = Graph::default();
-        for number in 0..=LET_GO {
-            graph.let_go(Uid::of(&number.to_string()));
-            graph.let_go(Uid::of(&number.to_string()));
-        }
-        assert_eq!(graph.let_go.len(), LET_GO);
-        assert!(!graph.has_let_go(&Uid::of("0")));
-        assert!(graph.has_let_go(&Uid::of("1")));
+    /// The UIDs of a resource's objects that are not `present` any more: of those that are kept, and of unknown
+    /// owners, which may have been among them.
+    pub(super) fn absent(&self, resource: &Resource, present: &HashSet<Uid>) -> Vec<Uid> {
+        let here = |object: &Object| *object.home.resource == *resource;
+        let kept = self.objects.iter().filter(|(_, object)| here(object));
+        let named = self.dependents.keys();
+        let unknown = named.filter(|uid| !self.objects.contains_key(uid));
+        let all = kept.map(|(uid, _)| uid).chain(unknown);
+        all.filter(|uid| !present.contains(uid)).cloned().collect()
     }
 }

@@ -60,8 +60,9 @@ pub(super) async fn start(shared: &Arc<Shared>, tasks: &Tasks) {
             }
         }
     };
+    let served: Vec<_> = served.into_iter().map(Arc::new).collect();
     let mut listed = Vec::new();
-    for resource in served {
+    for resource in &served {
         if !resource.supports(&["delete", "list", "watch"])
             || IGNORED.contains(&resource.plural.as_str())
         {
@@ -69,14 +70,16 @@ pub(super) async fn start(shared: &Arc<Shared>, tasks: &Tasks) {
         }
         let (sender, receiver) = oneshot::channel();
         listed.push(receiver);
-        let shared = Arc::clone(shared);
+        let (shared, resource) = (Arc::clone(shared), Arc::clone(resource));
         tasks.spawn("garbage collector watch", async move {
-            follow(&shared, &Arc::new(resource), sender).await;
+            follow(&shared, &resource, sender).await;
         });
     }
+    *shared.served.lock() = served;
     for receiver in listed {
         let _ = receiver.await;
     }
+    shared.graph.lock().complete();
 }
 
 async fn follow(shared: &Shared, resource: &Arc<Resource>, first: oneshot::Sender<()>) {
@@ -167,14 +170,8 @@ fn decode<'a, T: Deserialize<'a>>(resource: &Resource, json: &'a [u8]) -> Result
 }
 
 fn forget_absent(graph: &mut Graph, resource: &Resource, present: &HashSet<Uid>) -> Vec<Uid> {
-    let gone = graph
-        .uids_of(resource)
-        .into_iter()
-        .filter(|uid| !present.contains(uid));
-    gone.collect::<Vec<_>>()
-        .iter()
-        .flat_map(|uid| graph.remove(uid))
-        .collect()
+    let absent = graph.absent(resource, present);
+    absent.iter().flat_map(|uid| graph.remove(uid)).collect()
 }
 
 fn see(shared: &Shared, resource: &Arc<Resource>, kind: &str, metadata: &Metadata<'_>) {
