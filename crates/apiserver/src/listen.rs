@@ -2,18 +2,32 @@
 //! number and in how long they may dally.
 
 use crate::{
-    Door, answer::Body, authn::PeerCertificate, greeting::greeted, idle::Busy, stall::Stalling,
+    BoxError, Door,
+    answer::Body,
+    authn::PeerCertificate,
+    greeting::{Greeted, greeted},
+    idle::Busy,
+    stall::Stalling,
 };
+use futures::{FutureExt as _, future::BoxFuture};
 use http_body_util::BodyExt;
 use hyper::{body::Incoming, service::service_fn};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
-    server::{conn::auto::Builder, graceful::GracefulShutdown},
+    server::{
+        conn::auto::Builder,
+        graceful::{GracefulShutdown, Watcher},
+    },
 };
 use rustls::ServerConfig;
 use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
 use stdx::tasks::Tasks;
-use tokio::{net::TcpListener, sync::Semaphore, task::JoinHandle};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpListener,
+    sync::Semaphore,
+    task::JoinHandle,
+};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -29,6 +43,9 @@ const HEADER_BYTES: usize = 64 << 10;
 const STREAMS: u32 = 1000;
 /// How long connections may take to end when the server stops.
 const FAREWELL: Duration = Duration::from_secs(5);
+
+/// The requests of one connection and their answers, until it ends.
+type Answering = BoxFuture<'static, Result<(), BoxError>>;
 
 /// What a listener needs besides the door.
 #[derive(Clone)]
@@ -105,7 +122,13 @@ impl Door {
             let watcher = farewell.watcher();
             connections.spawn("connection", async move {
                 let _place = place;
-                door.connection(socket, peer, tls, watcher).await;
+                // What is needed only until the first request is let go then: most connections are idle.
+                let begun = Box::pin(door.connection(socket, peer, tls, watcher)).await;
+                if let Some(serving) = begun
+                    && let Err(error) = serving.await
+                {
+                    tracing::debug!(%peer, %error, "a connection ended early");
+                }
             });
         }
         drop(listener);
@@ -115,23 +138,29 @@ impl Door {
         connections.finish().await;
     }
 
+    /// What serves a connection from its first request on; nothing if it does not come that far.
     async fn connection(
         self: Arc<Self>,
         socket: tokio::net::TcpStream,
         peer: SocketAddr,
         tls: Option<Arc<ServerConfig>>,
-        watcher: hyper_util::server::graceful::Watcher,
-    ) {
+        watcher: Watcher,
+    ) -> Option<Answering> {
         let Some(tls) = tls else {
-            return self
-                .requests(Stalling::new(socket), None, peer, watcher)
-                .await;
+            let stream = first_bytes(Stalling::new(socket), peer).await?;
+            return Some(self.requests(stream, None, watcher));
         };
         let handshake = TlsAcceptor::from(tls).accept(Stalling::new(socket));
         let stream = match tokio::time::timeout(HANDSHAKE, handshake).await {
             Ok(Ok(stream)) => stream,
-            Ok(Err(error)) => return tracing::debug!(%peer, %error, "TLS handshake failed"),
-            Err(_) => return tracing::debug!(%peer, "TLS handshake took too long"),
+            Ok(Err(error)) => {
+                tracing::debug!(%peer, %error, "TLS handshake failed");
+                return None;
+            }
+            Err(_) => {
+                tracing::debug!(%peer, "TLS handshake took too long");
+                return None;
+            }
         };
         let certificate = stream
             .get_ref()
@@ -139,25 +168,19 @@ impl Door {
             .peer_certificates()
             .and_then(|chain| chain.first())
             .map(|leaf| PeerCertificate::new(leaf.clone().into_owned()));
-        self.requests(stream, certificate, peer, watcher).await;
+        let stream = first_bytes(stream, peer).await?;
+        Some(self.requests(stream, certificate, watcher))
     }
 
-    async fn requests<S>(
+    fn requests<S>(
         self: Arc<Self>,
-        stream: S,
+        stream: Greeted<S>,
         certificate: Option<PeerCertificate>,
-        peer: SocketAddr,
-        watcher: hyper_util::server::graceful::Watcher,
-    ) where
-        S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
+        watcher: Watcher,
+    ) -> Answering
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let stream = match tokio::time::timeout(HEADERS, greeted(stream)).await {
-            Ok(Ok(stream)) => stream,
-            Ok(Err(error)) => {
-                return tracing::debug!(%peer, %error, "a connection without a request");
-            }
-            Err(_) => return tracing::debug!(%peer, "a connection that asks nothing"),
-        };
         let busy = stream.busy();
         let service = service_fn(move |request: http::Request<Incoming>| {
             let door = Arc::clone(&self);
@@ -191,8 +214,21 @@ impl Door {
             .keep_alive_interval(Duration::from_secs(30))
             .keep_alive_timeout(Duration::from_secs(20));
         let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
-        if let Err(error) = watcher.watch(connection.into_owned()).await {
-            tracing::debug!(%peer, %error, "a connection ended early");
+        watcher.watch(connection.into_owned()).boxed()
+    }
+}
+
+/// A stream whose first bytes have come in time.
+async fn first_bytes<S: AsyncRead + Unpin>(stream: S, peer: SocketAddr) -> Option<Greeted<S>> {
+    match tokio::time::timeout(HEADERS, greeted(stream)).await {
+        Ok(Ok(stream)) => Some(stream),
+        Ok(Err(error)) => {
+            tracing::debug!(%peer, %error, "a connection without a request");
+            None
+        }
+        Err(_) => {
+            tracing::debug!(%peer, "a connection that asks nothing");
+            None
         }
     }
 }

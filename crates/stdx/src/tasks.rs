@@ -1,9 +1,12 @@
 //! Tasks that end with their owner: a component spawns into one group, and `finish` returns only
 //! when everything it started has ended.
 
+use futures::FutureExt as _;
 use parking_lot::Mutex;
 use std::{
+    any::Any,
     future::Future,
+    panic::AssertUnwindSafe,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -62,20 +65,22 @@ impl Tasks {
     /// under `name` and ends only that task.
     pub fn spawn(&self, name: &'static str, task: impl Future<Output = ()> + Send + 'static) {
         let (stop, failed) = (self.stop.clone(), Arc::clone(&self.failed));
+        // In a place of its own: what waits for it would hold it twice, and an ended task holds its own until
+        // the next is started.
+        let task = AssertUnwindSafe(Box::pin(task)).catch_unwind();
         let mut set = self.set.lock();
         while let Some(ended) = set.try_join_next() {
             log_end(ended);
         }
         set.spawn(async move {
-            let run = tokio::spawn(async move {
-                tokio::select! {
-                    () = stop.cancelled() => {}
-                    () = task => {}
-                }
-            });
-            if let Err(error) = run.await {
+            let ended = tokio::select! {
+                () = stop.cancelled() => Ok(()),
+                ended = task => ended,
+            };
+            if let Err(panic) = ended {
                 failed.store(true, Ordering::Relaxed);
-                tracing::error!(task = name, %error, "a task ended abnormally");
+                let why = message(&*panic);
+                tracing::error!(task = name, why, "a task panicked");
             }
         });
     }
@@ -93,6 +98,13 @@ impl Tasks {
             log_end(ended);
         }
     }
+}
+
+/// What a panic said.
+fn message(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
+    text.unwrap_or_default()
 }
 
 fn log_end(ended: Result<(), tokio::task::JoinError>) {
@@ -122,6 +134,14 @@ mod tests {
         tasks.finish().await;
         assert!(receiver.recv().await.is_none());
         assert!(!well.has_failed());
+    }
+
+    #[test]
+    fn a_panic_says_why() {
+        let said = |panic: Box<dyn Any + Send>| message(&*panic).to_owned();
+        assert_eq!(said(Box::new("plain")), "plain");
+        assert_eq!(said(Box::new(format!("number {}", 1))), "number 1");
+        assert_eq!(said(Box::new(1)), "");
     }
 
     #[tokio::test]
