@@ -61,7 +61,9 @@ pub struct DeleteOptions {
 }
 
 impl DeleteOptions {
-    fn body(&self) -> Bytes {
+    /// As the body of a request.
+    #[must_use]
+    pub fn body(&self) -> Bytes {
         let mut tree = serde_json::json!({ "kind": "DeleteOptions", "apiVersion": "v1" });
         if let Some(seconds) = self.grace_seconds {
             tree["gracePeriodSeconds"] = seconds.into();

@@ -16,6 +16,7 @@ mod job;
 mod namespace;
 mod node_lifecycle;
 mod owned_pods;
+mod pages;
 mod pod_garbage_collector;
 mod pv_protection;
 mod pvc_protection;

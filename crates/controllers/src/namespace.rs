@@ -3,15 +3,15 @@
 
 mod conditions;
 
-use crate::{Context, discovery};
+use crate::{Context, discovery, pages};
 use async_trait::async_trait;
 use bytes::Bytes;
-use client::{DeleteOptions, Form};
+use client::{Client, DeleteOptions, Form, Path};
 use conditions::Remaining;
 use http::Method;
 use k8s_openapi::api::core::v1::{Namespace, Pod};
 use reconcile::{Cache, Error, Key, Outcome, Reconcile, Wiring, Writes};
-use serde::Deserialize;
+use serde::{Deserialize, de::IgnoredAny};
 use std::{sync::Arc, time::Duration};
 use stdx::clock::Clock;
 
@@ -33,14 +33,15 @@ pub(crate) struct Namespaces {
 }
 
 #[derive(Deserialize)]
-struct MetadataList {
-    #[serde(default)]
-    items: Vec<Item>,
+struct Item {
+    metadata: Held,
 }
 
+/// What may hold an object back.
 #[derive(Deserialize)]
-struct Item {
-    metadata: k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta,
+struct Held {
+    #[serde(default)]
+    finalizers: Vec<String>,
 }
 
 impl Namespaces {
@@ -88,25 +89,27 @@ impl Namespaces {
         writes: &Writes,
         remaining: &mut Remaining,
     ) -> Result<(), client::Error> {
-        if list(resource, namespace, writes).await?.is_empty() {
+        let (client, path) = (writes.client(), resource.path(namespace));
+        if is_empty(client, &path).await? {
             return Ok(());
         }
-        let path = resource.path(namespace);
         let options = DeleteOptions {
             propagation: Some("Background"),
             ..DeleteOptions::default()
         };
-        writes.client().delete_at(&path, &options).await?;
-        let left = list(resource, namespace, writes).await?;
-        if !left.is_empty() {
+        let delete = (Method::DELETE, &path);
+        pages::each::<IgnoredAny>(client, delete, options.body(), drop).await?;
+        let mut left = 0;
+        let count = |items: Vec<Item>| {
+            left += items.len();
+            for finalizer in items.into_iter().flat_map(|item| item.metadata.finalizers) {
+                *remaining.finalizers.entry(finalizer).or_insert(0) += 1;
+            }
+        };
+        pages::each(client, (Method::GET, &path), Bytes::new(), count).await?;
+        if left > 0 {
             let name = format!("{}.{}", resource.plural, resource.group);
-            remaining.counts.insert(name, left.len());
-        }
-        for finalizer in left
-            .into_iter()
-            .flat_map(|item| item.metadata.finalizers.unwrap_or_default())
-        {
-            *remaining.finalizers.entry(finalizer).or_insert(0) += 1;
+            remaining.counts.insert(name, left);
         }
         Ok(())
     }
@@ -116,22 +119,11 @@ fn is_pods(resource: &discovery::Resource) -> bool {
     resource.group.is_empty() && resource.plural == "pods"
 }
 
-async fn list(
-    resource: &discovery::Resource,
-    namespace: &str,
-    writes: &Writes,
-) -> Result<Vec<Item>, client::Error> {
-    let path = resource.path(namespace);
-    let body = writes
-        .client()
-        .call(Method::GET, &path, "", Bytes::new(), Form::Metadata)
-        .await?;
-    let list: MetadataList =
-        serde_json::from_slice(&body).map_err(|error| client::Error::Answer {
-            request: path.as_str().to_owned(),
-            detail: error.to_string(),
-        })?;
-    Ok(list.items)
+async fn is_empty(client: &Client, path: &Path) -> Result<bool, client::Error> {
+    let first = path.clone().query("limit", "1");
+    let answer = client.call(Method::GET, &first, "", Bytes::new(), Form::Metadata);
+    let json = answer.await?;
+    Ok(pages::decode::<IgnoredAny>(path, &json)?.items.is_empty())
 }
 
 #[async_trait]

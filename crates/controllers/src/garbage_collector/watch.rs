@@ -5,7 +5,10 @@ use super::{
     graph::{Graph, Metadata},
     uid::Uid,
 };
-use crate::discovery::{self, Resource};
+use crate::{
+    discovery::{self, Resource},
+    pages::{self, Page},
+};
 use bytes::Bytes;
 use client::{Form, Frame, Path, WatchStream};
 use futures::FutureExt as _;
@@ -22,24 +25,6 @@ const IGNORED: &[&str] = &["events"];
 /// How long a watch rests when nothing more is there: nearly every object that is written concerns nobody
 /// here, and one look at many costs far less than being woken for each. What comes after a rest is seen at once.
 pub(super) const REST: Duration = Duration::from_millis(10);
-
-/// Objects asked for at a time.
-const PAGE: &str = "500";
-
-#[derive(Deserialize)]
-struct List<'a> {
-    metadata: ListMetadata,
-    #[serde(borrow, default)]
-    items: Vec<Item<'a>>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-struct ListMetadata {
-    resource_version: String,
-    #[serde(rename = "continue")]
-    next: String,
-}
 
 #[derive(Deserialize)]
 struct Item<'a> {
@@ -142,13 +127,12 @@ async fn list(
     let mut present = HashSet::new();
     let mut next = String::new();
     loop {
-        let page = path.clone().query("limit", PAGE);
-        let page = page.query_if("continue", &next);
+        let page = pages::path(path, &next);
         let body = shared
             .client
             .call(Method::GET, &page, "", Bytes::new(), Form::Metadata)
             .await?;
-        let list: List<'_> = decode(resource, &body)?;
+        let list: Page<Item<'_>> = pages::decode(path, &body)?;
         for item in &list.items {
             present.extend(item.metadata.uid());
             see(shared, resource, "ADDED", &item.metadata);

@@ -64,6 +64,37 @@ async fn a_finalizer_holds_it() {
     cluster.stop().await.unwrap();
 }
 
+/// What is held back stands on the first page; what comes after it goes all the same.
+#[tokio::test(start_paused = true)]
+async fn more_than_fits_on_a_page() {
+    let cluster = Cluster::start().await.unwrap();
+    make_own_namespace(&cluster).await;
+    let mut map = ConfigMap::default();
+    map.metadata.namespace = Some("own".to_owned());
+    for number in 0..1_100 {
+        map.metadata.name = Some(format!("map-{number:04}"));
+        let held = (number < 2).then(|| vec!["example.test/hold".to_owned()]);
+        map.metadata.finalizers = held;
+        cluster.client().create(&map).await.unwrap();
+    }
+    cluster.delete::<Namespace>("", "own", "").await.unwrap();
+    let held = |it: &Namespace| {
+        let remaining = condition(it, "NamespaceFinalizersRemaining");
+        remaining.is_some_and(|it| {
+            let told = it.message.as_deref().unwrap_or_default();
+            it.status == "True" && told.contains("example.test/hold in 2 resource instances")
+        })
+    };
+    cluster.wait("", "own", held).await.unwrap();
+    let all = client::ListOptions::default();
+    let left = cluster.client().list::<ConfigMap>("own", &all).await;
+    assert_eq!(left.unwrap().items.len(), 2);
+    free::<ConfigMap>(&cluster, "own", "map-0000").await;
+    free::<ConfigMap>(&cluster, "own", "map-0001").await;
+    cluster.wait_gone::<Namespace>("", "own").await.unwrap();
+    cluster.stop().await.unwrap();
+}
+
 #[tokio::test(start_paused = true)]
 async fn pods_go_before_what_they_use() {
     let cluster = Cluster::start().await.unwrap();
