@@ -215,7 +215,7 @@ struct Managed {
 
 /// The revision and, as far as its metadata tells, the time of an object's last write.
 fn last_write(item: &Item) -> (Revision, Timestamp) {
-    let written: Written = serde_json::from_slice(&item.bytes()).unwrap_or_default();
+    let written: Written = serde_json::from_slice(item.json()).unwrap_or_default();
     let managed = written.metadata.managed_fields.into_iter();
     let times = managed.filter_map(|it| it.time);
     let times = times.chain(written.metadata.creation_timestamp);

@@ -26,10 +26,10 @@ fn the_revision_is_spliced_once() {
     );
     assert_eq!((one.namespace(), one.name()), ("default", "x"));
     let later = one.at(12);
-    assert!(later.bytes().starts_with(
+    assert!(later.json().starts_with(
         br#"{"apiVersion":"v1","kind":"ConfigMap","metadata":{"resourceVersion":"12","name":"x""#
     ));
-    assert_eq!(later.at(7).bytes(), one.bytes());
+    assert_eq!(later.at(7).json(), one.json());
 }
 
 #[test]
