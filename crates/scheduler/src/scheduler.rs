@@ -81,6 +81,17 @@ pub fn run(caches: &Caches, recorder: Recorder, clock: Clock, random: Random, ta
     });
 }
 
+/// What is done should a task panic, so that no pod waits for what nobody does any more.
+struct Rescue<F: FnMut()>(F);
+
+impl<F: FnMut()> Drop for Rescue<F> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            (self.0)();
+        }
+    }
+}
+
 impl Scheduler {
     fn see_node(&self, change: &Change<Node>) {
         self.snapshot.lock().see_node(change);
@@ -146,6 +157,10 @@ impl Scheduler {
         };
         let (scheduler, key) = (Arc::clone(self), key.clone());
         tasks.spawn("scheduling", async move {
+            let _rescue = Rescue(|| {
+                scheduler.snapshot.lock().displace(&key);
+                scheduler.queue.retry(&key);
+            });
             match found {
                 Ok(node) => scheduler.bind(&key, &pod, &node).await,
                 Err((diagnosis, outcome)) => {
@@ -287,4 +302,27 @@ fn priority(pod: &Pod) -> i32 {
         .as_ref()
         .and_then(|spec| spec.priority)
         .unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_pod_is_tried_again_after_a_panic() {
+        let queue = Arc::new(Queue::default());
+        let key = Key::new("default", "a");
+        queue.add(key.clone(), 0);
+        assert_eq!(queue.next().await, key);
+        queue.refuse(&key, vec!["NodeName"]);
+        let (tasks, rescued) = (Tasks::new(), Arc::clone(&queue));
+        let held = key.clone();
+        tasks.spawn("scheduling", async move {
+            let _rescue = Rescue(|| rescued.retry(&held));
+            tokio::task::yield_now().await;
+            panic!("on purpose");
+        });
+        assert_eq!(queue.next().await, key);
+        assert!(tasks.has_failed());
+    }
 }
