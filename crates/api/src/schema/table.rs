@@ -242,9 +242,11 @@ impl Reader<'_> {
     fn read_type(&mut self) -> Option<Type> {
         let name = self.text()?;
         let flags = self.number()?;
-        let fields = (0..self.small()?)
+        let mut fields = (0..self.small()?)
             .map(|_| self.read_field())
-            .collect::<Option<_>>()?;
+            .collect::<Option<Vec<_>>>()?;
+        // Most types have one or two: they live as long as the process, without room for more.
+        fields.shrink_to_fit();
         let inline = (0..self.small()?)
             .map(|_| {
                 Some(Inline {
