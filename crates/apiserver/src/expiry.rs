@@ -153,7 +153,7 @@ impl Door {
 
     async fn remove_older(self: &Arc<Self>, slot: Slot, revision: Revision) {
         let all = self.everything(slot).into_iter();
-        let old: Vec<_> = all.filter(|item| item.revision <= revision).collect();
+        let old: Vec<_> = all.filter(|item| item.revision() <= revision).collect();
         let count = old.len();
         let removals = old.into_iter().map(|item| self.remove(slot, item));
         let mut removals = stream::iter(removals.collect::<Vec<_>>()).buffer_unordered(PARALLEL);
@@ -167,7 +167,7 @@ impl Door {
 
     /// Removes the object unless it has changed.
     async fn remove(self: &Arc<Self>, slot: Slot, item: Arc<Item>) {
-        let preconditions = json!({ "resourceVersion": item.revision.to_string() });
+        let preconditions = json!({ "resourceVersion": item.revision().to_string() });
         let body =
             json!({ "kind": "DeleteOptions", "apiVersion": "v1", "preconditions": preconditions });
         let path = path(&self.resources.slots()[slot], &item);
@@ -220,7 +220,7 @@ fn last_write(item: &Item) -> (Revision, Timestamp) {
     let times = managed.filter_map(|it| it.time);
     let times = times.chain(written.metadata.creation_timestamp);
     let last = times.filter_map(|text| text.parse().ok()).max();
-    (item.revision, last.unwrap_or(Timestamp::UNIX_EPOCH))
+    (item.revision(), last.unwrap_or(Timestamp::UNIX_EPOCH))
 }
 
 #[cfg(test)]

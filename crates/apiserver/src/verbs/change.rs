@@ -94,7 +94,7 @@ pub(crate) async fn run(
         let (mut object, claims) = judge(door, call, wished, old, dry_run, &mut warnings)?;
         warnings.extend(call.resource.stored.warnings(&*object, Some(old)));
         let bytes = managed_fields::bytes_with(&mut *object, books.as_ref());
-        let revision = current.item.revision;
+        let revision = current.item.revision();
         let with_present = watch_cache::with_revision(&bytes, revision);
         if dry_run || with_present == present {
             return Ok(Changed {

@@ -180,7 +180,7 @@ pub(crate) async fn delete(door: &Door, call: &Call, options: &Options) -> Resul
         let mut object = old.clone_box();
         let plan = mark(call, options, &mut *object);
         let key = call.resource.key(&call.target.namespace, &call.target.name);
-        let revision = current.item.revision;
+        let revision = current.item.revision();
         let condition = Condition::AtRevision(key.clone(), revision);
         // Claims of a deletion are released with the object, not when it is marked.
         let (transaction, claims, marked) = match plan {

@@ -79,7 +79,7 @@ fn whoever_is_told_of_a_deletion_gets_the_same_bytes() {
     let event = CacheEvent::new(9, None, Some(item("x", 3)));
     let last = event.previous.clone().unwrap();
     let (one, other) = (event.gone(&last), event.gone(&last));
-    assert_eq!(one.revision, 9);
+    assert_eq!(one.revision(), 9);
     assert_eq!(one.framed().as_ptr(), other.framed().as_ptr());
 }
 
