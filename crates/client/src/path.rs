@@ -1,7 +1,9 @@
 //! The paths of the API: `/apis/apps/v1/namespaces/default/deployments/web/scale`.
 
+use crate::Error;
 use api::Object;
 use machinery::percent::encode;
+use serde::Deserialize;
 use std::any::TypeId;
 
 /// A path being built. Parts are percent-encoded as they are added.
@@ -43,6 +45,21 @@ impl Path {
         Self {
             text: text.to_owned(),
             separator: if text.contains('?') { '&' } else { '?' },
+        }
+    }
+
+    /// Reads what the server answered to a request of this path.
+    ///
+    /// # Errors
+    /// [`Error::Answer`] when it is something else.
+    pub fn read<'a, T: Deserialize<'a>>(&self, json: &'a [u8]) -> Result<T, Error> {
+        serde_json::from_slice(json).map_err(|error| self.unreadable(&error))
+    }
+
+    pub(crate) fn unreadable(&self, error: &dyn std::fmt::Display) -> Error {
+        Error::Answer {
+            request: self.text.clone(),
+            detail: error.to_string(),
         }
     }
 

@@ -126,7 +126,7 @@ impl Client {
         let body = self
             .call(Method::GET, &path, JSON, Bytes::new(), Form::Json)
             .await?;
-        let raw = read_list(&path, &body)?;
+        let raw: RawList = path.read(&body)?;
         let items = raw
             .items
             .unwrap_or_default()
@@ -279,16 +279,5 @@ fn name_of<T: Object>(object: &T) -> &str {
 }
 
 fn decode<T: Object>(path: &Path, json: &[u8]) -> Result<T, Error> {
-    T::decode(json).map_err(|error| unreadable(path, &error))
-}
-
-fn unreadable(path: &Path, error: &dyn std::fmt::Display) -> Error {
-    Error::Answer {
-        request: path.as_str().to_owned(),
-        detail: error.to_string(),
-    }
-}
-
-fn read_list(path: &Path, body: &[u8]) -> Result<RawList, Error> {
-    serde_json::from_slice(body).map_err(|error| unreadable(path, &error))
+    T::decode(json).map_err(|error| path.unreadable(&error))
 }

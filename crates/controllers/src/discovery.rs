@@ -119,11 +119,9 @@ async fn get<T: serde::de::DeserializeOwned>(
     client: &Client,
     path: &str,
 ) -> Result<T, client::Error> {
+    let path = Path::new(path);
     let body = client
-        .call(Method::GET, &Path::new(path), "", Bytes::new(), Form::Json)
+        .call(Method::GET, &path, "", Bytes::new(), Form::Json)
         .await?;
-    serde_json::from_slice(&body).map_err(|error| client::Error::Answer {
-        request: path.to_owned(),
-        detail: error.to_string(),
-    })
+    path.read(&body)
 }

@@ -7,7 +7,7 @@ mod graph;
 mod uid;
 mod watch;
 
-use crate::{Context, discovery::Resource};
+use crate::Context;
 use client::Client;
 use collect::Collector;
 use graph::Graph;
@@ -25,18 +25,8 @@ const WORKERS: usize = 4;
 pub(crate) struct Shared {
     pub(crate) client: Client,
     pub(crate) graph: Mutex<Graph>,
-    /// The resources that were served when the collector began.
-    pub(crate) served: Mutex<Vec<Arc<Resource>>>,
     /// UIDs of objects to look at.
     pub(crate) queue: Queue<Uid>,
-}
-
-impl Shared {
-    /// A resource that was served when the collector began.
-    fn known(&self, is_it: impl Fn(&Resource) -> bool) -> Option<Arc<Resource>> {
-        let served = self.served.lock();
-        served.iter().find(|it| is_it(it)).cloned()
-    }
 }
 
 /// Runs the collector on `tasks`.
@@ -44,15 +34,14 @@ pub(crate) fn run(context: &Context, tasks: &Tasks) {
     let shared = Arc::new(Shared {
         client: context.caches.client().named(NAME),
         graph: Mutex::default(),
-        served: Mutex::default(),
         queue: Queue::new(),
     });
     let (watching, group) = (Arc::clone(&shared), tasks.clone());
     tasks.spawn(NAME, async move {
         // Nothing is judged before every resource has been listed once: an owner not yet seen is not gone.
-        watch::start(&watching, &group).await;
+        let served = watch::start(&watching, &group).await;
         for _ in 0..WORKERS {
-            let collector = Collector::new(Arc::clone(&watching));
+            let collector = Collector::new(Arc::clone(&watching), Arc::clone(&served));
             group.spawn(NAME, async move { collector.work().await });
         }
     });

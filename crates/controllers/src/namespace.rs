@@ -3,7 +3,10 @@
 
 mod conditions;
 
-use crate::{Context, discovery, pages};
+use crate::{
+    Context, discovery,
+    pages::{self, Page},
+};
 use async_trait::async_trait;
 use bytes::Bytes;
 use client::{Client, DeleteOptions, Form, Path};
@@ -123,7 +126,8 @@ async fn is_empty(client: &Client, path: &Path) -> Result<bool, client::Error> {
     let first = path.clone().query("limit", "1");
     let answer = client.call(Method::GET, &first, "", Bytes::new(), Form::Metadata);
     let json = answer.await?;
-    Ok(pages::decode::<IgnoredAny>(path, &json)?.items.is_empty())
+    let page: Page<IgnoredAny> = path.read(&json)?;
+    Ok(page.items.is_empty())
 }
 
 #[async_trait]

@@ -34,22 +34,8 @@ pub(crate) fn path(collection: &Path, token: &str) -> Path {
     page.query_if("continue", token)
 }
 
-/// Reads a page of a collection.
-///
-/// # Errors
-/// When the answer is no page.
-pub(crate) fn decode<'a, T: Deserialize<'a>>(
-    collection: &Path,
-    json: &'a [u8],
-) -> Result<Page<T>, Error> {
-    serde_json::from_slice(json).map_err(|error| Error::Answer {
-        request: collection.as_str().to_owned(),
-        detail: error.to_string(),
-    })
-}
-
-/// Sends a request about all objects of a collection, a page at a time, and gives each page to `see`. Objects
-/// that come or change meanwhile may be missed when there are more than one revision is kept for.
+/// Sends a request about all objects of a collection, a page at a time, and gives each page to `see`. The pages
+/// are of one revision, unless that is forgotten meanwhile: what comes or goes then may be missed.
 ///
 /// # Errors
 /// See [`Client::call`].
@@ -75,7 +61,7 @@ pub(crate) async fn each<T: DeserializeOwned>(
                 _ => return Err(error),
             },
         };
-        let page: Page<T> = decode(collection, &json)?;
+        let page: Page<T> = collection.read(&json)?;
         see(page.items);
         token = page.metadata.next;
         if token.is_empty() {

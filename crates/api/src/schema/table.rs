@@ -245,7 +245,7 @@ impl Reader<'_> {
         let mut fields = (0..self.small()?)
             .map(|_| self.read_field())
             .collect::<Option<Vec<_>>>()?;
-        // Most types have one or two: they live as long as the process, without room for more.
+        // What a growing list reserves would be kept as long as the process.
         fields.shrink_to_fit();
         let inline = (0..self.small()?)
             .map(|_| {

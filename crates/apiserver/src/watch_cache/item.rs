@@ -252,9 +252,9 @@ fn string_end(text: &str, mut from: usize) -> Option<usize> {
 
 /// An answer's bytes: the stored form with its revision.
 pub(crate) fn with_revision(stored: &[u8], revision: Revision) -> Bytes {
-    let (buffer, _) = splice(stored, revision);
-    let length = buffer.len() - 2;
-    Bytes::from(buffer).slice(..length)
+    let (mut buffer, _) = splice(stored, revision);
+    buffer.truncate(buffer.len() - 2);
+    buffer.into()
 }
 
 /// JSON of an object with one more field, `"name":value,`, at the start of its metadata.

@@ -49,6 +49,8 @@ enum Owner {
 
 pub(super) struct Collector {
     shared: Arc<Shared>,
+    /// The resources that were served when the collector began.
+    served: Arc<[Arc<Resource>]>,
 }
 
 #[derive(Deserialize)]
@@ -57,8 +59,8 @@ struct Live {
 }
 
 impl Collector {
-    pub(super) fn new(shared: Arc<Shared>) -> Self {
-        Self { shared }
+    pub(super) fn new(shared: Arc<Shared>, served: Arc<[Arc<Resource>]>) -> Self {
+        Self { shared, served }
     }
 
     pub(super) async fn work(&self) {
@@ -128,12 +130,8 @@ impl Collector {
         let live = live.filter(|live| live.uid.as_deref() == Some(&owner.uid));
         let (uid, mut graph) = (Uid::of(&owner.uid), self.shared.graph.lock());
         if let Some(live) = live {
-            let namespace = live.namespace.unwrap_or_default();
-            let home = Home {
-                resource,
-                namespace,
-            };
-            graph.met(&uid, home, removals);
+            let namespace = live.namespace.as_deref().unwrap_or_default();
+            graph.met(&uid, (&resource, namespace), removals);
             return Ok(Owner::Solid);
         }
         // Asked after the server was: it is remembered before the owner goes.
@@ -150,9 +148,8 @@ impl Collector {
             .split_once('/')
             .map_or("", |(group, _)| group);
         let is_its = |it: &Resource| it.kind == owner.kind && it.group == group;
-        let known = self.shared.known(is_its);
-        if known.is_some() {
-            return Ok(known);
+        if let Some(known) = self.served.iter().find(|it| is_its(it)) {
+            return Ok(Some(Arc::clone(known)));
         }
         let served = discovery::discover(&self.shared.client).await?;
         Ok(served.resources.into_iter().find(is_its).map(Arc::new))
@@ -166,10 +163,7 @@ impl Collector {
             .await;
         match answer {
             Ok(body) => {
-                let live: Live = serde_json::from_slice(&body).map_err(|error| Error::Answer {
-                    request: path.as_str().to_owned(),
-                    detail: error.to_string(),
-                })?;
+                let live: Live = path.read(&body)?;
                 Ok(Some(live.metadata))
             }
             Err(error) if error.is_not_found() && !error.is_not_served() => Ok(None),

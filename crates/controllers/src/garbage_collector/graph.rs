@@ -188,10 +188,10 @@ impl Graph {
 
     /// Keeps an owner of which the server said that it is there, unless objects went since there were so many
     /// `removals`: it may have been one of them.
-    pub(super) fn met(&mut self, uid: &Uid, home: Home, removals: u64) {
+    pub(super) fn met(&mut self, uid: &Uid, home: (&Arc<Resource>, &str), removals: u64) {
         let news = self.dependents.contains_key(uid) && !self.objects.contains_key(uid);
         if news && self.removals == removals {
-            let home = self.home(&home.resource, &home.namespace);
+            let home = self.home(home.0, home.1);
             self.objects
                 .insert(uid.clone(), Object { home, ties: None });
         }

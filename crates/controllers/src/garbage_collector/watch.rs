@@ -32,8 +32,8 @@ struct Item<'a> {
     metadata: Metadata<'a>,
 }
 
-/// Starts the watches and returns when each has listed once.
-pub(super) async fn start(shared: &Arc<Shared>, tasks: &Tasks) {
+/// Starts the watches and returns when each has listed once: what is served.
+pub(super) async fn start(shared: &Arc<Shared>, tasks: &Tasks) -> Arc<[Arc<Resource>]> {
     let mut failures = 0;
     let served = loop {
         match discovery::discover(&shared.client).await {
@@ -45,9 +45,9 @@ pub(super) async fn start(shared: &Arc<Shared>, tasks: &Tasks) {
             }
         }
     };
-    let served: Vec<_> = served.into_iter().map(Arc::new).collect();
+    let served: Arc<[_]> = served.into_iter().map(Arc::new).collect();
     let mut listed = Vec::new();
-    for resource in &served {
+    for resource in served.iter() {
         if !resource.supports(&["delete", "list", "watch"])
             || IGNORED.contains(&resource.plural.as_str())
         {
@@ -60,11 +60,11 @@ pub(super) async fn start(shared: &Arc<Shared>, tasks: &Tasks) {
             follow(&shared, &resource, sender).await;
         });
     }
-    *shared.served.lock() = served;
     for receiver in listed {
         let _ = receiver.await;
     }
     shared.graph.lock().complete();
+    served
 }
 
 async fn follow(shared: &Shared, resource: &Arc<Resource>, first: oneshot::Sender<()>) {
@@ -99,7 +99,7 @@ async fn list_and_watch(
             .query_if("resourceVersion", &position);
         let mut events: WatchStream<()> = shared.client.watch_at(watched, Form::Metadata).await?;
         while let Some(frame) = next(&mut events).await? {
-            let item: Item<'_> = decode(resource, frame.object.get().as_bytes())?;
+            let item: Item<'_> = path.read(frame.object.get().as_bytes())?;
             if !item.metadata.resource_version.is_empty() {
                 position.clear();
                 position.push_str(&item.metadata.resource_version);
@@ -132,7 +132,7 @@ async fn list(
             .client
             .call(Method::GET, &page, "", Bytes::new(), Form::Metadata)
             .await?;
-        let list: Page<Item<'_>> = pages::decode(path, &body)?;
+        let list: Page<Item<'_>> = path.read(&body)?;
         for item in &list.items {
             present.extend(item.metadata.uid());
             see(shared, resource, "ADDED", &item.metadata);
@@ -144,13 +144,6 @@ async fn list(
             return Ok(list.metadata.resource_version);
         }
     }
-}
-
-fn decode<'a, T: Deserialize<'a>>(resource: &Resource, json: &'a [u8]) -> Result<T, client::Error> {
-    serde_json::from_slice(json).map_err(|error| client::Error::Answer {
-        request: resource.plural.clone(),
-        detail: error.to_string(),
-    })
 }
 
 fn forget_absent(graph: &mut Graph, resource: &Resource, present: &HashSet<Uid>) -> Vec<Uid> {

@@ -24,13 +24,6 @@ fn see(graph: &mut Graph, json: &str) -> Vec<Uid> {
     )
 }
 
-fn home() -> Home {
-    Home {
-        resource: resource("configmaps"),
-        namespace: "n".into(),
-    }
-}
-
 fn is_empty(graph: &Graph) -> bool {
     graph.objects.is_empty() && graph.dependents.is_empty() && graph.homes.is_empty()
 }
@@ -76,14 +69,15 @@ fn an_owner_that_was_met_is_kept_unless_something_went_meanwhile() {
     let a = Uid::of("a");
     let mut graph = Graph::default();
     graph.complete();
+    let maps = resource("configmaps");
     let before = graph.removals();
-    graph.met(&a, home(), before);
+    graph.met(&a, (&maps, "n"), before);
     assert!(is_empty(&graph), "nothing names it");
     see(&mut graph, OWNED);
     assert_eq!(graph.remove(&a), [Uid::of("b")]);
-    graph.met(&a, home(), before);
+    graph.met(&a, (&maps, "n"), before);
     assert!(graph.get(&a).is_none(), "it may be what went");
-    graph.met(&a, home(), graph.removals());
+    graph.met(&a, (&maps, "n"), graph.removals());
     assert!(graph.get(&a).is_some());
 }
 
